@@ -1,0 +1,73 @@
+/**
+ * What a script can call: the one table behind binding, completion, diagnostics and `hmm doc`. An entry says how a
+ * function looks to a script; what it does is a kernel function or a primitive of the machine.
+ */
+import type { Kernel, Value } from "./machine/step.ts";
+import type { StructClass } from "./machine/struct.ts";
+
+/** Kinds of parameter. Each takes one argument of `run`, but a range, which takes two: start and end (excluded). */
+export type ParamKind =
+  /** A pointer to a kernel object of this type (or of a type embedded in it). */
+  | { readonly kind: "object"; readonly type: () => StructClass }
+  | { readonly kind: "number" }
+  /** A user-space address. */
+  | { readonly kind: "address" }
+  | { readonly kind: "range" }
+  /** Any number of these words, ORed together; `initial` if there is none. */
+  | { readonly kind: "flags"; readonly words: Readonly<Record<string, number>>; readonly initial: number }
+  | { readonly kind: "lock"; readonly lock: "spinlock" | "mutex" | "rwsem" }
+  | { readonly kind: "atomic" }
+  /** The mm of the process that the CPU runs in: never written, always passed. */
+  | { readonly kind: "current-mm" };
+
+export interface Param {
+  readonly name: string;
+  readonly of: ParamKind;
+  /** May be left out; the value then. */
+  readonly otherwise?: Value;
+}
+
+export type ResultKind =
+  | { readonly kind: "void" }
+  | { readonly kind: "boolean" }
+  /** A number; small negative ones are error codes. */
+  | { readonly kind: "number" }
+  | { readonly kind: "object"; readonly type: () => StructClass };
+
+export interface Callable {
+  readonly name: string;
+  readonly params: readonly Param[];
+  readonly result: ResultKind;
+  /** One line: what it does. */
+  readonly summary: string;
+  /** Kernel file or mail. */
+  readonly source: string;
+  /** First and first-no-more era in which it exists so; absent: no bound. */
+  readonly since?: string;
+  readonly until?: string;
+  /** Only with this patch. */
+  readonly patch?: string;
+  /** A system call or a CPU's own access: calling it on a CPU whose mm has no users is an error of the script. */
+  readonly needsUsers?: boolean;
+  readonly run: (...args: never[]) => Kernel<Value>;
+}
+
+export const object = (name: string, type: () => StructClass): Param => ({ name, of: { kind: "object", type } });
+export const number = (name: string): Param => ({ name, of: { kind: "number" } });
+export const address = (name: string): Param => ({ name, of: { kind: "address" } });
+export const range = (name = "range"): Param => ({ name, of: { kind: "range" } });
+export const flags = (name: string, words: Readonly<Record<string, number>>, initial: number): Param => ({
+  name,
+  of: { kind: "flags", words, initial },
+});
+export const lock = (name: string, kind: "spinlock" | "mutex" | "rwsem"): Param => ({
+  name,
+  of: { kind: "lock", lock: kind },
+});
+export const currentMm: Param = { name: "mm", of: { kind: "current-mm" } };
+export const optional = (param: Param, otherwise: Value): Param => ({ ...param, otherwise });
+
+export const returnsNothing: ResultKind = { kind: "void" };
+export const returnsBoolean: ResultKind = { kind: "boolean" };
+export const returnsNumber: ResultKind = { kind: "number" };
+export const returnsObject = (type: () => StructClass): ResultKind => ({ kind: "object", type });

@@ -1,0 +1,112 @@
+/** Loads and stores of shared words: plain, marked, and of words that only one CPU can reach. */
+import { Op, step, wordOf, type Kernel } from "./step.ts";
+import { Ref, Struct, type Names } from "./struct.ts";
+
+/** A plain C read. */
+export function load<T>(ref: Ref<T>): Kernel<T> {
+  return step({
+    op: Op.load,
+    addr: ref.addr,
+    access: "plain",
+    decode: (n) => ref.decode(n),
+    text: (names) => ref.expr(names),
+  });
+}
+
+/** A plain C assignment. */
+export function* store<T>(ref: Ref<T>, value: NoInfer<T> | null): Kernel<void> {
+  yield* step({
+    op: Op.store,
+    addr: ref.addr,
+    a: wordOf(value),
+    access: "plain",
+    text: (names) => `${ref.expr(names)} = ${showValue(value, names)}`,
+  });
+}
+
+/** include/asm-generic/rwonce.h */
+export function READ_ONCE<T>(ref: Ref<T>): Kernel<T> {
+  return step({
+    op: Op.load,
+    addr: ref.addr,
+    decode: (n) => ref.decode(n),
+    text: (names) => `READ_ONCE(${ref.expr(names)})`,
+  });
+}
+
+/** include/asm-generic/rwonce.h */
+export function* WRITE_ONCE<T>(ref: Ref<T>, value: NoInfer<T> | null): Kernel<void> {
+  yield* step({
+    op: Op.store,
+    addr: ref.addr,
+    a: wordOf(value),
+    text: (names) => `WRITE_ONCE(${ref.expr(names)}, ${showValue(value, names)})`,
+  });
+}
+
+/** `ref++` and `ref += by` on a word that a lock protects, or should. One step: the lock makes it one. */
+export function add(ref: Ref<number>, by: number): Kernel<number> {
+  return step({
+    op: Op.add,
+    addr: ref.addr,
+    a: by,
+    access: "plain",
+    text: (names) =>
+      by === 1 ? `${ref.expr(names)}++` : by === -1 ? `${ref.expr(names)}--` : `${ref.expr(names)} += ${by}`,
+  });
+}
+
+export function xchg<T>(ref: Ref<T>, value: NoInfer<T> | null): Kernel<T> {
+  return step({
+    op: Op.exchange,
+    addr: ref.addr,
+    a: wordOf(value),
+    decode: (n) => ref.decode(n),
+    text: (names) => `xchg(&${ref.expr(names)}, ${showValue(value, names)})`,
+  });
+}
+
+/** The old value; the word changed iff that equals `old`. */
+export function cmpxchg<T>(ref: Ref<T>, old: NoInfer<T> | null, value: NoInfer<T> | null): Kernel<T> {
+  return step({
+    op: Op.compareExchange,
+    addr: ref.addr,
+    a: wordOf(old),
+    b: wordOf(value),
+    decode: (n) => ref.decode(n),
+    text: (names) => `cmpxchg(&${ref.expr(names)}, ${showValue(old, names)}, ${showValue(value, names)})`,
+  });
+}
+
+/** Reads a word that only the CPU itself ever touches: its own variables. No step of its own. */
+export function loadPrivate<T>(ref: Ref<T>): Kernel<T> {
+  return step({
+    op: Op.silentLoad,
+    addr: ref.addr,
+    decode: (n) => ref.decode(n),
+    text: (names) => ref.expr(names),
+  });
+}
+
+/** Writes a word that only the CPU itself ever touches. No step of its own. */
+export function* storePrivate<T>(ref: Ref<T>, value: NoInfer<T> | null): Kernel<void> {
+  yield* step({
+    op: Op.silentStore,
+    addr: ref.addr,
+    a: wordOf(value),
+    text: (names) => `${ref.expr(names)} = ${showValue(value, names)}`,
+  });
+}
+
+/** A value as C would write it. */
+export function showValue(value: unknown, names: Names): string {
+  if (value === null || value === undefined) return "NULL";
+  if (value instanceof Struct) {
+    const text = value.expr(names);
+    return text.includes("->") ? `&${text}` : text;
+  }
+  if (value instanceof Ref) return `&${value.expr(names)}`;
+  if (typeof value === "function") return value.name;
+  if (typeof value === "number" && Math.abs(value) >= 4096) return `0x${value.toString(16)}`;
+  return String(value);
+}

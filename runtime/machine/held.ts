@@ -1,0 +1,67 @@
+/**
+ * Sets of held locks, interned: set 0 is empty, and equal sets have equal numbers and content keys. A lock held twice
+ * for reading is in it twice.
+ */
+import { combine, keyOfNumber, type Key } from "./hash.ts";
+import type { HoldMode } from "./step.ts";
+
+export interface Holding {
+  readonly lock: number;
+  readonly mode: HoldMode;
+}
+
+interface HeldSet {
+  /** In order of taking. */
+  readonly holdings: readonly Holding[];
+  readonly key: Key;
+  readonly taking: Map<number, number>;
+  readonly releasing: Map<number, number>;
+}
+
+const idOf = (lock: number, mode: number): number => lock / 2 + mode; // addresses are multiples of eight
+
+export class HeldSets {
+  private readonly sets: HeldSet[] = [];
+  private readonly index = new Map<string, number>();
+
+  constructor() {
+    this.intern([]);
+  }
+  get(set: number): readonly Holding[] {
+    return this.entry(set).holdings;
+  }
+  key(set: number): Key {
+    return this.entry(set).key;
+  }
+  with(set: number, lock: number, mode: HoldMode): number {
+    const { taking, holdings } = this.entry(set);
+    let to = taking.get(idOf(lock, mode));
+    if (to === undefined) taking.set(idOf(lock, mode), (to = this.intern([...holdings, { lock, mode }])));
+    return to;
+  }
+  /** Without the one taken last that fits; the same set if there is none. */
+  without(set: number, lock: number, mode: HoldMode): number {
+    const { releasing, holdings } = this.entry(set);
+    let to = releasing.get(idOf(lock, mode));
+    if (to === undefined) {
+      const i = holdings.findLastIndex((h) => h.lock === lock && h.mode === mode);
+      to = i === -1 ? set : this.intern(holdings.toSpliced(i, 1));
+      releasing.set(idOf(lock, mode), to);
+    }
+    return to;
+  }
+  private entry(set: number): HeldSet {
+    return this.sets[set] as HeldSet;
+  }
+  private intern(holdings: readonly Holding[]): number {
+    const text = holdings.map((h) => `${h.lock}:${h.mode}`).join(",");
+    let set = this.index.get(text);
+    if (set === undefined) {
+      let key: Key = { lo: 0, hi: 0 };
+      for (const h of holdings) key = combine(key, keyOfNumber(idOf(h.lock, h.mode)));
+      set = this.sets.push({ holdings, key, taking: new Map(), releasing: new Map() }) - 1;
+      this.index.set(text, set);
+    }
+    return set;
+  }
+}

@@ -1,0 +1,32 @@
+/** Assertions about held locks. They touch nothing another CPU could see, so they are no scheduling points. */
+import { HoldMode, Op, primitive, step, type Kernel } from "./step.ts";
+import type { Mutex, SpinLock } from "./struct.ts";
+import type { rw_semaphore } from "./rwsem.ts";
+
+type Lock = SpinLock | Mutex | rw_semaphore;
+
+const assertHeld = primitive("lockdep_assert_held", (m, addr = 0) => {
+  if (!m.holds(addr)) m.warn("lockdep", "lockdep_assert_held() failed", addr);
+  return 0;
+});
+const assertHeldWrite = primitive("lockdep_assert_held_write", (m, addr = 0) => {
+  if (!m.holds(addr, HoldMode.exclusive)) m.warn("lockdep", "lockdep_assert_held_write() failed", addr);
+  return 0;
+});
+
+export function* lockdep_assert_held(lock: Lock): Kernel<void> {
+  yield* step({
+    op: Op.silentPrimitive,
+    primitive: assertHeld,
+    args: [lock.addr],
+    text: (names) => `lockdep_assert_held(&${lock.expr(names)})`,
+  });
+}
+export function* lockdep_assert_held_write(lock: Lock): Kernel<void> {
+  yield* step({
+    op: Op.silentPrimitive,
+    primitive: assertHeldWrite,
+    args: [lock.addr],
+    text: (names) => `lockdep_assert_held_write(&${lock.expr(names)})`,
+  });
+}

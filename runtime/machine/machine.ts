@@ -1,0 +1,441 @@
+/**
+ * The machine: words, and per actor a local state and the locks it holds. It takes steps, forward and back; it knows
+ * nothing of schedules, scripts or mm.
+ */
+import { Automaton, FINISHED, type ControlEvent, type FunctionBody } from "./automaton.ts";
+import { mixHi, mixLo } from "./hash.ts";
+import { HeldSets, type Holding } from "./held.ts";
+import { freedHeader, headerFreedBy, headerType, liveHeader, Memory } from "./memory.ts";
+import type { Mutation } from "./mutation.ts";
+import type { Finding, Frame, Report } from "./report.ts";
+import { ACTORS_MAX } from "./rcu.ts";
+import {
+  BLOCKED,
+  HoldMode,
+  Op,
+  type FatalKind,
+  type PrimitiveContext,
+  type Step,
+  type Value,
+  type WarningKind,
+} from "./step.ts";
+import { headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
+import { arenaOf, staticObjects, typeByNumber, typeNumber } from "./types.ts";
+import { LIST_POISON1, LIST_POISON2 } from "./list.ts";
+
+/** What became of a step. */
+export const Moved = {
+  /** It cannot be taken now; nothing happened. */
+  blocked: 0,
+  yes: 1,
+  /** Taken; `reports` holds what there was to say. */
+  withReports: 2,
+  /** The path ends here; the last of `reports` says why. */
+  fatal: 3,
+} as const;
+export type Moved = (typeof Moved)[keyof typeof Moved];
+
+export interface MachineOptions {
+  /** Bodies of the kernel functions, by number. */
+  readonly bodies: ReadonlyMap<number, FunctionBody>;
+  readonly mutations?: readonly Mutation[];
+}
+
+/** Where `undoTo` can go back to. */
+export interface Mark {
+  readonly top: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** Ends a path from inside a primitive. */
+class PathEnd extends Error {
+  readonly kind: FatalKind;
+  readonly addr: number;
+  constructor(kind: FatalKind, message: string, addr: number) {
+    super(message);
+    this.kind = kind;
+    this.addr = addr;
+  }
+}
+
+const isPoison = (addr: number): boolean => headerAddress(addr) === headerAddress(LIST_POISON1) || addr === LIST_POISON2;
+
+export class Machine implements PrimitiveContext, Names {
+  readonly memory = new Memory();
+  readonly automaton: Automaton;
+  private readonly heldSets = new HeldSets();
+  /** Per actor: local state and held set. */
+  readonly locals = new Int32Array(ACTORS_MAX);
+  private readonly held = new Int32Array(ACTORS_MAX);
+  private readonly seedLo = new Int32Array(ACTORS_MAX * 2);
+  private readonly seedHi = new Int32Array(ACTORS_MAX * 2);
+  /** Names under which a script knows objects. */
+  private readonly names = new Map<number, string>();
+  /** What the last step had to say. */
+  reports: Report[] = [];
+  // What a primitive may ask for while it runs:
+  actor = 0;
+  choice = 0;
+  private silentLocal = -1; // the local state whose silent step runs right now
+
+  constructor(options: MachineOptions) {
+    this.automaton = new Automaton(this.memory, options.bodies, options.mutations ?? []);
+    for (let i = 0; i < ACTORS_MAX * 2; i++) {
+      this.seedLo[i] = Math.imul(i + 1, 0x632be59b);
+      this.seedHi[i] = Math.imul(i + 1, 0x7feb352d);
+    }
+    for (const object of staticObjects()) this.makeStatic(object.addr, typeNumber(object.constructor as StructClass));
+  }
+
+  /** Makes a static object live. For setting up, before the first step. */
+  makeStatic(addr: number, type: number): void {
+    this.memory.set(this.memory.wordAt(headerAddress(addr)), liveHeader(type));
+  }
+  /** Gives a call to an actor that has nothing to do. Returns what the transition passed through. */
+  load(actor: number, fn: number, args: readonly Value[], events?: ControlEvent[]): Moved {
+    this.actor = actor;
+    this.choice = 0;
+    if (this.reports.length > 0) this.reports = [];
+    this.setLocal(actor, this.automaton.start(fn, args, events));
+    return this.settleSilent(actor, events);
+  }
+
+  // ---- steps
+
+  /** How many choices the next step of an actor has; 0 if it has nothing to do. */
+  choices(actor: number): number {
+    const local = this.locals[actor] as number;
+    return local === FINISHED ? 0 : (this.automaton.localChoices[local] as number);
+  }
+  /** The step an actor takes next, if it has any. */
+  nextStep(actor: number): Step | null {
+    const local = this.locals[actor] as number;
+    return local === FINISHED ? null : this.automaton.stepOf(local);
+  }
+  isFinished(actor: number): boolean {
+    return this.locals[actor] === FINISHED;
+  }
+  /** Whether it would only wait for work. */
+  isIdle(actor: number): boolean {
+    return this.nextStep(actor)?.primitive?.idle ?? false;
+  }
+
+  step(actor: number, choice: number, events?: ControlEvent[]): Moved {
+    const local = this.locals[actor] as number;
+    const automaton = this.automaton;
+    const memory = this.memory;
+    const words = memory.words;
+    const word = automaton.localWord[local] as number;
+    if (this.reports.length > 0) this.reports = [];
+    if ((words[automaton.localHeader[local] as number] as number) <= 0) return this.badAccess(actor, local);
+    let result = 0;
+    switch (automaton.localOp[local] as number) {
+      case Op.load:
+        result = words[word] as number;
+        break;
+      case Op.store:
+        memory.set(word, automaton.localA[local] as number);
+        break;
+      case Op.add:
+        result = (words[word] as number) + (automaton.localA[local] as number);
+        memory.set(word, result);
+        break;
+      case Op.decAndTest:
+        memory.set(word, (words[word] as number) - 1);
+        result = words[word] === 0 ? 1 : 0;
+        break;
+      case Op.incNotZero:
+        if (words[word] !== 0) {
+          memory.set(word, (words[word] as number) + 1);
+          result = 1;
+        }
+        break;
+      case Op.exchange:
+        result = words[word] as number;
+        memory.set(word, automaton.localA[local] as number);
+        break;
+      case Op.compareExchange:
+        result = words[word] as number;
+        if (result === automaton.localA[local]) memory.set(word, automaton.localB[local] as number);
+        break;
+      case Op.spinLock:
+      case Op.mutexLock:
+        if (words[word] !== 0) return Moved.blocked;
+        memory.set(word, actor + 1);
+        this.actor = actor;
+        this.hold(memory.addressOf(word), HoldMode.exclusive);
+        break;
+      case Op.spinUnlock:
+      case Op.mutexUnlock:
+        this.actor = actor;
+        if (this.release(memory.addressOf(word), HoldMode.exclusive)) memory.set(word, 0);
+        break;
+      case Op.choose:
+        result = choice;
+        break;
+      default: {
+        const outcome = this.otherStep(actor, choice, local);
+        if (outcome === null) return Moved.fatal;
+        if (outcome === BLOCKED) return Moved.blocked;
+        result = outcome;
+      }
+    }
+    const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
+    this.setLocal(actor, to);
+    const op = automaton.localOp[to] as number;
+    if (op >= Op.silentLoad && op <= Op.silentPrimitive) return this.settleSilent(actor, events);
+    return this.reports.length > 0 ? Moved.withReports : Moved.yes;
+  }
+
+  /** The result, BLOCKED, or null when the path ends. */
+  private otherStep(actor: number, choice: number, local: number): number | null {
+    const step = this.automaton.stepOf(local);
+    this.actor = actor;
+    this.choice = choice;
+    const { top, lo, hi } = this.memory;
+    try {
+      if (step.op === Op.allocate) return this.allocate(actor, step.a);
+      if (step.op === Op.free) return this.free(local, step.addr);
+      return (step.primitive as NonNullable<Step["primitive"]>).run(this, ...step.args);
+    } catch (error) {
+      if (!(error instanceof PathEnd)) throw error;
+      this.undo(top, lo, hi);
+      this.report(error.kind, error.message, actor, local, error.addr);
+      return null;
+    }
+  }
+
+  /** Runs on through steps that nobody else can see. */
+  private settleSilent(actor: number, events?: ControlEvent[]): Moved {
+    const automaton = this.automaton;
+    for (let turns = 0; ; turns++) {
+      const local = this.locals[actor] as number;
+      const op = automaton.localOp[local] as number;
+      if (op < Op.silentLoad || op > Op.silentPrimitive)
+        return this.reports.length > 0 ? Moved.withReports : Moved.yes;
+      const word = automaton.localWord[local] as number;
+      let result = 0;
+      if (op === Op.silentLoad) result = this.memory.words[word] as number;
+      else if (op === Op.silentStore) this.memory.set(word, automaton.localA[local] as number);
+      else {
+        this.silentLocal = local;
+        const outcome = this.otherStep(actor, 0, local);
+        this.silentLocal = -1;
+        if (outcome === null) return Moved.fatal;
+        result = outcome;
+      }
+      if (turns > SILENT_STEPS_MAX) {
+        this.report("livelock", "goes round without touching shared memory", actor, local, 0);
+        return Moved.fatal;
+      }
+      const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
+      this.setLocal(actor, to);
+    }
+  }
+
+  private setLocal(actor: number, local: number): void {
+    const old = this.locals[actor] as number;
+    if (old === local) return;
+    const { localLo, localHi } = this.automaton;
+    const memory = this.memory;
+    const seedLo = this.seedLo[actor] as number;
+    const seedHi = this.seedHi[actor] as number;
+    memory.lo ^= mixLo(seedLo, localLo[old] as number) ^ mixLo(seedLo, localLo[local] as number);
+    memory.hi ^= mixHi(seedHi, localHi[old] as number) ^ mixHi(seedHi, localHi[local] as number);
+    this.locals[actor] = local;
+    memory.log(~actor, old);
+  }
+  private setHeld(actor: number, set: number): void {
+    const old = this.held[actor] as number;
+    if (old === set) return;
+    const memory = this.memory;
+    const a = this.heldSets.key(old);
+    const b = this.heldSets.key(set);
+    const seedLo = this.seedLo[ACTORS_MAX + actor] as number;
+    const seedHi = this.seedHi[ACTORS_MAX + actor] as number;
+    memory.lo ^= mixLo(seedLo, a.lo) ^ mixLo(seedLo, b.lo);
+    memory.hi ^= mixHi(seedHi, a.hi) ^ mixHi(seedHi, b.hi);
+    this.held[actor] = set;
+    memory.log(~(ACTORS_MAX + actor), old);
+  }
+
+  // ---- back
+
+  mark(): Mark {
+    return { top: this.memory.top, lo: this.memory.lo, hi: this.memory.hi };
+  }
+  undoTo(mark: Mark): void {
+    this.undo(mark.top, mark.lo, mark.hi);
+  }
+  /** As undoTo, for those who keep the three numbers themselves. */
+  undo(top: number, lo: number, hi: number): void {
+    const memory = this.memory;
+    const { journalWord, journalOld, words } = memory;
+    for (let i = memory.top - 1; i >= top; i--) {
+      const word = journalWord[i] as number;
+      const old = journalOld[i] as number;
+      if (word >= 0) words[word] = old;
+      else if (~word < ACTORS_MAX) this.locals[~word] = old;
+      else this.held[~word - ACTORS_MAX] = old;
+    }
+    memory.top = top;
+    memory.lo = lo;
+    memory.hi = hi;
+  }
+  /** The fingerprint from scratch; for self-checks. */
+  rehash(): { lo: number; hi: number } {
+    let { lo, hi } = this.memory.rehash();
+    for (let actor = 0; actor < ACTORS_MAX; actor++) {
+      const local = this.locals[actor] as number;
+      lo ^= mixLo(this.seedLo[actor] as number, this.automaton.localLo[local] as number);
+      hi ^= mixHi(this.seedHi[actor] as number, this.automaton.localHi[local] as number);
+      const key = this.heldSets.key(this.held[actor] as number);
+      lo ^= mixLo(this.seedLo[ACTORS_MAX + actor] as number, key.lo);
+      hi ^= mixHi(this.seedHi[ACTORS_MAX + actor] as number, key.hi);
+    }
+    return { lo, hi };
+  }
+
+  // ---- what primitives use
+
+  read(addr: number): number {
+    const word = this.memory.wordAt(addr);
+    this.checkLive(addr, word);
+    return this.memory.words[word] as number;
+  }
+  write(addr: number, value: number): void {
+    const word = this.memory.wordAt(addr);
+    this.checkLive(addr, word);
+    this.memory.set(word, value);
+  }
+  private checkLive(addr: number, word: number): void {
+    if ((this.memory.words[this.memory.headers[word] as number] as number) > 0) return;
+    const { kind, message } = this.diagnose(addr, "Access");
+    throw new PathEnd(kind, message, addr);
+  }
+  hold(addr: number, mode: HoldMode, actor = this.actor): void {
+    this.setHeld(actor, this.heldSets.with(this.held[actor] as number, addr, mode));
+  }
+  release(addr: number, mode: HoldMode): boolean {
+    const set = this.held[this.actor] as number;
+    const without = this.heldSets.without(set, addr, mode);
+    if (without === set) {
+      this.warn("lockdep", "bad unlock balance detected! There is no such lock to release", addr);
+      return false;
+    }
+    this.setHeld(this.actor, without);
+    return true;
+  }
+  holds(addr: number, mode?: HoldMode): boolean {
+    return this.locksOf(this.actor).some((h) => h.lock === addr && (mode === undefined || h.mode === mode));
+  }
+  warn(kind: WarningKind, message: string, addr = 0): void {
+    const local = this.silentLocal === -1 ? (this.locals[this.actor] as number) : this.silentLocal;
+    this.report(kind, message, this.actor, local, addr);
+  }
+  fail(kind: FatalKind, message: string, addr = 0): never {
+    throw new PathEnd(kind, message, addr);
+  }
+
+  // ---- allocation
+
+  /**
+   * The lowest slot of the actor's arena that was never used, or whose object is freed and can be reached by nobody any
+   * more: then handing it out again hides no use after free, and programs that allocate in a loop stay finite.
+   */
+  private allocate(actor: number, type: number): number {
+    const memory = this.memory;
+    const arena = arenaOf(actor);
+    for (let n = 0; ; n++) {
+      const base = arena + n * SLOT;
+      const header = memory.peek(base);
+      if (header > 0 || (header < 0 && this.isMentioned(base))) continue;
+      memory.set(memory.wordAt(base), liveHeader(type));
+      return base + WORD;
+    }
+  }
+  private isMentioned(base: number): boolean {
+    const { words, size } = this.memory;
+    const end = base + SLOT;
+    for (let i = 0; i < size; i++) {
+      const value = words[i] as number;
+      if (value >= base && value < end) return true;
+    }
+    const slot = base / SLOT;
+    for (let actor = 0; actor < ACTORS_MAX; actor++) {
+      if (this.automaton.mentions(this.locals[actor] as number, slot)) return true;
+      if (this.locksOf(actor).some((h) => h.lock >= base && h.lock < end)) return true;
+    }
+    return false;
+  }
+  private free(local: number, addr: number): number {
+    const memory = this.memory;
+    const base = headerAddress(addr);
+    const header = memory.peek(base);
+    if (header < 0) this.fail("double-free", "Double free", addr);
+    if (header === 0) {
+      const { kind, message } = this.diagnose(addr, "Free");
+      this.fail(kind, message, addr);
+    }
+    if (addr !== base + WORD) this.fail("double-free", "Invalid free: not the start of an object", addr);
+    for (let actor = 0; actor < ACTORS_MAX; actor++)
+      if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base))
+        this.warn("lockdep", "held lock freed!", addr);
+    for (const word of memory.wordsOfObject(addr)) memory.set(word, 0);
+    memory.set(memory.wordAt(base), freedHeader(headerType(header), this.automaton.innermost(local)));
+    return 0;
+  }
+
+  // ---- reports
+
+  private badAccess(actor: number, local: number): Moved {
+    const step = this.automaton.stepOf(local);
+    const verb = step.op === Op.load ? "Read" : step.op === Op.store ? "Write" : "Access";
+    const { kind, message } = this.diagnose(step.addr, verb);
+    this.report(kind, message, actor, local, step.addr);
+    return Moved.fatal;
+  }
+  private diagnose(addr: number, verb: string): { kind: FatalKind; message: string } {
+    if (isPoison(addr)) return { kind: "list-corruption", message: `${verb} at list poison 0x${addr.toString(16)}` };
+    const header = this.memory.header(addr);
+    if (header < 0) return { kind: "use-after-free", message: `${verb} of freed memory` };
+    return { kind: "null-deref", message: addr < SLOT ? `${verb} through NULL` : `${verb} of memory never allocated` };
+  }
+  private report(kind: Report["kind"], message: string, actor: number, local: number, addr: number): void {
+    this.reports.push({ kind, message, actor, local, addr, header: addr === 0 ? 0 : this.memory.header(addr) });
+  }
+  /** A report with everything that is to be said about it; to be asked for before the machine moves on. */
+  describe(report: Report): Finding {
+    const { local, header } = report;
+    const blamed = local !== FINISHED;
+    return {
+      ...report,
+      stack: blamed ? this.automaton.stack(local) : [],
+      step: blamed ? this.automaton.stepOf(local).text(this) : "",
+      objectType: header === 0 ? null : typeByNumber(headerType(header)),
+      freedBy: header < 0 ? this.automaton.functionName(headerFreedBy(header)) : "",
+    };
+  }
+
+  // ---- looking
+
+  locksOf(actor: number): readonly Holding[] {
+    return this.heldSets.get(this.held[actor] as number);
+  }
+  stackOf(actor: number): readonly Frame[] {
+    return this.automaton.stack(this.locals[actor] as number);
+  }
+  nameObject(addr: number, name: string): void {
+    this.names.set(addr, name);
+  }
+  name(addr: number): string | undefined {
+    return this.names.get(addr);
+  }
+  typeAt(addr: number): StructClass | undefined {
+    const header = this.memory.header(addr);
+    return header === 0 ? undefined : typeByNumber(headerType(header));
+  }
+}
+
+const SILENT_STEPS_MAX = 10_000;

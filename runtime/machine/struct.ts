@@ -1,0 +1,296 @@
+/**
+ * Typed views of modelled memory.
+ *
+ * A kernel struct is a class whose field initialisers declare its members once, in order:
+ *
+ *     class vm_area_struct extends Struct {
+ *       vm_start = int();
+ *       vm_next = pointer(() => vm_area_struct);
+ *     }
+ *
+ * `at(vm_area_struct, addr)` is then a typed pointer. Views hold nothing but an address, are interned, and so can be
+ * compared with `===`; NULL is the view at address 0. Every member is a word of its own, eight bytes from the next.
+ */
+export const WORD = 8;
+/** Every object owns one aligned slot of this many bytes: its header word first, then its members. */
+export const SLOT = 16 * 1024;
+
+/** The header word of the object that owns `addr`. */
+export function headerAddress(addr: number): number {
+  return Math.floor(addr / SLOT) * SLOT;
+}
+
+/** What printing needs to know about the machine: what lives where, and under which name a script knows it. */
+export interface Names {
+  /** The script's name for the object at this address; "" for one whose members are the script's variables. */
+  name(addr: number): string | undefined;
+  /** The type of the object that owns this address, or owned it until it was freed. */
+  typeAt(addr: number): StructClass | undefined;
+}
+
+/** A word of a struct that kernel code may load and store. `T` is what a load hands to the body. */
+export class Ref<out T = number> {
+  readonly addr: number;
+  readonly owner: Struct;
+  name = "";
+  constructor(owner: Struct, addr: number) {
+    this.owner = owner;
+    this.addr = addr;
+  }
+  decode(word: number): T {
+    return word as T;
+  }
+  /** The word as C would spell it: `mm->mm_users`, `hmm->mirrors_sem.count`. */
+  expr(names: Names): string {
+    return wordExpr(this, names);
+  }
+}
+
+export class Int extends Ref<number> {
+  declare private readonly brand: "int";
+}
+export class Flag extends Ref<boolean> {
+  declare private readonly brand: "flag";
+  override decode(word: number): boolean {
+    return word !== 0;
+  }
+}
+export class Pointer<S extends Struct> extends Ref<S> {
+  readonly target: () => StructClass<S>;
+  constructor(owner: Struct, addr: number, target: () => StructClass<S>) {
+    super(owner, addr);
+    this.target = target;
+  }
+  override decode(word: number): S {
+    return at(this.target(), word);
+  }
+}
+/** A pointer to a pointer word, such as `hlist_node.pprev`. */
+export class PointerToWord<R extends Ref<unknown>> extends Ref<R | null> {
+  readonly make: (addr: number) => R;
+  constructor(owner: Struct, addr: number, make: (addr: number) => R) {
+    super(owner, addr);
+    this.make = make;
+  }
+  override decode(word: number): R | null {
+    return word === 0 ? null : this.make(word);
+  }
+}
+
+/** Words with operations of their own. They are branded, so that `spin_lock(mm.mm_users)` does not compile. */
+export abstract class Special {
+  readonly addr: number;
+  readonly owner: Struct;
+  name = "";
+  constructor(owner: Struct, addr: number) {
+    this.owner = owner;
+    this.addr = addr;
+  }
+  expr(names: Names): string {
+    return wordExpr(this, names);
+  }
+}
+export class Atomic extends Special {
+  declare private readonly brand: "atomic_t";
+}
+export class Refcount extends Special {
+  declare private readonly brand: "refcount_t";
+}
+export class SpinLock extends Special {
+  declare private readonly brand: "spinlock_t";
+}
+export class Mutex extends Special {
+  declare private readonly brand: "mutex";
+}
+
+export type Member = Ref<unknown> | Special | Struct | Words;
+
+/** A fixed array of words, such as the entries of a page-table page. */
+export class Words {
+  readonly owner: Struct;
+  readonly addr: number;
+  readonly length: number;
+  name = "";
+  private readonly made = new Map<number, Int>();
+  constructor(owner: Struct, addr: number, length: number) {
+    this.owner = owner;
+    this.addr = addr;
+    this.length = length;
+  }
+  /** Element `i`; beyond the end it is the word that C would reach there. */
+  at(i: number): Int {
+    let ref = this.made.get(i);
+    if (ref === undefined) {
+      ref = new Int(this.owner, this.addr + i * WORD);
+      ref.name = `${this.name}[${i}]`;
+      this.made.set(i, ref);
+    }
+    return ref;
+  }
+}
+
+export interface StructClass<S extends Struct = Struct> {
+  new (addr: number): S;
+  /** How kernel code calls a variable of this type: "vma", "mm". Defaults to the name of the class. */
+  readonly short?: string;
+  readonly name: string;
+}
+
+interface Cursor {
+  struct: Struct;
+  next: number;
+}
+let cursor: Cursor | null = null; // the struct whose field initialisers are running right now; never kept
+
+export abstract class Struct {
+  readonly addr: number;
+  constructor(addr: number) {
+    this.addr = addr;
+    cursor = { struct: this, next: addr };
+  }
+  get isNull(): boolean {
+    return this.addr === 0;
+  }
+  /** How C would name this object: a script's name for it, or its type's short name, or its place in its owner. */
+  expr(names: Names): string {
+    if (this.addr === 0) return "NULL";
+    const cls = this.constructor as StructClass;
+    const owner = names.typeAt(this.addr);
+    const base = headerAddress(this.addr) + WORD;
+    const path = owner === undefined || owner === cls ? undefined : pathTo(owner, this.addr - base, cls);
+    if (owner === undefined || path === undefined) return names.name(this.addr) ?? shortName(cls);
+    return member(base, owner, path, names);
+  }
+}
+
+function shortName(cls: StructClass): string {
+  return cls.short ?? cls.name;
+}
+function member(base: number, owner: StructClass, path: string, names: Names): string {
+  const name = names.name(base);
+  return name === "" ? path : `${name ?? shortName(owner)}->${path}`;
+}
+function wordExpr(word: { addr: number; owner: Struct; name: string }, names: Names): string {
+  const owner = names.typeAt(word.addr);
+  const base = headerAddress(word.addr) + WORD;
+  const path = owner === undefined ? undefined : pathTo(owner, word.addr - base);
+  if (owner !== undefined && path !== undefined) return member(base, owner, path, names);
+  const cls = word.owner.constructor as StructClass;
+  return word.owner.isNull ? `((struct ${cls.name} *)NULL)->${word.name}` : `${shortName(cls)}->${word.name}`;
+}
+
+const paths = new Map<StructClass, { offset: number; path: string; cls: StructClass | null }[]>();
+
+/** Which member lies at `offset` in a `cls`: the embedded struct of type `wanted`, or else the word. */
+function pathTo(cls: StructClass, offset: number, wanted: StructClass | null = null): string | undefined {
+  let list = paths.get(cls);
+  if (list === undefined) paths.set(cls, (list = [...pathsWithin(at(cls, 0), "")]));
+  return list.find((entry) => entry.offset === offset && entry.cls === wanted)?.path;
+}
+function* pathsWithin(
+  struct: Struct,
+  prefix: string,
+): Generator<{ offset: number; path: string; cls: StructClass | null }> {
+  for (const [name, m] of membersOf(struct)) {
+    const path = prefix + name;
+    if (m instanceof Struct) {
+      yield { offset: m.addr, path, cls: m.constructor as StructClass };
+      yield* pathsWithin(m, `${path}.`);
+    } else if (m instanceof Words) {
+      for (let i = 0; i < m.length; i++) yield { offset: m.addr + i * WORD, path: `${path}[${i}]`, cls: null };
+    } else yield { offset: m.addr, path, cls: null };
+  }
+}
+
+function allot(words: number): Cursor & { addr: number } {
+  if (cursor === null) throw new Error("a member was declared outside a struct");
+  const addr = cursor.next;
+  cursor.next += words * WORD;
+  return Object.assign(cursor, { addr });
+}
+/** For modules that bring a kind of word of their own. */
+export function declare<M>(make: new (owner: Struct, addr: number) => M): M {
+  const { struct, addr } = allot(1);
+  return new make(struct, addr);
+}
+
+export const int = (): Int => declare(Int);
+export const flag = (): Flag => declare(Flag);
+export const atomic = (): Atomic => declare(Atomic);
+export const refcount = (): Refcount => declare(Refcount);
+export const spinlock = (): SpinLock => declare(SpinLock);
+export const mutex = (): Mutex => declare(Mutex);
+export function pointer<S extends Struct>(target: () => StructClass<S>): Pointer<S> {
+  const { struct, addr } = allot(1);
+  return new Pointer(struct, addr, target);
+}
+export function pointerToWord<R extends Ref<unknown>>(make: (addr: number) => R): PointerToWord<R> {
+  const { struct, addr } = allot(1);
+  return new PointerToWord(struct, addr, make);
+}
+export function words(length: number): Words {
+  const { struct, addr } = allot(length);
+  return new Words(struct, addr, length);
+}
+export function embed<S extends Struct>(cls: StructClass<S>): S {
+  if (cursor === null) throw new Error("a member was declared outside a struct");
+  const outer: Cursor = cursor;
+  const inner = at(cls, outer.next);
+  outer.next = endOf(inner);
+  return inner;
+}
+
+const ends = new WeakMap<Struct, number>();
+function endOf(struct: Struct): number {
+  return ends.get(struct) ?? struct.addr;
+}
+function build<S extends Struct>(cls: StructClass<S>, addr: number): S {
+  const outer: Cursor | null = cursor;
+  const view = new cls(addr);
+  ends.set(view, (cursor as Cursor | null)?.next ?? addr);
+  cursor = outer;
+  for (const [name, m] of membersOf(view)) if (!(m instanceof Struct)) m.name = name;
+  return view;
+}
+
+const interned = new Map<StructClass, Map<number, Struct>>(); // views are values: this is a cache, not state
+
+/** The view of type `cls` at `addr`: a typed pointer. Address 0 is NULL. */
+export function at<S extends Struct>(cls: StructClass<S>, addr: number): S {
+  let views = interned.get(cls);
+  if (views === undefined) interned.set(cls, (views = new Map()));
+  let view = views.get(addr);
+  if (view === undefined) {
+    view = build(cls, addr);
+    views.set(addr, view);
+  }
+  return view as S;
+}
+
+export const NULL = <S extends Struct>(cls: StructClass<S>): S => at(cls, 0);
+
+/** Bytes that a struct takes, header not counted. */
+export function sizeOf(cls: StructClass): number {
+  return endOf(at(cls, 0));
+}
+
+/** The members of a struct by name, in order of declaration; embedded structs are members themselves. */
+export function membersOf(struct: Struct): [string, Member][] {
+  return (Object.entries(struct) as [string, unknown][]).filter(
+    (entry): entry is [string, Member] => isMember(entry[1]),
+  );
+}
+
+function isMember(value: unknown): value is Member {
+  return value instanceof Ref || value instanceof Special || value instanceof Words || value instanceof Struct;
+}
+
+/** From an embedded member back to the object that holds it. */
+export function container_of<S extends Struct, K extends keyof S & string>(
+  member: { readonly addr: number },
+  cls: StructClass<S>,
+  field: K,
+): S {
+  const offset = (at(cls, 0)[field] as unknown as { addr: number }).addr;
+  return at(cls, member.addr - offset);
+}

@@ -1,0 +1,140 @@
+/** Wait queues and completions, with the steps in which wake-ups can be lost. */
+import { kernelFunction, type KernelFunction } from "./function.ts";
+import { BLOCKED, Op, primitive, step, type Kernel, type Value } from "./step.ts";
+import { int, Struct } from "./struct.ts";
+
+export class wait_queue_head extends Struct {
+  static readonly short: string = "wq";
+  /** Who is enqueued, as bits. */
+  waiting = int();
+}
+
+const enqueue = primitive("prepare_to_wait", (m, wq = 0) => {
+  m.write(wq, m.read(wq) | (1 << m.actor));
+  return 0;
+});
+const dequeue = primitive("finish_wait", (m, wq = 0) => {
+  m.write(wq, m.read(wq) & ~(1 << m.actor));
+  return 0;
+});
+const sleep = primitive("schedule", (m, wq = 0) => ((m.read(wq) & (1 << m.actor)) !== 0 ? BLOCKED : 0));
+/** Choice 0: woken. Choice 1: the time is up, whatever the queue says. */
+const sleepOrTimeOut = primitive("schedule_timeout", (m, wq = 0) => {
+  const asleep = (m.read(wq) & (1 << m.actor)) !== 0;
+  if (m.choice === 0) return asleep ? BLOCKED : 0;
+  if (!asleep) return BLOCKED;
+  m.write(wq, m.read(wq) & ~(1 << m.actor));
+  return 1;
+});
+const wake = primitive("wake_up_all", (m, wq = 0) => {
+  m.write(wq, 0);
+  return 0;
+});
+
+function wqStep(run: typeof wake, wq: wait_queue_head, text: string, choices = 1): Kernel<number> {
+  return step({
+    op: Op.primitive,
+    addr: wq.addr,
+    choices,
+    primitive: run,
+    args: [wq.addr],
+    text: (names) => `${text}(&${wq.expr(names)})`,
+  });
+}
+
+export type Condition<A extends readonly Value[]> = KernelFunction<A, boolean>;
+
+/** include/linux/wait.h: test; then enqueue, test again, sleep until dequeued, and again. */
+export const wait_event = kernelFunction(
+  "wait_event",
+  function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<void> {
+    if (!(yield* condition(...args))) yield* sleep_until(wq, condition, ...args);
+  },
+  { source: "include/linux/wait.h", params: ["wq", "condition"], internal: true },
+);
+const sleep_until = kernelFunction(
+  "wait_event",
+  function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<void> {
+    yield* wqStep(enqueue, wq, "prepare_to_wait");
+    if (yield* condition(...args)) {
+      yield* wqStep(dequeue, wq, "finish_wait");
+      return;
+    }
+    yield* wqStep(sleep, wq, "schedule");
+    return yield* sleep_until.restart(wq, condition, ...args);
+  },
+  { internal: true },
+);
+
+/** What the condition says when it ends: false only if the time was up and it still did not hold. */
+export const wait_event_timeout = kernelFunction(
+  "wait_event_timeout",
+  function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<boolean> {
+    if (yield* condition(...args)) return true;
+    return yield* sleep_until_or_timeout(wq, condition, ...args);
+  },
+  { source: "include/linux/wait.h", params: ["wq", "condition"], internal: true },
+);
+const sleep_until_or_timeout = kernelFunction(
+  "wait_event_timeout",
+  function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<boolean> {
+    yield* wqStep(enqueue, wq, "prepare_to_wait");
+    if (yield* condition(...args)) {
+      yield* wqStep(dequeue, wq, "finish_wait");
+      return true;
+    }
+    if ((yield* wqStep(sleepOrTimeOut, wq, "schedule_timeout", 2)) === 1) return yield* condition(...args);
+    return yield* sleep_until_or_timeout.restart(wq, condition, ...args);
+  },
+  { internal: true },
+);
+
+export function* wake_up_all(wq: wait_queue_head): Kernel<void> {
+  yield* wqStep(wake, wq, "wake_up_all");
+}
+
+/** include/linux/completion.h. `done` is how many waits may pass; complete_all() lets every wait pass for ever. */
+export class completion extends Struct {
+  done = int();
+}
+const COMPLETE_ALL = 0x7fffffff; // UINT_MAX / 2 in the kernel
+const complete_ = primitive("complete", (m, x = 0) => {
+  const done = m.read(x);
+  if (done !== COMPLETE_ALL) m.write(x, done + 1);
+  return 0;
+});
+const completeAll = primitive("complete_all", (m, x = 0) => {
+  m.write(x, COMPLETE_ALL);
+  return 0;
+});
+const waitFor = primitive("wait_for_completion", (m, x = 0) => {
+  const done = m.read(x);
+  if (done === 0) return BLOCKED;
+  if (done !== COMPLETE_ALL) m.write(x, done - 1);
+  return 0;
+});
+const reinit = primitive("reinit_completion", (m, x = 0) => {
+  m.write(x, 0);
+  return 0;
+});
+function completionStep(run: typeof wake, x: completion, text: string): Kernel<number> {
+  return step({
+    op: Op.primitive,
+    addr: x.addr,
+    primitive: run,
+    args: [x.addr],
+    text: (names) => `${text}(&${x.expr(names)})`,
+  });
+}
+export function* complete(x: completion): Kernel<void> {
+  yield* completionStep(complete_, x, "complete");
+}
+export function* complete_all(x: completion): Kernel<void> {
+  yield* completionStep(completeAll, x, "complete_all");
+}
+export function* wait_for_completion(x: completion): Kernel<void> {
+  yield* completionStep(waitFor, x, "wait_for_completion");
+}
+export function* reinit_completion(x: completion): Kernel<void> {
+  yield* completionStep(reinit, x, "reinit_completion");
+}

@@ -1,0 +1,37 @@
+/** Eras and patches: which body each kernel function has in a given kernel. */
+import type { Callable } from "./machine/step.ts";
+import { allFunctions, type AnyBody, type Replacement } from "./machine/function.ts";
+
+/** The kernels of the model, oldest first. */
+export const ERAS = ["v5.2"] as const;
+export type Era = (typeof ERAS)[number];
+
+/** A named set of replacement bodies, as one mail or commit brings them. */
+export interface Patch {
+  readonly name: string;
+  /** Subject of the commit or mail. */
+  readonly subject: string;
+  readonly source: string;
+  /** Eras it applies to. */
+  readonly eras: readonly Era[];
+  /** Patches that must stand before it. */
+  readonly needs: readonly string[];
+  readonly replacements: readonly Replacement[];
+}
+
+export interface KernelBodies {
+  readonly bodies: ReadonlyMap<number, { readonly name: string; readonly body: AnyBody }>;
+}
+
+/** The body of every function in `era` with `patches` applied in their order. */
+export function resolveBodies(era: Era, patches: readonly Patch[]): KernelBodies {
+  const age = (e: string | null): number => (e === null ? -1 : ERAS.indexOf(e as Era));
+  const bodies = new Map<number, { name: string; body: AnyBody }>();
+  for (const fn of allFunctions()) {
+    const fitting = fn.bodies.filter((b) => age(b.since) <= age(era)).at(-1);
+    if (fitting !== undefined) bodies.set(fn.id, { name: fn.name, body: fitting.body as AnyBody });
+  }
+  const replace = (fn: Callable, body: AnyBody): void => void bodies.set(fn.id, { name: fn.name, body });
+  for (const patch of patches) for (const { fn, body } of patch.replacements) replace(fn, body as AnyBody);
+  return { bodies };
+}
