@@ -12,6 +12,14 @@ export interface Script {
   readonly kind: "script";
   readonly source: SourceText;
   readonly statements: readonly Statement[];
+  /** In order; they belong to no node. */
+  readonly comments: readonly Comment[];
+  readonly at: Span;
+}
+
+/** `# ...`, `// ...`, `/* ... *\/`, with its marks. */
+export interface Comment {
+  readonly text: string;
   readonly at: Span;
 }
 

@@ -136,7 +136,9 @@ export function sortByPlace(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   for (const { source } of diagnostics) if (!files.has(source)) files.set(source, files.size);
   return [...diagnostics].sort(
     (left, right) =>
-      files.get(left.source)! - files.get(right.source)! || left.at.start - right.at.start || left.at.end - right.at.end,
+      files.get(left.source)! - files.get(right.source)! ||
+      left.at.start - right.at.start ||
+      left.at.end - right.at.end,
   );
 }
 

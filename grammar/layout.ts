@@ -1,13 +1,13 @@
 import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
+import { beginsStatement, closers, splitIntoLines, unclosedBrackets, type Item, type Unclosed } from "./brackets.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { mendMistakes } from "./mistakes.ts";
+import { mendMistakes, problem } from "./mistakes.ts";
 import type { SourceText } from "./span.ts";
 import {
-  AssignOperator,
   Arrow,
+  AssignOperator,
   Colon,
   Comma,
-  Cpu,
   Dot,
   Else,
   endOf,
@@ -15,8 +15,6 @@ import {
   InfixOperator,
   isSeparator,
   LBrace,
-  LBracket,
-  LParen,
   Name,
   Newline,
   NumberToken,
@@ -55,90 +53,217 @@ export function placeOf(token: IToken): Place {
 
 export function layOut(source: SourceText, lexed: readonly IToken[]): Layout {
   const { tokens, diagnostics } = mendMistakes(source, lexed);
-  const lines = splitIntoLines(source, tokens);
-  const filter = new LayoutFilter(source, lines, unclosedBrackets(lines), diagnostics);
-  return { tokens: filter.run(), diagnostics };
+  const items = splitIntoLines(source, tokens);
+  const filter = new LayoutFilter(source, unclosedBrackets(items), diagnostics);
+  return { tokens: filter.run(items), diagnostics };
 }
 
-/** A token, the column in which its line begins, and whether it begins it. */
-interface Item {
-  readonly token: IToken;
-  readonly indent: number;
-  readonly first: boolean;
-  readonly next: IToken | undefined;
-}
-
-const TAB = 8;
-
-function splitIntoLines(source: SourceText, tokens: readonly IToken[]): Item[] {
-  let indent = 0;
-  let first = true;
-  return tokens.map((token, index) => {
-    if (first) indent = indentOf(source, token);
-    const item = { token, indent, first, next: tokens[index + 1] };
-    first = token.tokenType === Newline;
-    return item;
-  });
-}
-
-function indentOf(source: SourceText, token: IToken): number {
-  let start = token.startOffset;
-  while (start > 0 && !/[\r\n]/.test(source.text[start - 1]!)) start--;
-  let column = 0;
-  for (const character of source.text.slice(start, token.startOffset)) {
-    column = character === "\t" ? column + TAB - (column % TAB) : column + 1;
-  }
-  return column;
-}
-
-const openers: ReadonlyMap<TokenType, TokenType> = new Map([
-  [LParen, RParen],
-  [LBracket, RBracket],
-  [LBrace, RBrace],
-]);
-
-const statementWords = /^(?:if|else|while|do|for|goto|return|break|continue)$/;
-const headWords = /^(?:race|expect|fn|kernel|struct|patch|static|include|always|never)$/;
-
-/** Whether a line that begins so cannot be the middle of an argument list. */
-function beginsStatement(item: Item): boolean {
-  const { token, next } = item;
-  if (token.tokenType === RBrace || statementWords.test(token.image)) return true;
-  if (token.tokenType === Cpu) return next?.tokenType === Colon;
-  return headWords.test(token.image) && next?.tokenType === Name;
-}
-
-interface Unclosed {
-  readonly parens: ReadonlySet<IToken>;
-  readonly braces: boolean;
-}
-
-/** Which `(` and `[` never meet their partner within their block, and whether any `{` stays open to the end. */
-function unclosedBrackets(items: readonly Item[]): Unclosed {
-  const parens = new Set<IToken>();
-  let open: IToken[] = [];
-  let braces = 0;
-  const giveUp = (): void => {
-    for (const token of open) parens.add(token);
-    open = [];
-  };
-  for (const item of items) {
-    const type = item.token.tokenType;
-    if (type === LBrace || type === RBrace || (item.first && beginsStatement(item))) giveUp();
-    if (type === LBrace) braces++;
-    else if (type === RBrace) braces = Math.max(0, braces - 1);
-    else if (type === LParen || type === LBracket) open.push(item.token);
-    else if (open.length > 0 && type === openers.get(open.at(-1)!.tokenType)) open.pop();
-    else if (type === RParen && open.at(-2)?.tokenType === LParen) for (const token of open.splice(-2, 1)) void token;
-  }
-  giveUp();
-  return { parens, braces: braces > 0 };
-}
-
+/** A bracket that is open, and the column of the line it stands on. */
 interface Open {
   readonly token: IToken;
-  /** The column of the line it stands on. */
   readonly indent: number;
+  readonly forHeader: boolean;
   /** Of a brace: whether the first line inside stands deeper, so that indentation says something. */
   deeper: boolean | undefined;
+}
+
+const leading = /^(?:&&|\|\||\?|==|!=|<=|>=|<<|>>|\||\^|%)$/;
+
+class LayoutFilter {
+  private readonly source: SourceText;
+  private readonly unclosed: Unclosed;
+  private readonly diagnostics: Diagnostic[];
+  private readonly out: IToken[] = [];
+  private readonly open: Open[] = [];
+  private braces = 0;
+  /** Of the line on which the statement at hand began. */
+  private statementIndent = 0;
+  /** Brackets that are open inside the part that is left out for being too deep. */
+  private tooDeep = 0;
+  private wasTooDeep = false;
+
+  constructor(source: SourceText, unclosed: Unclosed, diagnostics: Diagnostic[]) {
+    this.source = source;
+    this.unclosed = unclosed;
+    this.diagnostics = diagnostics;
+  }
+
+  run(items: readonly Item[]): IToken[] {
+    let newline: IToken | undefined;
+    for (const item of items) {
+      if (item.token.tokenType === Newline) {
+        newline ??= item.token;
+        continue;
+      }
+      if (this.skipsTooDeep(item.token)) continue;
+      if (newline !== undefined) this.newline(newline, item);
+      newline = undefined;
+      this.token(item);
+    }
+    while (this.open.length > 0) this.closeUnclosed(undefined);
+    if (newline !== undefined && !this.separated()) this.emit(newline);
+    return this.out;
+  }
+
+  private get top(): Open | undefined {
+    return this.open.at(-1);
+  }
+
+  private inParens(): boolean {
+    return this.top !== undefined && this.top.token.tokenType !== LBrace;
+  }
+
+  private separated(): boolean {
+    const last = this.out.at(-1);
+    return last === undefined || isSeparator(last) || last.tokenType === LBrace;
+  }
+
+  // ---- newlines
+
+  private newline(newline: IToken, next: Item): void {
+    const last = this.out.at(-1);
+    while (this.inParens() && this.unclosed.parens.has(this.top!.token)) {
+      if (last !== undefined && continues(last) && !beginsStatement(next)) return;
+      this.closeUnclosed(next);
+    }
+    if (this.inParens()) return;
+    this.mendBefore(next);
+    if (this.top !== undefined) this.top.deeper ??= next.indent > this.top.indent;
+    if (!this.joins(next)) this.emit(newline);
+  }
+
+  /** Whether the line before goes on with this token. */
+  private joins(next: Item): boolean {
+    const last = this.out.at(-1);
+    if (this.separated() || last === undefined) return true;
+    const type = next.token.tokenType;
+    if (type === LBrace || type === Else) return true;
+    if (last.tokenType === Comma || last.image === "&&" || last.image === "||") return !beginsStatement(next);
+    if (leading.test(next.token.image)) return true;
+    return continues(last) && next.indent > this.statementIndent;
+  }
+
+  /** Going by the indentation, closes the blocks that must have ended before this line. */
+  private mendBefore(next: Item): void {
+    if (!this.unclosed.braces) return;
+    const { token, indent } = next;
+    const label =
+      token.tokenType === Name && (next.next?.tokenType === Colon || /^(?:case|default)$/.test(token.image));
+    while (this.top !== undefined && this.top.deeper === true) {
+      const outside = token.tokenType === RBrace ? indent < this.top.indent : indent <= this.top.indent && !label;
+      if (!outside) return;
+      this.closeUnclosed(next);
+    }
+  }
+
+  // ---- tokens
+
+  private token(item: Item): void {
+    const { token, indent } = item;
+    const type = token.tokenType;
+    if (type === LBrace || type === RBrace || (type === Semicolon && this.top?.forHeader !== true)) {
+      while (this.inParens() && this.unclosed.parens.has(this.top!.token)) this.closeUnclosed(item);
+    }
+    if (type === Else && this.out.at(-1)?.tokenType === Semicolon) this.out.pop();
+    if (this.separated() || this.out.at(-1)?.tokenType === RBrace) this.statementIndent = indent;
+    if (closers.has(type)) this.opening(token, indent);
+    else if (type === RParen || type === RBracket || type === RBrace) this.closing(token);
+    else this.emit(token);
+  }
+
+  private opening(token: IToken, indent: number): void {
+    const forHeader = this.out.at(-1)?.tokenType === For;
+    this.emit(token);
+    this.open.push({ token, indent, forHeader, deeper: undefined });
+    if (token.tokenType === LBrace) this.braces++;
+    if (this.open.length > maxNesting) this.refuseDepth(token);
+  }
+
+  private closing(token: IToken): void {
+    const type = token.tokenType;
+    const partner = this.open.findLastIndex((open) => closers.get(open.token.tokenType) === type);
+    const brace = this.open.findLastIndex((open) => open.token.tokenType === LBrace);
+    if (partner < 0 || partner < brace) return this.stray(token);
+    while (this.open.length - 1 > partner) this.closeUnclosed(undefined);
+    this.close(token);
+  }
+
+  private stray(token: IToken): void {
+    // Where a brace was put in by indentation, one that is left over is no news.
+    if (this.wasTooDeep || (token.tokenType === RBrace && this.unclosed.braces)) return;
+    const at = { start: token.startOffset, end: endOf(token) };
+    const brace = token.tokenType === RBrace;
+    const help = brace
+      ? "is there one `}` too many, or a `{` missing above?"
+      : `is there one \`${token.image}\` too many?`;
+    const report = problem(this.source, at, brace ? "E124" : "E116", `this \`${token.image}\` closes nothing`);
+    this.diagnostics.push({ ...report, help });
+  }
+
+  /** Closes the innermost bracket where its partner is missing, and says so. */
+  private closeUnclosed(next: Item | undefined): void {
+    const { token } = this.top!;
+    const closer = closers.get(token.tokenType)!;
+    const last = this.out.at(-1)!;
+    this.close(virtual(closer, endOf(last)));
+    if (this.wasTooDeep) return;
+    const at = { start: token.startOffset, end: endOf(token) };
+    const missing = closer === RBrace ? "}" : closer === RParen ? ")" : "]";
+    const code = closer === RBrace ? "E102" : "E112";
+    const report = problem(this.source, at, code, `this \`${token.image}\` is never closed`);
+    this.diagnostics.push({ ...report, help: this.missingHelp(missing, next) });
+  }
+
+  private missingHelp(missing: string, next: Item | undefined): string {
+    if (missing !== "}" || next === undefined) return `add the missing \`${missing}\``;
+    const { line } = this.source.position(next.token.startOffset);
+    return `going by the indentation, its \`}\` is missing before line ${line}`;
+  }
+
+  private close(closer: IToken): void {
+    const { token } = this.open.pop()!;
+    if (token.tokenType === LBrace) this.braces--;
+    this.emit(closer);
+    placeOf(token).closer = this.out.length - 1;
+  }
+
+  private emit(token: IToken): void {
+    const parens = this.open.length - this.braces;
+    const place: Place = { index: this.out.length, parens, braces: this.braces, closer: -1 };
+    token.payload = place;
+    this.out.push(token);
+  }
+
+  // ---- depth
+
+  private refuseDepth(token: IToken): void {
+    if (!this.wasTooDeep) this.diagnostics.push(tooDeep(this.source, token));
+    this.wasTooDeep = true;
+    this.tooDeep = 1;
+    if (token.tokenType !== LBrace) this.emit(virtual(NumberToken, endOf(token)));
+  }
+
+  /** Leaves out what stands in a bracket that is too deep; its own closing bracket counts again. */
+  private skipsTooDeep(token: IToken): boolean {
+    if (this.tooDeep === 0) return false;
+    if (closers.has(token.tokenType)) this.tooDeep++;
+    else if (token.tokenType === RParen || token.tokenType === RBracket || token.tokenType === RBrace) this.tooDeep--;
+    return this.tooDeep > 0;
+  }
+}
+
+export function tooDeep(source: SourceText, token: IToken): Diagnostic {
+  const at = { start: token.startOffset, end: endOf(token) };
+  return problem(source, at, "E140", `nested too deeply (more than ${maxNesting} levels)`);
+}
+
+/** Whether a line that ends in this token has not said all it has to say. */
+function continues(token: IToken): boolean {
+  const type = token.tokenType;
+  if (type === Comma || type === Question || type === Dot || type === Arrow || closers.has(type)) return true;
+  return [InfixOperator, AssignOperator].some((category) => category.categoryMatchesMap?.[type.tokenTypeIdx!] === true);
+}
+
+function virtual(type: TokenType, offset: number): IToken {
+  return createTokenInstance(type, "", offset, offset, NaN, NaN, NaN, NaN);
 }

@@ -59,7 +59,7 @@ export const BadNumber = createToken({ name: "BadNumber", pattern: /\d\w*/, cate
 
 export const StringToken = createToken({
   name: "String",
-  pattern: /"(?:[^"\\\r\n]|\\[^\r\n])*"/,
+  pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/,
   label: "a string",
   categories: [AnyToken],
 });
@@ -119,13 +119,13 @@ const Blank = createToken({
   line_breaks: true,
 });
 /** What would silently mean nothing. Its continuation lines belong to it. */
-const directive = /#(?:define|undef|ifdef|ifndef|if|elif)(?!\w)(?:\\(?:\r\n|[^])|[^\r\n\\])*/;
+const directive = /#(?:define|undef|ifdef|ifndef|if|elif)(?!\w)[^\r\n\\]*(?:\\(?:\r\n|[^])[^\r\n\\]*)*/;
 export const Directive = createToken({ name: "Directive", pattern: directive, group: "comments", line_breaks: true });
 export const HashComment = createToken({ name: "HashComment", pattern: /#[^\r\n]*/, group: "comments" });
 export const LineComment = createToken({ name: "LineComment", pattern: /\/\/[^\r\n]*/, group: "comments" });
 export const BlockComment = createToken({
   name: "BlockComment",
-  pattern: /\/\*(?:[^*]|\*(?!\/))*\*\//,
+  pattern: /\/\*[^]*?\*\//,
   group: "comments",
   line_breaks: true,
 });

@@ -39,3 +39,6 @@ export const maxCpuNumber = 63;
 
 /** How deep brackets, blocks, operators and statements may nest: deeper ones would end the stack, not the script. */
 export const maxNesting = 64;
+
+/** How many operators or members may follow one another in an expression. */
+export const maxChain = 500;

@@ -49,6 +49,10 @@ export interface Callable {
   readonly patch?: string;
   /** A system call or a CPU's own access: calling it on a CPU whose mm has no users is an error of the script. */
   readonly needsUsers?: boolean;
+  /** Name of the parameter whose range a later `...` stands for: this call maps it. */
+  readonly maps?: string;
+  /** Name of the parameter whose object a later `...` stands for: this call registers it. */
+  readonly registers?: string;
   readonly run: (...args: never[]) => Kernel<Value>;
 }
 
@@ -71,3 +75,14 @@ export const returnsNothing: ResultKind = { kind: "void" };
 export const returnsBoolean: ResultKind = { kind: "boolean" };
 export const returnsNumber: ResultKind = { kind: "number" };
 export const returnsObject = (type: () => StructClass): ResultKind => ({ kind: "object", type });
+
+/** What `...` stands for when a script has registered no object of this type: how one is made. */
+export interface DefaultObject {
+  readonly type: () => StructClass;
+  /** The name it goes by in what is printed. */
+  readonly name: string;
+  /** Said in the trace, after the name: "registered over the whole address space". */
+  readonly note: string;
+  /** Registers it, with the locks that takes. */
+  readonly prepare: (mm: { readonly addr: number }, object: { readonly addr: number }) => Kernel<Value>;
+}

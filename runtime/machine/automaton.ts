@@ -12,6 +12,7 @@ import { Ref, SLOT, Special, Struct } from "./struct.ts";
 import { ALWAYS_LIVE, type Memory } from "./memory.ts";
 import { ModelFault } from "./fault.ts";
 import type { AnyBody } from "./function.ts";
+import type { Frame } from "./report.ts";
 import { mutated, type Mutation } from "./mutation.ts";
 
 /** The local state of a CPU that has nothing to do. */
@@ -22,6 +23,8 @@ const SILENT_MAX = 10_000;
 export interface FunctionBody {
   readonly name: string;
   readonly body: AnyBody;
+  /** The statements of a CPU rather than a function of the kernel. */
+  readonly script?: boolean;
 }
 
 interface Root {
@@ -63,6 +66,8 @@ export class Automaton {
   localA = new Float64Array(256);
   localB = new Float64Array(256);
   localChoices = new Int32Array(256);
+  /** 1: an actor waits there for its word to become non-zero. */
+  localIdle = new Uint8Array(256);
   localLo = new Int32Array(256);
   localHi = new Int32Array(256);
   // (local state, result) -> local state
@@ -83,6 +88,15 @@ export class Automaton {
 
   functionName(fn: number): string {
     return this.bodies.get(fn)?.name ?? `function ${fn}`;
+  }
+
+  /** The number of the function of that name which has a body in this kernel. */
+  idOf(name: string): number | undefined {
+    for (const [id, entry] of this.bodies) if (entry.name === name) return id;
+    return undefined;
+  }
+  isScript(fn: number): boolean {
+    return this.bodies.get(fn)?.script ?? false;
   }
 
   /** The local state at the first step of a call of `fn`, run on an empty stack. */
@@ -249,6 +263,7 @@ export class Automaton {
       this.localA[local] = isStep ? step.a : 0;
       this.localB[local] = isStep ? step.b : 0;
       this.localChoices[local] = isStep ? step.choices : 1;
+      this.localIdle[local] = isStep && step.primitive?.idle === true ? 1 : 0;
       const content = combine(node.key, {
         lo: parent === FINISHED ? 0 : (this.localLo[parent] as number),
         hi: parent === FINISHED ? 0 : (this.localHi[parent] as number),
@@ -260,7 +275,7 @@ export class Automaton {
   }
   private growLocals(): void {
     const size = this.localOp.length * 2;
-    const grown = <A extends Int32Array | Float64Array>(to: A, from: A): A => {
+    const grown = <A extends Int32Array | Float64Array | Uint8Array>(to: A, from: A): A => {
       to.set(from);
       return to;
     };
@@ -270,6 +285,7 @@ export class Automaton {
     this.localA = grown(new Float64Array(size), this.localA);
     this.localB = grown(new Float64Array(size), this.localB);
     this.localChoices = grown(new Int32Array(size), this.localChoices);
+    this.localIdle = grown(new Uint8Array(size), this.localIdle);
     this.localLo = grown(new Int32Array(size), this.localLo);
     this.localHi = grown(new Int32Array(size), this.localHi);
   }
@@ -279,11 +295,11 @@ export class Automaton {
     return (this.localNode[local] as Node).request as Step;
   }
   /** The functions on the stack, innermost first, with their arguments. */
-  stack(local: number): { fn: number; name: string; args: readonly Value[] }[] {
-    const frames = [];
+  stack(local: number): Frame[] {
+    const frames: Frame[] = [];
     for (let l = local; l > FINISHED; l = this.localParent[l] as number) {
       const { fn, args } = (this.localNode[l] as Node).root;
-      frames.push({ fn, name: this.functionName(fn), args });
+      frames.push({ fn, name: this.functionName(fn), args, script: this.isScript(fn) });
     }
     return frames;
   }
@@ -294,6 +310,38 @@ export class Automaton {
   mentions(local: number, slot: number): boolean {
     for (let l = local; l > FINISHED; l = this.localParent[l] as number)
       if ((this.localNode[l] as Node).mentions.includes(slot)) return true;
+    return false;
+  }
+
+  /** Whether some local state, as far as they were walked, can come back to itself. */
+  hasLoop(): boolean {
+    const next = new Map<number, number[]>();
+    this.slotLocal.forEach((local, i) => {
+      if (local === -1) return;
+      const to = next.get(local);
+      if (to === undefined) next.set(local, [this.slotTo[i] as number]);
+      else to.push(this.slotTo[i] as number);
+    });
+    const done = new Set<number>();
+    const onPath = new Set<number>();
+    for (const start of next.keys()) {
+      if (done.has(start)) continue;
+      const stack = [{ local: start, todo: [...(next.get(start) ?? [])] }];
+      onPath.add(start);
+      while (stack.length > 0) {
+        const top = stack.at(-1) as (typeof stack)[number];
+        const to = top.todo.pop();
+        if (to === undefined) {
+          stack.pop();
+          onPath.delete(top.local);
+          done.add(top.local);
+        } else if (onPath.has(to)) return true;
+        else if (!done.has(to) && to !== FINISHED) {
+          stack.push({ local: to, todo: [...(next.get(to) ?? [])] });
+          onPath.add(to);
+        }
+      }
+    }
     return false;
   }
 

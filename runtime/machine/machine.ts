@@ -74,6 +74,8 @@ export class Machine implements PrimitiveContext, Names {
   private readonly names = new Map<number, string>();
   /** What the last step had to say. */
   reports: Report[] = [];
+  /** What the last step gave. */
+  result = 0;
   // What a primitive may ask for while it runs:
   actor = 0;
   choice = 0;
@@ -175,12 +177,14 @@ export class Machine implements PrimitiveContext, Names {
         result = choice;
         break;
       default: {
+        if (automaton.localIdle[local] === 1 && words[word] === 0) return Moved.blocked;
         const outcome = this.otherStep(actor, choice, local);
         if (outcome === null) return Moved.fatal;
         if (outcome === BLOCKED) return Moved.blocked;
         result = outcome;
       }
     }
+    this.result = result;
     const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
     this.setLocal(actor, to);
     const op = automaton.localOp[to] as number;
@@ -309,6 +313,9 @@ export class Machine implements PrimitiveContext, Names {
     this.checkLive(addr, word);
     this.memory.set(word, value);
   }
+  peek(addr: number): number {
+    return this.memory.peek(addr);
+  }
   private checkLive(addr: number, word: number): void {
     if ((this.memory.words[this.memory.headers[word] as number] as number) > 0) return;
     const { kind, message } = this.diagnose(addr, "Access");
@@ -362,10 +369,13 @@ export class Machine implements PrimitiveContext, Names {
       const value = words[i] as number;
       if (value >= base && value < end) return true;
     }
-    const slot = base / SLOT;
+    return this.isRemembered(base);
+  }
+  /** Whether a call that is under way knows an address in the slot at `base`, or somebody holds a lock in there. */
+  isRemembered(base: number): boolean {
     for (let actor = 0; actor < ACTORS_MAX; actor++) {
-      if (this.automaton.mentions(this.locals[actor] as number, slot)) return true;
-      if (this.locksOf(actor).some((h) => h.lock >= base && h.lock < end)) return true;
+      if (this.automaton.mentions(this.locals[actor] as number, base / SLOT)) return true;
+      if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base)) return true;
     }
     return false;
   }
@@ -405,13 +415,17 @@ export class Machine implements PrimitiveContext, Names {
   private report(kind: Report["kind"], message: string, actor: number, local: number, addr: number): void {
     this.reports.push({ kind, message, actor, local, addr, header: addr === 0 ? 0 : this.memory.header(addr) });
   }
+  /** A finding of somebody who looks at states from outside. */
+  complain(kind: Report["kind"], message: string, actor = -1, addr = 0): void {
+    this.report(kind, message, actor, FINISHED, addr);
+  }
   /** A report with everything that is to be said about it; to be asked for before the machine moves on. */
   describe(report: Report): Finding {
     const { local, header } = report;
     const blamed = local !== FINISHED;
     return {
       ...report,
-      stack: blamed ? this.automaton.stack(local) : [],
+      stack: blamed ? this.automaton.stack(local).filter((frame) => !frame.script) : [],
       step: blamed ? this.automaton.stepOf(local).text(this) : "",
       objectType: header === 0 ? null : typeByNumber(headerType(header)),
       freedBy: header < 0 ? this.automaton.functionName(headerFreedBy(header)) : "",
@@ -423,8 +437,13 @@ export class Machine implements PrimitiveContext, Names {
   locksOf(actor: number): readonly Holding[] {
     return this.heldSets.get(this.held[actor] as number);
   }
+  /** The kernel functions that an actor is inside of, innermost first. */
   stackOf(actor: number): readonly Frame[] {
-    return this.automaton.stack(this.locals[actor] as number);
+    return this.automaton.stack(this.locals[actor] as number).filter((frame) => !frame.script);
+  }
+  /** Where it stands in the code of the script: the arguments of the outermost frame. */
+  scriptPosition(actor: number): Frame | undefined {
+    return this.automaton.stack(this.locals[actor] as number).findLast((frame) => frame.script);
   }
   nameObject(addr: number, name: string): void {
     this.names.set(addr, name);

@@ -180,7 +180,13 @@ export function* rcu_barrier(): Kernel<void> {
 export const invoke_callbacks = kernelFunction(
   "invoke_callbacks",
   function* (domain: grace_periods): Kernel<void> {
-    yield* domainStep(dequeue, domain, "wait for a grace period");
+    yield* step({
+      op: Op.primitive,
+      addr: domain.pending.addr,
+      primitive: dequeue,
+      args: [domain.addr],
+      text: () => "wait for a grace period",
+    });
     const func = yield* loadPrivate(domain.runningFunction);
     const head = yield* loadPrivate(domain.runningHead);
     if (func !== null) yield* func(at(rcu_head, head));

@@ -20,6 +20,8 @@ export interface Frame {
   readonly fn: number;
   readonly name: string;
   readonly args: readonly Value[];
+  /** The statements of a CPU rather than a function of the kernel. */
+  readonly script: boolean;
 }
 
 /** As told. */
@@ -42,6 +44,7 @@ const FATAL: Record<FatalKind, true> = {
   deadlock: true,
   livelock: true,
   expectation: true,
+  pruned: true,
 };
 /** Whether a path ends at a report of this kind. */
 export function isFatal(kind: ReportKind): boolean {

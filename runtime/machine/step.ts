@@ -75,6 +75,8 @@ export interface PrimitiveContext {
   readonly choice: number;
   read(addr: number): number;
   write(addr: number, value: number): void;
+  /** What is there, whether or not it may be read. */
+  peek(addr: number): number;
   /** This actor (or another, on whose behalf a lock is granted) now holds the lock at `addr`. */
   hold(addr: number, mode: HoldMode, actor?: number): void;
   /** Reports an unlock of something not held; false then. */
@@ -98,14 +100,16 @@ export type FatalKind =
   | "bug"
   | "deadlock"
   | "livelock"
-  | "expectation";
+  | "expectation"
+  /** No finding: the script assumes that this does not happen. */
+  | "pruned";
 export type WarningKind = "refcount" | "warning" | "lockdep" | "leak" | "rcu";
 export type ReportKind = FatalKind | WarningKind;
 
 export interface Primitive {
   readonly name: string;
   readonly run: (m: PrimitiveContext, ...args: readonly number[]) => number;
-  /** Blocked here is no deadlock: an actor that waits for work. */
+  /** Blocked here is no deadlock: an actor waits for work, that is for the word of its step to become non-zero. */
   readonly idle: boolean;
 }
 

@@ -22,7 +22,7 @@ export function headerAddress(addr: number): number {
 
 /** What printing needs to know about the machine: what lives where, and under which name a script knows it. */
 export interface Names {
-  /** The script's name for the object at this address; "" for one whose members are the script's variables. */
+  /** The script's name for the object, or the variable, at this address. */
   name(addr: number): string | undefined;
   /** The type of the object that owns this address, or owned it until it was freed. */
   typeAt(addr: number): StructClass | undefined;
@@ -133,6 +133,8 @@ export interface StructClass<S extends Struct = Struct> {
   new (addr: number): S;
   /** How kernel code calls a variable of this type: "vma", "mm". Defaults to the name of the class. */
   readonly short?: string;
+  /** Its words go by names of their own: they are variables, not members of anything. */
+  readonly variables?: boolean;
   readonly name: string;
 }
 
@@ -167,12 +169,12 @@ function shortName(cls: StructClass): string {
   return cls.short ?? cls.name;
 }
 function member(base: number, owner: StructClass, path: string, names: Names): string {
-  const name = names.name(base);
-  return name === "" ? path : `${name ?? shortName(owner)}->${path}`;
+  return `${names.name(base) ?? shortName(owner)}->${path}`;
 }
 function wordExpr(word: { addr: number; owner: Struct; name: string }, names: Names): string {
   const owner = names.typeAt(word.addr);
   const base = headerAddress(word.addr) + WORD;
+  if (owner?.variables === true) return names.name(word.addr) ?? word.name;
   const path = owner === undefined ? undefined : pathTo(owner, word.addr - base);
   if (owner !== undefined && path !== undefined) return member(base, owner, path, names);
   const cls = word.owner.constructor as StructClass;

@@ -88,7 +88,7 @@ export const process_works = kernelFunction(
   function* (): Kernel<void> {
     const func = yield* step({
       op: Op.primitive,
-      addr: system_wq.addr,
+      addr: system_wq.queued.addr,
       primitive: take,
       decode: (id) => system_wq_function(id),
       text: () => "wait for work",

@@ -1,0 +1,80 @@
+import type { IToken, Lexer } from "chevrotain";
+import type { Comment, Script } from "./ast.ts";
+import { checkContext } from "./context.ts";
+import { quote, sortByPlace, type Diagnostic } from "./diagnostic.ts";
+import { layOut } from "./layout.ts";
+import { ScriptParser } from "./parser.ts";
+import type { SourceText } from "./span.ts";
+import { Directive, endOf, makeLexer } from "./tokens.ts";
+
+export interface ParseResult {
+  /** Whole if no diagnostic is an error; otherwise without the statements that were mistaken. */
+  readonly script: Script;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+// One of each per process, built when first needed: building them takes longer than reading a script.
+let lexer: Lexer | undefined;
+let parser: ScriptParser | undefined;
+
+/** The tokens of a text, comments apart; also for those who only want to know how a text ends. */
+export function tokenize(text: string): { readonly tokens: IToken[]; readonly comments: IToken[] } {
+  lexer ??= makeLexer(false);
+  const result = lexer.tokenize(text);
+  return { tokens: result.tokens, comments: result.groups["comments"] ?? [] };
+}
+
+/** Reads a script. Any text gives a script and diagnostics, never an exception. */
+export function parse(source: SourceText): ParseResult {
+  parser ??= new ScriptParser(false);
+  const lexed = tokenize(source.text);
+  const layout = layOut(source, lexed.tokens);
+  const parsed = parser.parse(source, layout.tokens);
+  const script: Script = {
+    kind: "script",
+    source,
+    statements: parsed.statements,
+    comments: lexed.comments.map(commentOf),
+    at: { start: 0, end: source.text.length },
+  };
+  const textual = withoutConsequences(source, [...layout.diagnostics, ...parsed.diagnostics]);
+  const warnings = lexed.comments.filter((token) => token.tokenType === Directive).map((token) => warn(source, token));
+  return { script, diagnostics: sortByPlace([...textual, ...checkContext(script, textual), ...warnings]) };
+}
+
+function commentOf(token: IToken): Comment {
+  return { text: token.image, at: { start: token.startOffset, end: endOf(token) } };
+}
+
+/** Mistakes of the lexer, whose line reads oddly without the characters in question. */
+const lexical = new Set(["E100", "E116", "E118", "E135"]);
+
+/** Drops what one mistake made of its neighbours: a line's later reports after a lexical one, all but one E140. */
+function withoutConsequences(source: SourceText, diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const lines = new Set<number>();
+  const seen = new Set<string>();
+  const kept: Diagnostic[] = [];
+  for (const diagnostic of diagnostics) {
+    const { line } = source.position(diagnostic.at.start);
+    const { code } = diagnostic;
+    if (lexical.has(code)) lines.add(line);
+    else if (lines.has(line) && !code.startsWith("E2")) continue;
+    const key = code === "E140" ? code : `${code} ${diagnostic.at.start}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    kept.push(diagnostic);
+  }
+  return kept;
+}
+
+function warn(source: SourceText, token: IToken): Diagnostic {
+  const word = /^#\w+/.exec(token.image)![0];
+  return {
+    code: "E141",
+    severity: "warning",
+    source,
+    at: { start: token.startOffset, end: token.startOffset + word.length },
+    message: `${quote(word)} is a comment here`,
+    help: "there is no preprocessor; write the value where it is used, or `var NAME = VALUE`",
+  };
+}

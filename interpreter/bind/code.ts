@@ -1,0 +1,361 @@
+/**
+ * Statements of a CPU as a function of the machine. They become a flat list of instructions, and each instruction is
+ * left by a tail call to the next: so where a CPU stands is (instruction, what this one has read so far), a loop comes
+ * back to the same place, and nothing read by a finished statement is remembered.
+ */
+import type { Assign, Block, Expr, Statement } from "../../grammar/ast.ts";
+import type { Span } from "../../grammar/span.ts";
+import { nearest } from "../../grammar/suggest.ts";
+import { store, storePrivate } from "../../runtime/machine/access.ts";
+import { BUG_ON } from "../../runtime/machine/bug.ts";
+import type { AnyBody } from "../../runtime/machine/function.ts";
+import { BLOCKED, Op, primitive, step, type Call, type Kernel, type Value } from "../../runtime/machine/step.ts";
+import type { Ref } from "../../runtime/machine/struct.ts";
+import type { Code } from "../program.ts";
+import { isWord } from "./builtins.ts";
+import { firstCall, look, memberAt, run, truth, type Bound, type Place } from "./expression.ts";
+import type { ExpressionBinder } from "./names.ts";
+import { NUMBER, typeText, type Type } from "./types.ts";
+
+type Instruction =
+  | { readonly kind: "do"; readonly at: Span; readonly run: () => Kernel<void> }
+  | { readonly kind: "branch"; readonly at: Span; readonly test: Bound; yes: number; no: number }
+  | { readonly kind: "jump"; readonly at: Span; to: number };
+
+const NOWHERE = -1;
+const END = Number.MAX_SAFE_INTEGER;
+
+export class CodeBinder {
+  private readonly names: ExpressionBinder;
+  private readonly code: Instruction[] = [];
+  private readonly statements: number[] = [];
+  private statement = -1;
+  private readonly labels = new Map<string, { at: number; used: boolean; where: Span }>();
+  private readonly gotos: { label: string; jump: Extract<Instruction, { kind: "jump" }>; where: Span }[] = [];
+  private readonly loops: { breaks: { to: number }[]; continues: { to: number }[] }[] = [];
+
+  constructor(names: ExpressionBinder) {
+    this.names = names;
+  }
+
+  /** The top-level statements of a CPU. */
+  addStatements(statements: readonly Statement[]): void {
+    for (const statement of statements) {
+      this.statement++;
+      this.add(statement);
+    }
+  }
+
+  finish(fn: number): { code: Code; body: AnyBody } {
+    this.resolveGotos();
+    const { code, statements } = this;
+    const places = code.map((instruction) => instruction.at);
+    return { code: { fn, places, statements: [...statements] }, body: bodyOf(fn, code) as AnyBody };
+  }
+  private resolveGotos(): void {
+    const { scope } = this.names;
+    for (const { label, jump, where } of this.gotos) {
+      const target = this.labels.get(label);
+      if (target !== undefined) {
+        jump.to = target.at;
+        target.used = true;
+        continue;
+      }
+      const meant = nearest(label, [...this.labels.keys()]);
+      scope.error("E230", where, `no label \`${label}\` here`, meant === undefined ? undefined : `did you mean \`${meant}\`?`);
+    }
+    for (const [name, label] of this.labels)
+      if (!label.used) scope.warning("E231", label.where, `nothing goes to the label \`${name}\``);
+  }
+
+  private emit<I extends Instruction>(instruction: I): I {
+    this.code.push(instruction);
+    this.statements.push(this.statement);
+    return instruction;
+  }
+  private get here(): number {
+    return this.code.length;
+  }
+
+  private add(statement: Statement): void {
+    const { scope } = this.names;
+    switch (statement.kind) {
+      case "block":
+        return this.addBlock(statement);
+      case "expression":
+        return this.addExpression(statement.expr);
+      case "assign":
+        return this.addAssign(statement);
+      case "if":
+        return this.addIf(statement);
+      case "switch":
+        return this.addSwitch(statement);
+      case "while":
+        return this.addLoop(statement.test, statement.body, [], statement.at);
+      case "doWhile":
+        return this.addDoWhile(statement.body, statement.test, statement.at);
+      case "for":
+        for (const s of statement.first) this.add(s);
+        return this.addLoop(statement.test, statement.body, statement.next, statement.at);
+      case "label":
+        this.labels.set(statement.name.name, { at: this.here, used: false, where: statement.at });
+        return;
+      case "goto": {
+        const jump = this.emit({ kind: "jump" as const, at: statement.at, to: NOWHERE });
+        this.gotos.push({ label: statement.label.name, jump, where: statement.label.at });
+        return;
+      }
+      case "return":
+        this.addReturn(statement.value, statement.at);
+        return;
+      case "break":
+        this.loops.at(-1)?.breaks.push(this.emit({ kind: "jump" as const, at: statement.at, to: NOWHERE }));
+        return;
+      case "continue":
+        if (statement.what === "loop")
+          this.loops.at(-1)?.continues.push(this.emit({ kind: "jump" as const, at: statement.at, to: NOWHERE }));
+        else scope.error("E232", statement.at, "`continue` lets a paused CPU go on; inside its own code it cannot stand");
+        return;
+      case "wait":
+      case "assume":
+      case "assert":
+        return this.addCondition(statement.kind, statement.test, statement.at);
+      default:
+        scope.error("E291", statement.at, `${WHAT[statement.kind] ?? "this"} cannot stand here in this version`);
+    }
+  }
+  private addBlock(block: Block): void {
+    for (const statement of block.statements) this.add(statement);
+  }
+
+  // ---- simple statements
+
+  private addExpression(expr: Expr): void {
+    if (expr.kind === "update") {
+      const one: Expr = { kind: "number", value: 1, at: expr.at };
+      const op = expr.op === "++" ? "+=" : "-=";
+      this.addAssign({ kind: "assign", target: expr.operand, op, value: one, until: undefined, at: expr.at });
+      return;
+    }
+    const bound = this.names.bind(expr);
+    if (bound === undefined) return;
+    const keep = bound.type.kind === "void" || bound.type.kind === "string" ? undefined : this.resultPlace("$", bound.type);
+    this.emit({
+      kind: "do",
+      at: expr.at,
+      *run() {
+        const value = yield* run(bound);
+        if (keep !== undefined) yield* storePrivate(keep, value);
+      },
+    });
+  }
+  private resultPlace(name: string, type: Type): Ref<Value> {
+    return this.names.scope.resultOf(this.names.cpu, name, type).ref() as Ref<Value>;
+  }
+
+  private addAssign(statement: Assign): void {
+    const { scope } = this.names;
+    if (statement.value.kind === "init") {
+      scope.error("E292", statement.value.at, "this version has no objects local to a call yet");
+      return;
+    }
+    const value = this.names.bind(statement.value);
+    if (value === undefined) return;
+    if (value.type.kind === "void") {
+      const text = scope.source.slice(statement.value.at);
+      scope.error("E314", statement.value.at, `\`${text}\` gives no value to keep`);
+      return;
+    }
+    const place = this.target(statement, value.type);
+    if (place === undefined) return;
+    const { op } = statement;
+    const combined: Bound =
+      op === "="
+        ? value
+        : {
+            kind: "binary",
+            op: op.slice(0, -1) as "+",
+            left: { kind: "place", place, type: NUMBER, at: statement.target.at },
+            right: value,
+            type: NUMBER,
+            at: statement.at,
+          };
+    this.emit({ kind: "do", at: statement.at, run: () => assign(place, combined) });
+  }
+  private target(statement: Assign, type: Type): Place | undefined {
+    const { scope } = this.names;
+    const { target } = statement;
+    if (target.kind === "name") {
+      const { name } = target;
+      const shared = scope.shared.get(name);
+      if (shared !== undefined) return { kind: "variable", ref: shared.ref(), isPrivate: false };
+      if (scope.objects.has(name)) {
+        scope.error("E225", target.at, `\`${name}\` is an object; it cannot be assigned to`);
+        return undefined;
+      }
+      if (statement.op !== "=" && scope.findResult(this.names.cpu, name) === undefined) {
+        scope.error("E201", target.at, `nothing is called \`${name}\` here`);
+        return undefined;
+      }
+      const known = scope.findResult(this.names.cpu, name);
+      if (known !== undefined && !compatible(known.type, type)) {
+        scope.error("E315", statement.at, `\`${name}\` has been ${typeText(known.type)}; here it would be ${typeText(type)}`);
+        return undefined;
+      }
+      const variable = scope.resultOf(this.names.cpu, name, type);
+      return { kind: "variable", ref: variable.ref(), isPrivate: true };
+    }
+    const bound = this.names.bind(target);
+    if (bound === undefined) return undefined;
+    if (isWord(bound)) return bound.place;
+    scope.error("E226", target.at, `\`${scope.source.slice(target.at)}\` cannot be assigned to`);
+    return undefined;
+  }
+
+  private addReturn(value: Expr | undefined, at: Span): void {
+    if (value !== undefined) this.addExpression(value);
+    this.emit({ kind: "jump", at, to: END });
+  }
+
+  private addCondition(kind: "wait" | "assume" | "assert", expr: Expr, at: Span): void {
+    const test = this.names.bind(expr);
+    if (test === undefined) return;
+    const text = this.names.scope.source.slice(expr.at);
+    if (kind === "assert") {
+      this.emit({
+        kind: "do",
+        at,
+        *run() {
+          yield* BUG_ON(!truth(yield* run(test)), `assert ${text}`);
+        },
+      });
+      return;
+    }
+    const call = firstCall(test);
+    if (call !== undefined) {
+      this.names.scope.error("E227", call.at, `\`${kind}\` looks at the state in one step; it cannot call \`${call.name}\``);
+      return;
+    }
+    const guard = primitive(kind, (m) => {
+      if (truth(look(test, m))) return 0;
+      return kind === "wait" ? BLOCKED : m.fail("pruned", text);
+    });
+    this.emit({
+      kind: "do",
+      at,
+      *run() {
+        yield* step({ op: Op.primitive, primitive: guard, text: () => `${kind} ${text}` });
+      },
+    });
+  }
+
+  // ---- compound statements
+
+  private branch(test: Expr, at: Span): Extract<Instruction, { kind: "branch" }> | undefined {
+    const bound = this.names.bind(test);
+    if (bound === undefined) return undefined;
+    return this.emit({ kind: "branch" as const, at, test: bound, yes: this.here + 1, no: NOWHERE });
+  }
+  private addIf(statement: Extract<Statement, { kind: "if" }>): void {
+    const ends: { to: number }[] = [];
+    for (const arm of statement.arms) {
+      const branch = this.branch(arm.test, arm.test.at);
+      this.addBlock(arm.body);
+      ends.push(this.emit({ kind: "jump", at: arm.at, to: NOWHERE }));
+      if (branch !== undefined) branch.no = this.here;
+    }
+    if (statement.otherwise !== undefined) this.addBlock(statement.otherwise);
+    for (const end of ends) end.to = this.here;
+  }
+  private addSwitch(statement: Extract<Statement, { kind: "switch" }>): void {
+    const ends: { to: number }[] = [];
+    const fallback = statement.arms.find((arm) => arm.isDefault);
+    for (const arm of statement.arms) {
+      if (arm === fallback) continue;
+      const tests = arm.values.map((value): Expr => ({ kind: "binary", op: "==", left: statement.value, right: value, at: value.at }));
+      const test = tests.reduce((left, right) => ({ kind: "binary", op: "||", left, right, at: arm.at }));
+      const branch = this.branch(test, arm.at);
+      this.addBlock(arm.body);
+      ends.push(this.emit({ kind: "jump", at: arm.at, to: NOWHERE }));
+      if (branch !== undefined) branch.no = this.here;
+    }
+    if (fallback !== undefined) this.addBlock(fallback.body);
+    for (const end of ends) end.to = this.here;
+  }
+  private addLoop(test: Expr | undefined, body: Block, next: readonly Statement[], at: Span): void {
+    const top = this.here;
+    const branch = test === undefined ? undefined : this.branch(test, test.at);
+    const loop = { breaks: [] as { to: number }[], continues: [] as { to: number }[] };
+    this.loops.push(loop);
+    this.addBlock(body);
+    this.loops.pop();
+    for (const jump of loop.continues) jump.to = this.here;
+    for (const statement of next) this.add(statement);
+    this.emit({ kind: "jump", at, to: top });
+    if (branch !== undefined) branch.no = this.here;
+    for (const jump of loop.breaks) jump.to = this.here;
+  }
+  private addDoWhile(body: Block, test: Expr, at: Span): void {
+    const top = this.here;
+    const loop = { breaks: [] as { to: number }[], continues: [] as { to: number }[] };
+    this.loops.push(loop);
+    this.addBlock(body);
+    this.loops.pop();
+    for (const jump of loop.continues) jump.to = this.here;
+    const branch = this.branch(test, at);
+    if (branch !== undefined) {
+      branch.yes = top;
+      branch.no = this.here;
+    }
+    for (const jump of loop.breaks) jump.to = this.here;
+  }
+}
+
+/** What a statement is called in a message, where its kind is no word of the language. */
+const WHAT: Readonly<Record<string, string>> = {
+  onCpu: "a CPU label",
+  forIn: "`for ... in`",
+  forEach: "a list walk",
+  declare: "a declaration",
+  race: "a race",
+  expect: "`expect`",
+  show: "`show`",
+  step: "`step`",
+  fail: "`fail`",
+};
+
+function compatible(a: Type, b: Type): boolean {
+  const loose = (t: Type): boolean => t.kind === "number" || t.kind === "boolean";
+  if (a.kind === "null" || b.kind === "null") return true;
+  if (loose(a) && loose(b)) return true;
+  return a.kind === b.kind && (a.kind !== "object" || (b.kind === "object" && a.cls === b.cls));
+}
+
+function* assign(place: Place, value: Bound): Kernel<void> {
+  const result = yield* run(value);
+  const ref = (yield* memberAt(place)) as Ref<Value>;
+  if (place.kind === "variable" && place.isPrivate) yield* storePrivate(ref, result);
+  else yield* store(ref, result);
+}
+
+function bodyOf(fn: number, code: readonly Instruction[]): (pc: number) => Kernel<void> {
+  function* goTo(pc: number): Kernel<void> {
+    const request: Call = { op: Op.tailCall, fn: { id: fn, name: "" }, args: [pc] };
+    return yield request;
+  }
+  return function* (start: number): Kernel<void> {
+    let pc = start;
+    for (;;) {
+      const instruction = code[pc];
+      if (instruction === undefined) return;
+      if (instruction.kind === "do") {
+        yield* instruction.run();
+        return yield* goTo(pc + 1);
+      }
+      if (instruction.kind === "branch")
+        return yield* goTo(truth(yield* run(instruction.test)) ? instruction.yes : instruction.no);
+      if (instruction.to === pc) return yield* goTo(pc);
+      pc = instruction.to;
+    }
+  };
+}

@@ -1,0 +1,138 @@
+/** Which kernel a script runs on, and what can be called in it. */
+import type { KernelName, Statement } from "../../grammar/ast.ts";
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { parse } from "../../grammar/parse.ts";
+import { SourceText, type Span } from "../../grammar/span.ts";
+import { nearest } from "../../grammar/suggest.ts";
+import type { Callable } from "../../runtime/callable.ts";
+import { callables, patches } from "../../runtime/kernel.ts";
+import { ERAS, type Era, type Patch } from "../../runtime/patch.ts";
+import type { PlacedStatement } from "./includes.ts";
+
+export interface ChosenKernel {
+  readonly era: Era;
+  readonly patches: readonly Patch[];
+  /** "v5.2 + odp-v4" */
+  readonly text: string;
+}
+
+/** Eras that the language promises and this version does not model yet. */
+const ERAS_TO_COME = [
+  "mmu-notifier-v3",
+  "v2.6.27",
+  "v3.6",
+  "v3.8",
+  "v3.10",
+  "v4.19",
+  "v5.1",
+  "v5.3",
+  "v5.4",
+  "v5.5",
+  "v5.6",
+  "v5.8",
+  "v5.10",
+  "v5.12",
+  "v5.18",
+  "v6.0",
+  "v6.1",
+];
+const NEWEST: Era = ERAS[ERAS.length - 1] as Era;
+
+/** The command line's kernel, or the script's own, or the newest there is. Undefined after an error. */
+export function chooseKernel(
+  statements: readonly PlacedStatement[],
+  override: string | undefined,
+  source: SourceText,
+  out: Diagnostic[],
+): ChosenKernel | undefined {
+  const lines = statements.filter(
+    (placed): placed is PlacedStatement & { statement: Extract<Statement, { kind: "kernel" }> } =>
+      placed.statement.kind === "kernel",
+  );
+  const own = lines.filter(({ from }) => from === source);
+  for (const extra of own.slice(1))
+    out.push(error("E235", extra.from, extra.statement.at, "a script names its kernel once"));
+  if (override !== undefined) return chosenByOption(override, out);
+  const line = own[0] ?? lines[0];
+  if (line === undefined) return { era: NEWEST, patches: [], text: NEWEST };
+  return resolve(line.statement.kernel, line.from, out);
+}
+
+function chosenByOption(text: string, out: Diagnostic[]): ChosenKernel | undefined {
+  const source = new SourceText("--kernel", `kernel ${text}`);
+  const { script, diagnostics } = parse(source);
+  const [statement] = script.statements;
+  out.push(...diagnostics);
+  if (diagnostics.length > 0) return undefined;
+  if (statement?.kind !== "kernel") {
+    out.push(error("E236", source, { start: 0, end: source.text.length }, "this names no kernel", "`v5.2 + odp-v4`"));
+    return undefined;
+  }
+  return resolve(statement.kernel, source, out);
+}
+
+function resolve(kernel: KernelName, from: SourceText, out: Diagnostic[]): ChosenKernel | undefined {
+  const [first, ...rest] = kernel.parts;
+  if (first === undefined) return undefined;
+  if (!(ERAS as readonly string[]).includes(first.name)) {
+    const known = [...ERAS, ...ERAS_TO_COME];
+    const meant = nearest(first.name, known);
+    const help = ERAS_TO_COME.includes(first.name)
+      ? `this version models ${ERAS.join(", ")}; ${first.name} is still to come`
+      : meant === undefined
+        ? `this version models ${ERAS.join(", ")}`
+        : `did you mean \`${meant}\`?`;
+    out.push(error("E213", from, first.at, `no kernel is called \`${first.name}\` in this version`, help));
+    return undefined;
+  }
+  const era = first.name as Era;
+  const chosen: Patch[] = [];
+  for (const part of rest) {
+    const patch = patches.find((p) => p.name === part.name);
+    if (patch === undefined) {
+      const meant = nearest(
+        part.name,
+        patches.map((p) => p.name),
+      );
+      const help = meant === undefined ? `patches are: ${patches.map((p) => p.name).join(", ")}` : `did you mean \`${meant}\`?`;
+      out.push(error("E215", from, part.at, `no patch is called \`${part.name}\` in this version`, help));
+      return undefined;
+    }
+    if (!patch.eras.includes(era)) {
+      out.push(error("E237", from, part.at, `\`${patch.name}\` is a patch for ${patch.eras.join(", ")}, not for ${era}`));
+      return undefined;
+    }
+    const missing = patch.needs.filter((need) => !chosen.some((p) => p.name === need));
+    if (missing.length > 0) {
+      const line = [era, ...chosen.map((p) => p.name), ...missing, patch.name].join(" + ");
+      out.push(
+        error("E238", from, part.at, `\`${patch.name}\` needs \`${missing.join("`, `")}\` before it`, `kernel ${line}`),
+      );
+      return undefined;
+    }
+    chosen.push(patch);
+  }
+  return { era, patches: chosen, text: [era, ...chosen.map((p) => p.name)].join(" + ") };
+}
+function error(code: string, source: SourceText, at: Span, message: string, help?: string): Diagnostic {
+  return { code, severity: "error", source, at, message, ...(help === undefined ? {} : { help }) };
+}
+
+/** What can be called in a kernel, and what only in others. */
+export function tablesOf(kernel: ChosenKernel): {
+  here: ReadonlyMap<string, readonly Callable[]>;
+  elsewhere: ReadonlyMap<string, readonly Callable[]>;
+} {
+  const here = new Map<string, Callable[]>();
+  const elsewhere = new Map<string, Callable[]>();
+  const age = (era: string): number => ERAS.indexOf(era as Era);
+  for (const entry of callables) {
+    const exists =
+      (entry.since === undefined || age(entry.since) <= age(kernel.era)) &&
+      (entry.until === undefined || age(kernel.era) < age(entry.until)) &&
+      (entry.patch === undefined || kernel.patches.some((p) => p.name === entry.patch));
+    const table = exists ? here : elsewhere;
+    table.set(entry.name, [...(table.get(entry.name) ?? []), entry]);
+  }
+  return { here, elsewhere };
+}

@@ -1,0 +1,377 @@
+/** A whole script: from its text to a program, or to every mistake in it. */
+import type { Expect, Expr, Race, Statement } from "../../grammar/ast.ts";
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { parse } from "../../grammar/parse.ts";
+import { SourceText, type Span } from "../../grammar/span.ts";
+import { nearest } from "../../grammar/suggest.ts";
+import { allFunctions, type AnyBody } from "../../runtime/machine/function.ts";
+import type { FunctionBody } from "../../runtime/machine/automaton.ts";
+import type { ReportKind, Value } from "../../runtime/machine/step.ts";
+import type { StructClass } from "../../runtime/machine/struct.ts";
+import { declarableTypes, defaultObjects, firstMm } from "../../runtime/kernel.ts";
+import { resolveBodies, type Era } from "../../runtime/patch.ts";
+import { mm_struct } from "../../runtime/mm/mm_types.ts";
+import { CPUS_MAX } from "../director.ts";
+import type { ExpectItem, Expectation, Item, OutcomeWord, Program, RaceItem, Until } from "../program.ts";
+import { firstCall, look, numeric, truth, type Bound } from "./expression.ts";
+import { CodeBinder } from "./code.ts";
+import { expandIncludes, type ReadFile } from "./includes.ts";
+import { chooseKernel, tablesOf, type ChosenKernel } from "./kernels.ts";
+import { ExpressionBinder } from "./names.ts";
+import { bindReportKind } from "./reports.ts";
+import { Scope, type Variable } from "./scope.ts";
+import { showWord } from "./values.ts";
+import { NUMBER } from "./types.ts";
+
+export interface BindOptions {
+  /** Overrides the script's own kernel line: "v5.2 + odp-v4". */
+  readonly kernel?: string;
+  /** Reads a file that a script includes; undefined if there is none, or none that may be read. */
+  readonly readFile?: ReadFile;
+}
+
+export interface BoundScript {
+  /** Undefined if there is any error. */
+  readonly program: Program | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function bindScript(source: SourceText, options: BindOptions = {}): BoundScript {
+  const parsed = parse(source);
+  const diagnostics: Diagnostic[] = [...parsed.diagnostics];
+  const statements = expandIncludes(parsed.script, options.readFile, diagnostics);
+  const kernel = chooseKernel(statements, options.kernel, source, diagnostics);
+  if (kernel === undefined) return { program: undefined, diagnostics: tidy(diagnostics) };
+  const binder = new ScriptBinder(source, kernel);
+  for (const { statement, from } of statements) binder.add(statement, from);
+  diagnostics.push(...binder.scope.diagnostics);
+  const failed = diagnostics.some((d) => d.severity === "error");
+  return { program: failed ? undefined : binder.program(), diagnostics: tidy(diagnostics) };
+}
+
+/** Sorted by place, each once: a mistake in an argument is met once for every function of that name. */
+function tidy(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const seen = new Set<string>();
+  const once = diagnostics.filter((d) => {
+    const key = `${d.source.name}:${d.at.start}:${d.at.end}:${d.code}`;
+    return !seen.has(key) && seen.add(key);
+  });
+  return once.sort((a, b) => a.source.name.localeCompare(b.source.name) || a.at.start - b.at.start);
+}
+
+class ScriptBinder {
+  readonly scope: Scope;
+  private readonly source: SourceText;
+  private readonly kernel: ChosenKernel;
+  private readonly items: Item[] = [];
+  private readonly invariants: { text: string; holds: Program["invariants"][number]["holds"]; at: Span }[] = [];
+  private readonly functions = new Map<number, FunctionBody>();
+  private nextFunction = allFunctions().length + 1;
+  private cpu = 0;
+  private cpus = 1;
+
+  constructor(source: SourceText, kernel: ChosenKernel) {
+    this.source = source;
+    this.kernel = kernel;
+    const { here, elsewhere } = tablesOf(kernel);
+    this.scope = new Scope(source, here, elsewhere);
+    const mm = this.scope.addObject("mm", mm_struct as unknown as StructClass<mm_struct>);
+    this.scope.onSetUp((machine) => firstMm(machine, mm));
+  }
+
+  program(): Program {
+    const { bodies } = resolveBodies(this.kernel.era as Era, this.kernel.patches);
+    const all = new Map<number, FunctionBody>([...bodies, ...this.functions]);
+    const name = this.source.name.replace(/^.*\//, "").replace(/\.hmm$/, "");
+    return {
+      name,
+      source: this.source,
+      kernel: { era: this.kernel.era, patches: this.kernel.patches.map((p) => p.name) },
+      items: this.items,
+      invariants: this.invariants,
+      outcomeWords: this.outcomeWords(),
+      cpus: this.cpus,
+      machine: { bodies: all },
+      setUp: (machine) => this.scope.setUp(machine),
+    };
+  }
+  private outcomeWords(): OutcomeWord[] {
+    const variables = [...this.scope.allVariables()].filter((v) => v.name !== "$");
+    const times = new Map<string, number>();
+    for (const { name } of variables) times.set(name, (times.get(name) ?? 0) + 1);
+    const nameOf = (v: Variable): string => (v.cpu >= 0 && (times.get(v.name) ?? 0) > 1 ? `cpu${v.cpu}.${v.name}` : v.name);
+    return variables.map((v) => ({
+      name: nameOf(v),
+      addr: v.addr,
+      show: (machine, word) => showWord(machine, v.type, word),
+    }));
+  }
+
+  // ---- statements at the top
+
+  add(statement: Statement, from: SourceText): void {
+    this.scope.source = from;
+    switch (statement.kind) {
+      case "kernel":
+      case "include":
+        return; // read before
+      case "declare":
+        return this.addDeclaration(statement);
+      case "onCpu":
+        return this.addOnCpu(statement);
+      case "race":
+        return this.addRace(statement);
+      case "expect":
+        return this.addExpect(statement);
+      case "invariant":
+        return this.addInvariant(statement);
+      case "show":
+        this.items.push({
+          kind: "show",
+          what: statement.items.map((item) => ({ word: item.what.name, name: item.name?.name })),
+          at: statement.at,
+        });
+        return;
+      default:
+        this.addStatement(this.cpu, statement);
+    }
+  }
+
+  private addDeclaration(statement: Extract<Statement, { kind: "declare" }>): void {
+    const { scope } = this;
+    if (statement.type?.struct === true) {
+      for (const declarator of statement.names) this.addObject(statement.type.name, statement.type.at, declarator.name);
+      return;
+    }
+    for (const declarator of statement.names) {
+      const { name, at } = declarator.name;
+      if (!this.isNew(name, at)) continue;
+      if (declarator.size !== undefined || declarator.value?.kind === "init") {
+        scope.error("E292", declarator.at, "this version has shared words only, no arrays or objects by value");
+        continue;
+      }
+      const value = declarator.value === undefined ? undefined : this.binder(undefined).bind(declarator.value);
+      if (declarator.value !== undefined && value === undefined) continue;
+      if (value !== undefined && value.kind !== "constant") {
+        scope.error("E228", value.at, "a shared word begins with a constant");
+        continue;
+      }
+      scope.addShared(name, NUMBER, value === undefined ? 0 : numeric(value.value));
+    }
+  }
+  private isNew(name: string, at: Span): boolean {
+    const { scope } = this;
+    if (!scope.objects.has(name) && !scope.shared.has(name)) return true;
+    scope.error("E229", at, `\`${name}\` is declared already`);
+    return false;
+  }
+  /** `TYPE NAME`: an object that a driver would embed, or declare static. */
+  private addObject(typeName: string, typeAt: Span, ident: { name: string; at: Span }): void {
+    const type = declarableTypes[typeName];
+    if (type === undefined) {
+      const meant = nearest(typeName, Object.keys(declarableTypes));
+      const help = meant === undefined ? `objects are: ${Object.keys(declarableTypes).join(", ")}` : `did you mean \`${meant}\`?`;
+      this.scope.error("E205", typeAt, `no kernel object is called \`${typeName}\` in this version`, help);
+      return;
+    }
+    if (this.isNew(ident.name, ident.at)) this.scope.addObject(ident.name, type());
+  }
+  private isDeclaration(statement: Statement): boolean {
+    if (statement.kind !== "expression" || statement.expr.kind !== "call" || !statement.expr.bare) return false;
+    const { callee, args } = statement.expr;
+    return callee.kind === "name" && callee.name in declarableTypes && args.length === 1 && args[0]?.value.kind === "name";
+  }
+
+  // ---- what CPUs run
+
+  private addOnCpu(statement: Extract<Statement, { kind: "onCpu" }>): void {
+    const numbers = this.knownCpus(statement.cpus.numbers, statement.cpus.at);
+    if (statement.body === undefined) {
+      this.cpu = numbers[0] ?? this.cpu;
+      return;
+    }
+    for (const cpu of numbers) {
+      this.cpu = cpu;
+      this.addStatement(cpu, statement.body, statement.until === undefined ? undefined : this.until(statement.until));
+    }
+  }
+  private knownCpus(numbers: readonly number[], at: Span): readonly number[] {
+    const tooHigh = numbers.find((n) => n >= CPUS_MAX);
+    if (tooHigh !== undefined)
+      this.scope.error("E206", at, `there is no cpu${tooHigh}: the model has cpu0 to cpu${CPUS_MAX - 1}`);
+    const known = numbers.filter((n) => n < CPUS_MAX);
+    this.cpus = Math.max(this.cpus, ...known.map((n) => n + 1));
+    return known;
+  }
+  private addStatement(cpu: number, statement: Statement, until?: Until): void {
+    switch (statement.kind) {
+      case "continue":
+        this.items.push({
+          kind: "continue",
+          cpu,
+          until: until ?? (statement.until === undefined ? undefined : this.until(statement.until)),
+          at: statement.at,
+        });
+        return;
+      case "step":
+        this.items.push({ kind: "step", cpu, count: statement.count, at: statement.at });
+        return;
+      case "race":
+        this.scope.error("E233", statement.at, "a race names the CPUs of its own statements; it has no CPU label");
+        return;
+    }
+    if (statement.kind === "expression" && statement.expr.kind === "call" && this.isDeclaration(statement)) {
+      const [name] = statement.expr.args;
+      const { callee } = statement.expr;
+      if (callee.kind === "name" && name?.value.kind === "name")
+        this.addObject(callee.name, callee.at, { name: name.value.name, at: name.value.at });
+      return;
+    }
+    const code = new CodeBinder(this.binder(cpu));
+    code.addStatements(statement.kind === "block" ? statement.statements : [statement]);
+    const own = "until" in statement && statement.until !== undefined ? this.until(statement.until) : undefined;
+    this.items.push({ kind: "run", cpu, code: this.register(code, cpu), until: until ?? own, at: statement.at });
+  }
+  private register(code: CodeBinder, cpu: number): ReturnType<CodeBinder["finish"]>["code"] {
+    const fn = this.nextFunction++;
+    const finished = code.finish(fn);
+    this.functions.set(fn, { name: `cpu${cpu}`, body: finished.body satisfies AnyBody, script: true });
+    return finished.code;
+  }
+
+  private addRace(race: Race): void {
+    const codes = new Map<number, CodeBinder>();
+    const codeOf = (cpu: number): CodeBinder => {
+      let code = codes.get(cpu);
+      if (code === undefined) codes.set(cpu, (code = new CodeBinder(this.binder(cpu))));
+      return code;
+    };
+    for (const statement of race.body.statements) this.addRaceStatement(statement, codeOf);
+    const programs: RaceItem["programs"] = [...codes].map(([cpu, code]) => ({ cpu, code: this.register(code, cpu) }));
+    this.items.push({ kind: "race", programs, at: race.at });
+  }
+  private addRaceStatement(statement: Statement, codeOf: (cpu: number) => CodeBinder): void {
+    if (statement.kind === "onCpu") {
+      const numbers = this.knownCpus(statement.cpus.numbers, statement.cpus.at);
+      this.cpu = numbers[0] ?? this.cpu;
+      if (statement.body === undefined) return;
+      for (const cpu of numbers) {
+        this.cpu = cpu;
+        this.addToRace(statement.body, codeOf(cpu));
+      }
+      return;
+    }
+    this.addToRace(statement, codeOf(this.cpu));
+  }
+  private addToRace(statement: Statement, code: CodeBinder): void {
+    if ("until" in statement && statement.until !== undefined) {
+      this.scope.error("E234", statement.until.at, "in a race anything may interleave; `until` leads CPUs by hand, outside");
+      return;
+    }
+    if (statement.kind === "continue" && statement.what === "run") {
+      this.scope.error("E293", statement.at, "this version cannot race on from a paused CPU yet");
+      return;
+    }
+    code.addStatements(statement.kind === "block" ? statement.statements : [statement]);
+  }
+
+  private binder(cpu: number | undefined): ExpressionBinder {
+    return new ExpressionBinder(this.scope, {
+      cpu,
+      kernel: this.kernel.text,
+      makeDefault: (cls, at) => this.makeDefault(cls, cpu ?? this.cpu, at),
+    });
+  }
+  /** Nobody has registered an object of this type: one is made, and registered by this CPU before the statement. */
+  private makeDefault(cls: StructClass, cpu: number, at: Span): Bound | undefined {
+    const recipe = defaultObjects.find((d) => d.type() === cls);
+    if (recipe === undefined) return undefined;
+    let name = recipe.name;
+    while (this.scope.objects.has(name) || this.scope.shared.has(name)) name += "_";
+    const object = this.scope.addObject(name, cls);
+    const mm = this.scope.objects.get("mm") as mm_struct;
+    const fn = this.nextFunction++;
+    const body = (): ReturnType<typeof recipe.prepare> => recipe.prepare(mm, object);
+    this.functions.set(fn, { name: `cpu${cpu}`, body: body as AnyBody, script: true });
+    const code = { fn, places: [at], statements: [0] };
+    this.items.push({ kind: "run", cpu, code, until: undefined, at, note: `${name}: ${recipe.note}` });
+    const bound: Bound = { kind: "constant", value: object as Value, type: { kind: "object", cls }, at };
+    this.scope.lastRegistered.set(cls, bound);
+    return bound;
+  }
+
+  private until(until: NonNullable<Extract<Statement, { kind: "continue" }>["until"]>): Until {
+    const { what, returns, count } = until;
+    if (what.kind === "function") {
+      this.mustBeFunction(what.name.name, what.name.at);
+      return { place: { kind: "function", name: what.name.name, returns }, count };
+    }
+    if (what.kind === "text") return { place: { kind: "text", text: what.text }, count };
+    if (what.kind === "label") this.scope.error("E294", until.at, "this version has no functions of your own yet");
+    return { place: { kind: "blocked" }, count };
+  }
+  private mustBeFunction(name: string, at: Span): void {
+    const names = allFunctions().map((fn) => fn.name);
+    if (names.includes(name)) return;
+    const meant = nearest(name, names);
+    const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
+    this.scope.error("E212", at, `\`${name}\` is no function of the model that one could stop in`, help);
+  }
+
+  // ---- expectations
+
+  private addExpect(statement: Expect): void {
+    const expectation = this.expectation(statement);
+    if (expectation === undefined) return;
+    const item: ExpectItem = {
+      kind: "expect",
+      expectation,
+      text: this.scope.source.slice(statement.at).trim(),
+      at: statement.at,
+    };
+    this.items.push(item);
+  }
+  private expectation(statement: Expect): Expectation | undefined {
+    const { what, sometimes } = statement;
+    switch (what.kind) {
+      case "condition": {
+        const holds = this.condition(what.test);
+        return holds === undefined ? undefined : { kind: "condition", sometimes, holds };
+      }
+      case "report":
+      case "none": {
+        let report: ReportKind | undefined;
+        if (what.report !== undefined) {
+          report = bindReportKind(this.scope, what.report);
+          if (report === undefined) return undefined;
+        }
+        if (what.in !== undefined) this.mustBeFunction(what.in.name, what.in.at);
+        return { kind: what.kind, report, in: what.in?.name };
+      }
+      case "blocked": {
+        const [cpu] = this.knownCpus([what.cpu.number], what.cpu.at);
+        if (cpu === undefined) return undefined;
+        if (what.on === undefined) return { kind: "blocked", cpu, lock: undefined };
+        const lock = this.binder(undefined).bind(what.on);
+        if (lock === undefined) return undefined;
+        return { kind: "blocked", cpu, lock: (machine) => numeric(look(lock, machine)) };
+      }
+    }
+  }
+  private condition(test: Expr): ((machine: { peek(addr: number): number }) => boolean) | undefined {
+    const bound = this.binder(undefined).bind(test);
+    if (bound === undefined || firstCall(bound) !== undefined) return undefined;
+    return (machine) => truth(look(bound, machine));
+  }
+  private addInvariant(statement: Extract<Statement, { kind: "invariant" }>): void {
+    const holds = this.condition(statement.test);
+    if (holds === undefined) return;
+    const never = statement.when === "never";
+    this.invariants.push({
+      text: this.scope.source.slice(statement.at).trim(),
+      holds: never ? (machine) => !holds(machine) : holds,
+      at: statement.at,
+    });
+  }
+}
+

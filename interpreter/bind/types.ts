@@ -1,0 +1,67 @@
+/** What the binder knows about values before anything runs. */
+import type { Member } from "../../runtime/machine/struct.ts";
+import {
+  Atomic,
+  Flag,
+  Mutex,
+  Pointer,
+  Ref,
+  Refcount,
+  SpinLock,
+  Struct,
+  Words,
+  type StructClass,
+} from "../../runtime/machine/struct.ts";
+import type { ResultKind } from "../../runtime/callable.ts";
+
+export type Type =
+  | { readonly kind: "number" }
+  | { readonly kind: "boolean" }
+  | { readonly kind: "void" }
+  | { readonly kind: "null" }
+  | { readonly kind: "string" }
+  /** A pointer to a kernel object. */
+  | { readonly kind: "object"; readonly cls: StructClass }
+  | { readonly kind: "array" }
+  | { readonly kind: "spinlock" }
+  | { readonly kind: "mutex" }
+  | { readonly kind: "atomic" };
+
+export const NUMBER: Type = { kind: "number" };
+export const BOOLEAN: Type = { kind: "boolean" };
+export const VOID: Type = { kind: "void" };
+export const NULL_TYPE: Type = { kind: "null" };
+
+export function typeOfResult(result: ResultKind): Type {
+  return result.kind === "object" ? { kind: "object", cls: result.type() } : { kind: result.kind };
+}
+
+export function typeOfMember(member: Member): Type {
+  if (member instanceof Struct) return { kind: "object", cls: member.constructor as StructClass };
+  if (member instanceof Words) return { kind: "array" };
+  if (member instanceof SpinLock) return { kind: "spinlock" };
+  if (member instanceof Mutex) return { kind: "mutex" };
+  if (member instanceof Atomic || member instanceof Refcount) return { kind: "atomic" };
+  if (member instanceof Pointer) return { kind: "object", cls: member.target() as StructClass };
+  if (member instanceof Flag) return BOOLEAN;
+  if (member instanceof Ref) return NUMBER;
+  return NUMBER;
+}
+
+/** "a number", "a struct hmm_mirror": how a message names it. */
+export function typeText(type: Type): string {
+  switch (type.kind) {
+    case "object":
+      return `a struct ${type.cls.name}`;
+    case "null":
+      return "NULL";
+    case "void":
+      return "no value";
+    case "atomic":
+      return "an atomic counter";
+    case "array":
+      return "an array";
+    default:
+      return `a ${type.kind}`;
+  }
+}

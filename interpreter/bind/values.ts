@@ -1,0 +1,18 @@
+/** Values as results are printed. */
+import { errnoName } from "../../runtime/errno.ts";
+import { showValue } from "../../runtime/machine/access.ts";
+import { at, type Names } from "../../runtime/machine/struct.ts";
+import type { Type } from "./types.ts";
+
+/** A number as a kernel reader writes it: -EBUSY, 0x7f0000001000, 12. */
+export function showNumber(value: number): string {
+  const errno = value < 0 ? errnoName(value) : undefined;
+  if (errno !== undefined) return errno;
+  return Math.abs(value) >= 4096 ? `${value < 0 ? "-" : ""}0x${Math.abs(value).toString(16)}` : String(value);
+}
+
+export function showWord(names: Names, type: Type, word: number): string {
+  if (type.kind === "object") return showValue(at(type.cls, word), names);
+  if (type.kind === "boolean") return word === 0 ? "false" : "true";
+  return showNumber(word);
+}

@@ -1,0 +1,43 @@
+/** `hmm check`: all schedules of a script. */
+import { check as search, type CheckResult } from "../check.ts";
+import { checkText } from "../check-text.ts";
+import type { ExitCode, Io } from "../io.ts";
+import { checkJson } from "../json.ts";
+import type { Limits, Watch } from "../limits.ts";
+import { ScriptError } from "../script-error.ts";
+import { checkStatsText } from "../stats-text.ts";
+import { judge } from "../verdict.ts";
+import { loadProgram, printDiagnostics, type ScriptChoice } from "./load.ts";
+
+export interface CheckCommandOptions extends ScriptChoice {
+  readonly full: boolean;
+  readonly json: boolean;
+  readonly stats: boolean;
+  readonly limits: Limits;
+}
+
+export function check(options: CheckCommandOptions, io: Io): ExitCode {
+  const program = loadProgram(options, io);
+  if (program === undefined) return 2;
+  const started = performance.now();
+  let result: CheckResult;
+  let stopListening = (): void => {};
+  try {
+    const onWatch = (watch: Watch): void => {
+      stopListening = io.onInterrupt(() => (watch.interrupted = true));
+    };
+    result = search(program, { limits: options.limits, onWatch });
+  } catch (error) {
+    if (!(error instanceof ScriptError)) throw error;
+    printDiagnostics([error.diagnostic(program.source)], io);
+    return 2;
+  } finally {
+    stopListening();
+  }
+  const verdict = judge(result);
+  const path = options.path ?? `-e '${options.text ?? ""}'`;
+  if (options.json) io.out(checkJson(result, verdict));
+  else io.out(checkText(result, verdict, { full: options.full, path, kernelOption: options.kernel }));
+  if (options.stats) io.err(checkStatsText(result, performance.now() - started));
+  return verdict.exitCode;
+}

@@ -1,0 +1,80 @@
+/** From what the command line names to a bound program; mistakes are printed as they are found. */
+import { posix } from "node:path";
+import { render, type Diagnostic } from "../../grammar/diagnostic.ts";
+import { SourceText } from "../../grammar/span.ts";
+import { bindScript } from "../bind/script.ts";
+import type { ReadFile } from "../bind/includes.ts";
+import type { Io } from "../io.ts";
+import type { Program } from "../program.ts";
+
+export interface ScriptChoice {
+  /** A path, or "-" for standard input; undefined with `text`. */
+  readonly path: string | undefined;
+  /** From -e. */
+  readonly text: string | undefined;
+  readonly kernel: string | undefined;
+}
+const SCRIPT_SIZE_MAX = 1 << 20;
+
+/** The program, or undefined after its mistakes have been printed. */
+export function loadProgram(choice: ScriptChoice, io: Io): Program | undefined {
+  const source = readSource(choice, io);
+  if (source === undefined) return undefined;
+  const readFile = choice.path === undefined || choice.path === "-" ? undefined : includesOf(choice.path, io);
+  const { program, diagnostics } = bindScript(source, {
+    ...(choice.kernel === undefined ? {} : { kernel: choice.kernel }),
+    ...(readFile === undefined ? {} : { readFile }),
+  });
+  printDiagnostics(diagnostics, io);
+  return program;
+}
+
+export function printDiagnostics(diagnostics: readonly Diagnostic[], io: Io): void {
+  if (diagnostics.length > 0) io.err(`${diagnostics.map(render).join("\n")}\n`);
+}
+
+function readSource(choice: ScriptChoice, io: Io): SourceText | undefined {
+  if (choice.text !== undefined) return new SourceText("-e", choice.text);
+  if (choice.path === undefined) {
+    io.err("hmm: no script given; name a file, `-` for standard input, or -e 'STATEMENTS'\n");
+    return undefined;
+  }
+  try {
+    const text = choice.path === "-" ? io.readStdin() : io.readFile(choice.path);
+    if (text.length > SCRIPT_SIZE_MAX) {
+      io.err(`hmm: ${choice.path} is larger than a script can be (1 MiB)\n`);
+      return undefined;
+    }
+    return new SourceText(choice.path === "-" ? "stdin" : choice.path, text);
+  } catch (error) {
+    io.err(`hmm: cannot read ${choice.path}: ${reason(error)}\n`);
+    return undefined;
+  }
+}
+/** Why a file operation failed, in a few words. */
+export function reason(error: unknown): string {
+  const code = (error as { code?: string }).code;
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: "no such file",
+    EACCES: "permission denied",
+    EISDIR: "it is a folder",
+    ENOTDIR: "not a folder",
+  };
+  return (code === undefined ? undefined : known[code]) ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Included files lie beside the script or below its folder, never above. */
+function includesOf(script: string, io: Io): ReadFile {
+  const root = posix.dirname(posix.normalize(script.replaceAll("\\", "/")));
+  return (path, from) => {
+    if (posix.isAbsolute(path)) return { error: "the path is relative to this file" };
+    const name = posix.normalize(posix.join(posix.dirname(from), path));
+    const inside = posix.relative(root, name);
+    if (inside.startsWith("..")) return { error: "it lies above the folder of the script" };
+    try {
+      return { name, text: io.readFile(name) };
+    } catch (error) {
+      return { error: reason(error) };
+    }
+  };
+}

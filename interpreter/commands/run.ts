@@ -1,0 +1,112 @@
+/** `hmm run`: one schedule of a script, told as it goes. */
+import { ScriptError } from "../script-error.ts";
+import type { ExitCode, Io } from "../io.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
+import { AsWritten, GoesRound, Scheduled, Seeded } from "../pickers.ts";
+import type { ExpectItem, Program } from "../program.ts";
+import { runText, type TraceDepth } from "../run-text.ts";
+import { readToken } from "../schedule.ts";
+import { showLines } from "../show.ts";
+import { simulate } from "../simulation.ts";
+import { record, type Picker, type Trace } from "../trace.ts";
+import { matches } from "../verdict.ts";
+import { runJson } from "../json.ts";
+import { statsText } from "../stats-text.ts";
+import { loadProgram, printDiagnostics, type ScriptChoice } from "./load.ts";
+
+export interface RunOptions extends ScriptChoice {
+  readonly trace: TraceDepth;
+  readonly schedule: string | undefined;
+  readonly seed: number | undefined;
+  readonly maxSteps: number | undefined;
+  readonly json: boolean;
+  readonly stats: boolean;
+}
+
+export function run(options: RunOptions, io: Io): ExitCode {
+  const program = loadProgram(options, io);
+  if (program === undefined) return 2;
+  const picker = choosePicker(program, options);
+  if ("error" in picker) {
+    io.err(`hmm: ${picker.error}\n`);
+    return 2;
+  }
+  const started = performance.now();
+  const director = simulate(program);
+  const maxSteps = options.maxSteps ?? DEFAULT_LIMITS.maxSteps;
+  let trace: Trace;
+  try {
+    trace = record(director, picker, { maxSteps, show: showLines });
+  } catch (error) {
+    if (error instanceof ScriptError) {
+      printDiagnostics([error.diagnostic(program.source)], io);
+      return 2;
+    }
+    if (!(error instanceof GoesRound)) throw error;
+    io.err(`hmm: ${error.actors.map((a) => director.nameOf(a)).join(" and ")} only go round: livelock on this schedule\n`);
+    return 1;
+  }
+  if (picker instanceof Scheduled && picker.mismatch !== undefined) {
+    io.err(`hmm: this schedule does not fit: ${picker.mismatch}\n`);
+    return 2;
+  }
+  const judged = judgeRun(program, trace);
+  if (options.json) io.out(runJson(program, trace, judged));
+  else {
+    io.out(runText(program, trace, options.trace));
+    for (const line of judged.lines) io.out(`${line}\n`);
+  }
+  if (options.stats) io.err(statsText(director, performance.now() - started));
+  return judged.exitCode;
+}
+
+function choosePicker(program: Program, options: RunOptions): Picker | { readonly error: string } {
+  if (options.schedule !== undefined) {
+    const schedule = readToken(program, options.schedule);
+    return "error" in schedule ? schedule : new Scheduled(schedule);
+  }
+  return options.seed === undefined ? new AsWritten() : new Seeded(options.seed);
+}
+
+export interface RunJudgement {
+  readonly lines: readonly string[];
+  readonly exitCode: ExitCode;
+}
+
+/** What one run can say about the expectations; about other interleavings it says nothing. */
+function judgeRun(program: Program, trace: Trace): RunJudgement {
+  const items = program.items.filter((item): item is ExpectItem => item.kind === "expect");
+  const oneOfMany = program.items.some((item) => item.kind === "race");
+  const lines: string[] = [];
+  let failed = false;
+  for (const item of items) {
+    const { expectation } = item;
+    const text = item.text.replace(/\s+/g, " ");
+    if (expectation.kind === "condition" || expectation.kind === "blocked") {
+      const told = trace.events.find((event) => event.kind === "expect" && event.item === item);
+      const holds = told?.kind === "expect" && told.holds;
+      if (holds) continue;
+      const others = oneOfMany && (expectation.kind === "blocked" || expectation.sometimes || told === undefined);
+      lines.push(others ? `?     ${text}  (not decided by one run)` : `FAIL  ${text}`);
+      if (!others) failed = true;
+    } else if (expectation.kind === "report") {
+      if (trace.findings.some((finding) => matches(expectation, finding))) lines.push(`ok    ${text}`);
+      else if (oneOfMany) lines.push(`?     ${text}  (not decided by one run)`);
+      else {
+        lines.push(`FAIL  ${text}`);
+        failed = true;
+      }
+    } else if (trace.findings.some((finding) => matches(expectation, finding))) {
+      lines.push(`FAIL  ${text}`);
+      failed = true;
+    }
+  }
+  const named = (finding: Trace["findings"][number]): boolean =>
+    items.some(({ expectation }) => {
+      if (expectation.kind === "blocked") return finding.kind === "deadlock";
+      return expectation.kind === "report" && matches(expectation, finding);
+    });
+  if (trace.findings.some((finding) => !named(finding))) failed = true;
+  const exitCode = failed ? 1 : trace.end === "limit" ? 3 : 0;
+  return { lines, exitCode };
+}

@@ -1,0 +1,359 @@
+/**
+ * Leads a machine through a program: which actors may move now, and what follows when none can. Everything it knows
+ * about where the script stands lives in words of the machine, so it is hashed with the state and undone with it.
+ *
+ * Between races one statement runs after the other; in a race anybody may move.
+ */
+import { type ControlEvent } from "../runtime/machine/automaton.ts";
+import { Moved, type Machine } from "../runtime/machine/machine.ts";
+import type { Report } from "../runtime/machine/report.ts";
+import { ACTORS_MAX } from "../runtime/machine/rcu.ts";
+import { int, Struct, words } from "../runtime/machine/struct.ts";
+import { staticObject } from "../runtime/machine/types.ts";
+import { invoke_callbacks, rcu } from "../runtime/machine/rcu.ts";
+import { process_works } from "../runtime/machine/workqueue.ts";
+import { srcu } from "../runtime/mm/mmu_notifier.ts";
+import type { ExpectItem, Item, Program, Until } from "./program.ts";
+import { ScriptError } from "./script-error.ts";
+
+/** Actors beyond the CPUs. */
+export const CPUS_MAX = 8;
+export const RCU_ACTOR = 8;
+export const SRCU_ACTOR = 9;
+export const WORK_ACTOR = 10;
+export const ACTORS = 11;
+
+export function actorName(actor: number): string {
+  if (actor === RCU_ACTOR) return "rcu";
+  if (actor === SRCU_ACTOR) return "srcu";
+  if (actor === WORK_ACTOR) return "work";
+  return `cpu${actor}`;
+}
+
+const Status = { idle: 0, running: 1, paused: 2, blocked: 3 } as const;
+
+class script_position extends Struct {
+  /** The item that runs; items.length when the script is over. */
+  item = int();
+  /** 0 before the item has begun; 1 while it runs; 2 while others run that it unblocked. */
+  phase = int();
+  /** Who runs now, outside races. */
+  current = int();
+  /** Steps still to go of a `step N`. */
+  steps = int();
+  /** Per actor: Status; the item whose `until` it runs under plus one; how often that place was met. */
+  status = words(ACTORS_MAX);
+  governs = words(ACTORS_MAX);
+  met = words(ACTORS_MAX);
+}
+const position = staticObject(script_position);
+
+/** What becomes of a state in which nobody can move. */
+export type Stuck = "goes on" | "final" | "deadlock" | "fatal";
+
+export interface DirectorEvents {
+  /** A script's item begins or, for `expect` and `show`, is met. */
+  item?(item: Item): void;
+  /** An actor passed through calls and returns between two steps. */
+  control?(actor: number, events: readonly ControlEvent[]): void;
+  blocked?(actor: number): void;
+  /** A condition of an `expect` holds here. */
+  met?(item: ExpectItem): void;
+}
+
+export class Director {
+  readonly machine: Machine;
+  readonly program: Program;
+  listener: DirectorEvents | null = null;
+  private readonly actorsOfRace = new Map<Item, readonly number[]>();
+
+  constructor(machine: Machine, program: Program) {
+    this.machine = machine;
+    this.program = program;
+    machine.load(RCU_ACTOR, invoke_callbacks.id, [rcu]);
+    machine.load(SRCU_ACTOR, invoke_callbacks.id, [srcu]);
+    machine.load(WORK_ACTOR, process_works.id, []);
+  }
+
+  // ---- the words
+
+  private get(ref: { addr: number }): number {
+    return this.machine.memory.peek(ref.addr);
+  }
+  private put(ref: { addr: number }, value: number): void {
+    this.machine.memory.set(this.machine.memory.wordAt(ref.addr), value);
+  }
+  private get itemIndex(): number {
+    return this.get(position.item);
+  }
+  get item(): Item | undefined {
+    return this.program.items[this.itemIndex];
+  }
+  statusOf(actor: number): "idle" | "running" | "paused" | "blocked" {
+    if (this.machine.isFinished(actor)) return "idle";
+    const status = this.get(position.status.at(actor));
+    return status === Status.paused ? "paused" : status === Status.blocked ? "blocked" : "running";
+  }
+
+  /** Whether all may move in any order. */
+  get inRace(): boolean {
+    return this.get(position.phase) === 1 && this.item?.kind === "race";
+  }
+  /** Who may move now; some of them may turn out to be blocked. */
+  actors(): readonly number[] {
+    const item = this.item;
+    if (item?.kind === "race" && this.inRace) return this.raceActors(item);
+    const current = this.get(position.current) - 1;
+    return current >= 0 ? [current] : [];
+  }
+  private raceActors(item: Extract<Item, { kind: "race" }>): readonly number[] {
+    let actors = this.actorsOfRace.get(item);
+    if (actors === undefined) {
+      actors = [...item.programs.map((p) => p.cpu), RCU_ACTOR, SRCU_ACTOR, WORK_ACTOR];
+      this.actorsOfRace.set(item, actors);
+    }
+    return actors;
+  }
+
+  /** Takes a step. Outside races the script may thereby come to its next statement. */
+  take(actor: number, choice: number): Moved {
+    const moved = this.move(actor, choice);
+    if (this.program.invariants.length > 0 && moved !== Moved.blocked && moved !== Moved.fatal)
+      return this.checkInvariants(actor) ? moved : Moved.fatal;
+    return moved;
+  }
+  private checkInvariants(actor: number): boolean {
+    const broken = this.program.invariants.find((invariant) => !invariant.holds(this.machine));
+    if (broken === undefined) return true;
+    this.machine.complain("expectation", `${broken.text} does not hold`, actor);
+    return false;
+  }
+  private move(actor: number, choice: number): Moved {
+    if (this.inRace) {
+      if (this.listener === null) return this.machine.step(actor, choice);
+      const events: ControlEvent[] = [];
+      const moved = this.machine.step(actor, choice, events);
+      if (moved !== Moved.blocked && moved !== Moved.fatal) this.listener.control?.(actor, events);
+      return moved;
+    }
+    const events: ControlEvent[] = [];
+    const moved = this.machine.step(actor, choice, events);
+    if (moved === Moved.blocked || moved === Moved.fatal) return moved;
+    this.listener?.control?.(actor, events);
+    this.afterStep(actor, events);
+    return moved;
+  }
+
+  // ---- one statement after the other
+
+  /** After a step outside a race: does the actor stop here? */
+  private afterStep(actor: number, events: readonly ControlEvent[]): void {
+    if (this.machine.isFinished(actor)) return this.leave(actor, Status.idle);
+    if (this.countsTowardsUntil(actor, events)) return this.leave(actor, Status.paused);
+    const left = this.get(position.steps);
+    if (left > 0 && this.get(position.phase) === 1) {
+      this.put(position.steps, left - 1);
+      if (left === 1) this.leave(actor, Status.paused);
+    }
+  }
+  private leave(actor: number, status: number): void {
+    this.put(position.status.at(actor), status);
+    this.put(position.current, 0);
+    if (status !== Status.blocked) {
+      this.put(position.governs.at(actor), 0);
+      this.put(position.met.at(actor), 0);
+    }
+  }
+  private untilOf(actor: number): Until | undefined {
+    const item = this.program.items[this.get(position.governs.at(actor)) - 1];
+    return item?.kind === "run" || item?.kind === "continue" ? item.until : undefined;
+  }
+  private countsTowardsUntil(actor: number, events: readonly ControlEvent[]): boolean {
+    const until = this.untilOf(actor);
+    if (until === undefined || until.place.kind === "blocked") return false;
+    const { place } = until;
+    const met =
+      place.kind === "text"
+        ? Number(this.machine.nextStep(actor)?.text(this.machine).includes(place.text) ?? false)
+        : events.filter((e) => this.isPlace(e, place.name, place.returns)).length;
+    if (met === 0) return false;
+    const total = this.get(position.met.at(actor)) + met;
+    this.put(position.met.at(actor), total);
+    return total >= until.count;
+  }
+  private isPlace(event: ControlEvent, name: string, returns: boolean): boolean {
+    if ((event.kind === "return") !== returns) return false;
+    return this.machine.automaton.functionName(event.fn) === name;
+  }
+
+  /**
+   * Nobody can move. Goes on to what follows in the script, if anything does; `reports` of the machine says why when
+   * that ends the path. To be called until somebody can move again, or the answer is not "goes on".
+   */
+  stuck(): Stuck {
+    if (this.inRace) return this.leaveRace();
+    const current = this.get(position.current) - 1;
+    if (current >= 0) {
+      this.listener?.blocked?.(current);
+      this.leave(current, Status.blocked);
+      return "goes on";
+    }
+    if (this.get(position.phase) !== 0) {
+      const next = this.unblocked();
+      if (next !== undefined) return this.resume(next, 2);
+      this.put(position.phase, 0);
+      if (this.item !== undefined) this.put(position.item, this.itemIndex + 1);
+    }
+    return this.nextItem();
+  }
+  private leaveRace(): Stuck {
+    const item = this.item as Extract<Item, { kind: "race" }>;
+    if (item.programs.some((p) => !this.machine.isFinished(p.cpu))) return "deadlock";
+    this.put(position.phase, 0);
+    this.put(position.item, this.itemIndex + 1);
+    return "goes on";
+  }
+  /** The first actor that was blocked and is not any more, or has work to do. */
+  private unblocked(): number | undefined {
+    for (let actor = 0; actor < ACTORS; actor++) {
+      const isCpu = actor < CPUS_MAX;
+      if (isCpu && this.get(position.status.at(actor)) !== Status.blocked) continue;
+      if (this.machine.isFinished(actor) || !this.canMove(actor)) continue;
+      return actor;
+    }
+    return undefined;
+  }
+  /** Whether some choice of an actor's next step can be taken: tried, and undone. */
+  canMove(actor: number): boolean {
+    const mark = this.machine.mark();
+    for (let choice = 0; choice < this.machine.choices(actor); choice++) {
+      const moved = this.machine.step(actor, choice);
+      this.machine.undoTo(mark);
+      if (moved !== Moved.blocked) return true;
+    }
+    return false;
+  }
+  private resume(actor: number, phase: 1 | 2): Stuck {
+    this.put(position.phase, phase);
+    this.put(position.current, actor + 1);
+    this.put(position.status.at(actor), Status.running);
+    return "goes on";
+  }
+
+  private nextItem(): Stuck {
+    const item = this.item;
+    if (item === undefined) return this.end();
+    this.listener?.item?.(item);
+    switch (item.kind) {
+      case "run":
+        return this.begin(item.cpu, item.code.fn, item.at);
+      case "continue":
+      case "step":
+        if (this.machine.isFinished(item.cpu))
+          throw new ScriptError("E240", item.at, `cpu${item.cpu} has nothing to go on with`, "it is not inside a call");
+        if (item.kind === "step") this.put(position.steps, item.count);
+        this.put(position.governs.at(item.cpu), this.itemIndex + 1);
+        this.put(position.met.at(item.cpu), 0);
+        return this.resume(item.cpu, 1);
+      case "race":
+        return this.beginRace(item);
+      case "expect":
+        this.put(position.item, this.itemIndex + 1);
+        return this.expect(item);
+      case "show":
+        this.put(position.item, this.itemIndex + 1);
+        return "goes on";
+    }
+  }
+  private expect(item: ExpectItem): Stuck {
+    const { expectation } = item;
+    if (expectation.kind === "blocked") {
+      if (this.isBlockedOn(expectation.cpu, expectation.lock?.(this.machine))) this.listener?.met?.(item);
+    } else if (expectation.kind === "condition") {
+      if (expectation.holds(this.machine)) this.listener?.met?.(item);
+      else if (!expectation.sometimes) {
+        this.machine.complain("expectation", `${item.text} does not hold`);
+        return "fatal";
+      }
+    }
+    return "goes on";
+  }
+  /** Whether a CPU waits, for that lock if one is named. */
+  isBlockedOn(cpu: number, lock: number | undefined): boolean {
+    if (this.machine.isFinished(cpu) || this.canMove(cpu)) return false;
+    const step = this.machine.nextStep(cpu);
+    return lock === undefined || step?.addr === lock || (step?.args.includes(lock) ?? false);
+  }
+  private begin(cpu: number, fn: number, at: { start: number; end: number }): Stuck {
+    this.mustBeFree(cpu, at);
+    this.put(position.governs.at(cpu), this.itemIndex + 1);
+    this.put(position.met.at(cpu), 0);
+    this.put(position.phase, 1);
+    this.put(position.steps, 0);
+    const events: ControlEvent[] = [];
+    const moved = this.machine.load(cpu, fn, [0], events);
+    this.listener?.control?.(cpu, events);
+    if (moved === Moved.fatal) return "fatal";
+    this.put(position.current, cpu + 1);
+    this.put(position.status.at(cpu), Status.running);
+    if (this.machine.isFinished(cpu)) this.leave(cpu, Status.idle);
+    else if (this.countsTowardsUntil(cpu, events)) this.leave(cpu, Status.paused);
+    return "goes on";
+  }
+  private mustBeFree(cpu: number, at: { start: number; end: number }): void {
+    if (this.machine.isFinished(cpu)) return;
+    const inside = this.machine.stackOf(cpu)[0]?.name;
+    throw new ScriptError(
+      "E241",
+      at,
+      `cpu${cpu} is still ${this.statusOf(cpu)}${inside === undefined ? "" : ` inside ${inside}`}`,
+      `\`cpu${cpu}: continue\` lets it go on first`,
+    );
+  }
+  private beginRace(item: Extract<Item, { kind: "race" }>): Stuck {
+    for (const { cpu, code } of item.programs) {
+      this.mustBeFree(cpu, item.at);
+      const events: ControlEvent[] = [];
+      const moved = this.machine.load(cpu, code.fn, [0], events);
+      this.listener?.control?.(cpu, events);
+      if (moved === Moved.fatal) return "fatal";
+    }
+    this.put(position.phase, 1);
+    return "goes on";
+  }
+
+  /** The script is over: CPUs that are paused run on in order; one that can never run is a deadlock. */
+  private end(): Stuck {
+    for (let cpu = 0; cpu < CPUS_MAX; cpu++) {
+      if (this.machine.isFinished(cpu) || !this.canMove(cpu)) continue;
+      return this.resume(cpu, 2);
+    }
+    for (let cpu = 0; cpu < CPUS_MAX; cpu++) if (!this.machine.isFinished(cpu)) return "deadlock";
+    for (const actor of [RCU_ACTOR, SRCU_ACTOR, WORK_ACTOR]) {
+      if (this.canMove(actor)) return this.resume(actor, 2);
+      if (!this.machine.isIdle(actor)) return "deadlock";
+    }
+    return "final";
+  }
+
+  /** In a deadlock: the CPUs that can never run again. */
+  stuckActors(): number[] {
+    const actors = [];
+    for (let actor = 0; actor < ACTORS; actor++)
+      if (!this.machine.isFinished(actor) && !this.machine.isIdle(actor)) actors.push(actor);
+    return actors;
+  }
+  nameOf(actor: number): string {
+    return actorName(actor);
+  }
+  /** Whether steps may be taken on the machine itself: in a race, with nobody listening and nothing to watch. */
+  get isTransparent(): boolean {
+    return this.listener === null && this.program.invariants.length === 0 && this.inRace;
+  }
+
+  /** The reports of the step, or of the item, that was just taken. */
+  get reports(): readonly Report[] {
+    return this.machine.reports;
+  }
+}
+

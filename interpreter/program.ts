@@ -1,0 +1,109 @@
+/** A script, bound to a kernel: what the session runs. Nothing in here knows text beyond what is printed. */
+import type { SourceText, Span } from "../grammar/span.ts";
+import type { MachineOptions } from "../runtime/machine/machine.ts";
+import type { Machine } from "../runtime/machine/machine.ts";
+import type { ReportKind } from "../runtime/machine/step.ts";
+
+export interface Program {
+  /** What the script is called in output: its file name without folder and ending. */
+  readonly name: string;
+  readonly source: SourceText;
+  readonly kernel: KernelChoice;
+  readonly items: readonly Item[];
+  readonly invariants: readonly Invariant[];
+  /** What the CPUs keep results in, and declared variables: final states are told apart by these. */
+  readonly outcomeWords: readonly OutcomeWord[];
+  /** How many CPUs the script names: cpu0 up to the highest. */
+  readonly cpus: number;
+  readonly machine: MachineOptions;
+  /** Makes the objects that are there before the first statement. */
+  readonly setUp: (machine: Machine) => void;
+}
+
+export interface KernelChoice {
+  readonly era: string;
+  readonly patches: readonly string[];
+}
+export function kernelText(kernel: KernelChoice): string {
+  return [kernel.era, ...kernel.patches].join(" + ");
+}
+
+export interface OutcomeWord {
+  /** As an expectation would name it: "ret", "cpu1.ret", "hits". */
+  readonly name: string;
+  readonly addr: number;
+  readonly show: (machine: Machine, word: number) => string;
+}
+
+export type Item = RunItem | ContinueItem | StepItem | RaceItem | ExpectItem | ShowItem;
+
+/** A statement of one CPU, to be run until it is done, blocked, or where `until` says. */
+export interface RunItem {
+  readonly kind: "run";
+  readonly cpu: number;
+  readonly code: Code;
+  readonly until: Until | undefined;
+  readonly at: Span;
+  /** The script does not have it: what was done on its behalf, in words. */
+  readonly note?: string;
+}
+export interface ContinueItem {
+  readonly kind: "continue";
+  readonly cpu: number;
+  readonly until: Until | undefined;
+  readonly at: Span;
+}
+export interface StepItem {
+  readonly kind: "step";
+  readonly cpu: number;
+  readonly count: number;
+  readonly at: Span;
+}
+export interface RaceItem {
+  readonly kind: "race";
+  readonly programs: readonly { readonly cpu: number; readonly code: Code }[];
+  readonly at: Span;
+}
+export interface ShowItem {
+  readonly kind: "show";
+  readonly what: readonly { readonly word: string; readonly name: string | undefined }[];
+  readonly at: Span;
+}
+export interface ExpectItem {
+  readonly kind: "expect";
+  readonly expectation: Expectation;
+  /** As the script has it. */
+  readonly text: string;
+  readonly at: Span;
+}
+
+export type Expectation =
+  /** Holds in every outcome, or with `sometimes` in at least one. */
+  | { readonly kind: "condition"; readonly sometimes: boolean; readonly holds: (machine: Machine) => boolean }
+  /** At least one outcome has such a report. */
+  | { readonly kind: "report"; readonly report: ReportKind | undefined; readonly in: string | undefined }
+  | { readonly kind: "none"; readonly report: ReportKind | undefined; readonly in: string | undefined }
+  | { readonly kind: "blocked"; readonly cpu: number; readonly lock: ((machine: Machine) => number) | undefined };
+
+export interface Invariant {
+  readonly text: string;
+  readonly holds: (machine: Machine) => boolean;
+  readonly at: Span;
+}
+
+/** The statements of a CPU as a function of the script: its body is registered under `fn` in the machine's table. */
+export interface Code {
+  readonly fn: number;
+  /** Where each instruction comes from. */
+  readonly places: readonly Span[];
+  /** Number of the top-level statement that each instruction belongs to. */
+  readonly statements: readonly number[];
+}
+
+export interface Until {
+  readonly place:
+    | { readonly kind: "function"; readonly name: string; readonly returns: boolean }
+    | { readonly kind: "text"; readonly text: string }
+    | { readonly kind: "blocked" };
+  readonly count: number;
+}

@@ -1,0 +1,83 @@
+/** Reports in the kernel's own words: title, what was touched, call trace, who allocated and who freed it. */
+import { headerAddress, WORD } from "../runtime/machine/struct.ts";
+import { placeOf, type Finding } from "../runtime/machine/report.ts";
+import { actorName } from "./director.ts";
+import type { StepEvent, Trace } from "./trace.ts";
+
+/** One line, as dmesg would begin: "BUG: KASAN: use-after-free in find_vma". */
+export function reportTitle(finding: Finding): string {
+  const place = placeOf(finding);
+  const inPlace = place === "" ? "" : ` in ${place}`;
+  switch (finding.kind) {
+    case "use-after-free":
+      return `BUG: KASAN: use-after-free${inPlace}`;
+    case "double-free":
+      return `BUG: KASAN: double-free or invalid-free${inPlace}`;
+    case "null-deref":
+      return `BUG: KASAN: null-ptr-deref${inPlace}`;
+    case "list-corruption":
+      return finding.message.includes("poison")
+        ? `general protection fault, probably for non-canonical address${inPlace}`
+        : `${finding.message.replace(/\.$/, "")}${inPlace}`;
+    case "bug":
+      return `kernel BUG${inPlace}: ${finding.message}`;
+    case "warning":
+      return `WARNING${inPlace}: ${finding.message}`;
+    case "lockdep":
+      return `WARNING: ${finding.message}${inPlace}`;
+    case "refcount":
+      return `WARNING: ${finding.message}${inPlace}`;
+    case "deadlock":
+      return "INFO: tasks blocked for ever";
+    case "livelock":
+      return `watchdog: BUG: soft lockup${inPlace}`;
+    case "leak":
+      return `kmemleak: ${finding.message}`;
+    case "expectation":
+      return `expectation: ${finding.message}`;
+    default:
+      return `${finding.kind}${inPlace}: ${finding.message}`;
+  }
+}
+
+/** Short form for a heading: "use-after-free in find_vma". */
+export function reportName(finding: Finding): string {
+  const place = placeOf(finding);
+  if (finding.kind === "expectation") return finding.message;
+  return place === "" ? finding.kind : `${finding.kind} in ${place}`;
+}
+
+/** The whole report. The trace is the one that the finding ends, or occurs in. */
+export function reportLines(finding: Finding, trace: Trace): string[] {
+  const lines = [reportTitle(finding)];
+  if (finding.kind === "deadlock") {
+    for (const wait of finding.message.split("; ")) lines.push(`  ${wait}`);
+    return lines;
+  }
+  if (finding.kind === "expectation" || finding.kind === "leak") {
+    if (finding.addr !== 0) lines.push(...origin(finding.addr, trace, ["Allocated"]));
+    return lines;
+  }
+  const who = finding.actor < 0 ? "" : ` by ${actorName(finding.actor)}`;
+  const what = finding.step === "" ? "" : `: ${finding.step}`;
+  lines.push(`${finding.message}${who}${what}`);
+  lines.push("Call trace:", ...finding.stack.map((frame) => `  ${frame.name}`));
+  if (finding.addr !== 0 && finding.header !== 0) {
+    lines.push(`The address belongs to a struct ${finding.objectType?.name ?? "?"}`);
+    lines.push(...origin(finding.addr, trace, finding.header < 0 ? ["Allocated", "Freed"] : ["Allocated"]));
+  }
+  return lines;
+}
+
+/** Who allocated the object at an address, and who freed it, the last time each. */
+function origin(addr: number, trace: Trace, which: readonly ("Allocated" | "Freed")[]): string[] {
+  const base = headerAddress(addr) + WORD;
+  const steps = trace.events.filter((event): event is StepEvent => event.kind === "step");
+  const lines = [];
+  for (const word of which) {
+    const step = steps.findLast((s) => (word === "Freed" ? s.frees : s.allocates) === base);
+    if (step === undefined) continue;
+    lines.push(`${word} by ${actorName(step.actor)}:`, ...[...step.stack].reverse().map((name) => `  ${name}`));
+  }
+  return lines;
+}

@@ -1,0 +1,97 @@
+/** What `hmm run` prints: statement by statement, or down to calls, or down to steps. */
+import type { SourceText } from "../grammar/span.ts";
+import { actorName } from "./director.ts";
+import { kernelText, type Program } from "./program.ts";
+import { reportLines } from "./report-text.ts";
+import { tokenOf } from "./schedule.ts";
+import type { Trace, TraceEvent } from "./trace.ts";
+
+export type TraceDepth = "statements" | "calls" | "steps";
+
+export function runText(program: Program, trace: Trace, depth: TraceDepth): string {
+  const printer = new RunPrinter(program, trace, depth);
+  return `${printer.print().join("\n")}\n`;
+}
+
+class RunPrinter {
+  private readonly program: Program;
+  private readonly trace: Trace;
+  private readonly depth: TraceDepth;
+  private readonly lines: string[] = [];
+
+  constructor(program: Program, trace: Trace, depth: TraceDepth) {
+    this.program = program;
+    this.trace = trace;
+    this.depth = depth;
+  }
+
+  print(): string[] {
+    const { program, trace } = this;
+    this.lines.push(`${program.name}: kernel ${kernelText(program.kernel)}`, "");
+    for (const event of trace.events) this.event(event);
+    const raced = trace.decisions.length > 0;
+    if (raced) {
+      this.lines.push("", `schedule: ${tokenOf(program, trace.decisions)}`);
+    }
+    return this.lines;
+  }
+
+  private event(event: TraceEvent): void {
+    const { lines } = this;
+    switch (event.kind) {
+      case "statement":
+        lines.push(`cpu${event.cpu}: ${event.note ?? statementText(this.program.source, event.at)}`);
+        return;
+      case "call":
+        if (this.shows(event.depth, event.internal))
+          lines.push(this.line(event.actor, event.depth, event.text, this.factColumn(event.fact)));
+        return;
+      case "return":
+        if (event.value === undefined || !this.shows(event.depth, event.internal)) return;
+        lines.push(this.line(event.actor, event.depth, `${event.name} returns ${event.value}`, ""));
+        return;
+      case "step":
+        if (this.depth === "steps")
+          lines.push(this.line(event.actor, event.depth, withResult(event.text, event.result), event.fact));
+        return;
+      case "blocked": {
+        const holder = event.holder === "" ? "" : `, held by ${event.holder}`;
+        lines.push(this.line(event.actor, event.depth, `${event.text} waits${holder}`, ""));
+        return;
+      }
+      case "report":
+        lines.push("", ...reportLines(event.finding, this.trace), "");
+        return;
+      case "expect":
+        lines.push(`${event.holds ? "ok    " : "FAIL  "}${event.item.text.replace(/\s+/g, " ")}`);
+        return;
+      case "show":
+        lines.push(...event.lines);
+        return;
+      case "end":
+        if (event.how === "limit") lines.push("stopped: the run does not end within the limit (--max-steps)");
+        if (event.how === "stopped") lines.push("the schedule ends here");
+        if (event.how === "pruned") lines.push("stopped: an `assume` does not hold on this path");
+    }
+  }
+  private shows(depth: number, internal: boolean): boolean {
+    if (this.depth === "steps") return true;
+    return this.depth === "calls" ? !internal : depth === 0;
+  }
+  private factColumn(fact: string): string {
+    return this.depth === "steps" ? fact : "";
+  }
+  private line(actor: number, depth: number, text: string, fact: string): string {
+    const body = `${actorName(actor).padEnd(5)} ${"  ".repeat(this.depth === "statements" ? 1 : depth + 1)}${text}`;
+    return fact === "" ? body : `${body.padEnd(78)}  [${fact}]`;
+  }
+}
+
+function withResult(text: string, result: string): string {
+  return result === "" ? text : `${text}  // ${result}`;
+}
+function statementText(source: SourceText, at: { start: number; end: number }): string {
+  const text = source.slice(at).replace(/\s+/g, " ").trim();
+  return text.length > 100 ? `${text.slice(0, 97)}...` : text;
+}
+

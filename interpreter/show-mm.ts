@@ -1,0 +1,80 @@
+/** The address space as `show vmas` and `show pagetables` print it. */
+import type { Machine } from "../runtime/machine/machine.ts";
+import { headerType } from "../runtime/machine/memory.ts";
+import { at, headerAddress, SLOT, WORD, type StructClass } from "../runtime/machine/struct.ts";
+import { typeByNumber } from "../runtime/machine/types.ts";
+import { mm_struct, vm_area_struct, VM_EXEC, VM_READ, VM_WRITE } from "../runtime/mm/mm_types.ts";
+import { pgd_table, pmd_table, pte_table, pud_table } from "../runtime/mm/pgtable.ts";
+
+function objects<S extends { addr: number }>(machine: Machine, cls: StructClass): S[] {
+  const found = [];
+  for (const base of machine.memory.objects()) {
+    const header = machine.memory.peek(base);
+    if (header > 0 && typeByNumber(headerType(header)) === cls) found.push(at(cls, base + WORD) as unknown as S);
+  }
+  return found.sort((a, b) => a.addr - b.addr);
+}
+const hex = (n: number): string => `0x${n.toString(16)}`;
+const protection = (flags: number): string =>
+  [
+    [VM_READ, "r"],
+    [VM_WRITE, "w"],
+    [VM_EXEC, "x"],
+  ]
+    .map(([bit, letter]) => ((flags & (bit as number)) !== 0 ? letter : "-"))
+    .join("");
+
+/** One line a VMA, as the list of the mm has them; freed ones are marked, for their mm still points there. */
+export function vmaLines(machine: Machine): string[] {
+  const lines: string[] = [];
+  for (const mm of objects<mm_struct>(machine, mm_struct)) {
+    const seen = new Set<number>();
+    for (let addr = machine.peek(mm.mmap.addr); addr !== 0 && !seen.has(addr); ) {
+      seen.add(addr);
+      const vma = at(vm_area_struct, addr);
+      if (machine.memory.header(addr) < 0) {
+        lines.push(`${mm.expr(machine)}: freed VMA`);
+        break;
+      }
+      const range = `${hex(machine.peek(vma.vm_start.addr))}-${hex(machine.peek(vma.vm_end.addr))}`;
+      lines.push(`${mm.expr(machine)}: ${range} ${protection(machine.peek(vma.vm_flags.addr))} anon`);
+      addr = machine.peek(vma.vm_next.addr);
+    }
+  }
+  return lines;
+}
+
+/** One line a mapped page. */
+export function pageTableLines(machine: Machine): string[] {
+  return objects<mm_struct>(machine, mm_struct).flatMap((mm) => {
+    const pgd = machine.peek(mm.pgd.addr);
+    return pgd === 0 ? [] : tableLines(machine, pgd, 0, 0);
+  });
+}
+const LEVELS: readonly { readonly cls: StructClass; readonly shift: number }[] = [
+  { cls: pgd_table, shift: 39 },
+  { cls: pud_table, shift: 30 },
+  { cls: pmd_table, shift: 21 },
+  { cls: pte_table, shift: 12 },
+];
+const PTE_FLAGS = 8; // the lowest three bits of an entry
+
+function tableLines(machine: Machine, table: number, level: number, from: number): string[] {
+  const step = LEVELS[level];
+  if (step === undefined || machine.memory.header(table) <= 0) return [];
+  const entries = (at(step.cls, table) as pgd_table).entries;
+  const lines: string[] = [];
+  for (const word of [...machine.memory.wordsOfObject(table)].sort((a, b) => a - b)) {
+    const index = (machine.memory.addressOf(word) - entries.addr) / WORD;
+    const value = machine.memory.words[word] as number;
+    if (index < 0 || index >= entries.length || value === 0) continue;
+    const addr = from + index * 2 ** step.shift;
+    if (level < LEVELS.length - 1) lines.push(...tableLines(machine, value, level + 1, addr));
+    else lines.push(`${hex(addr)} -> ${pageName(value)}${(value % PTE_FLAGS & 2) !== 0 ? " rw" : " ro"}`);
+  }
+  return lines;
+}
+/** Pages are told apart by where they lie: there are no pfns in the model. */
+function pageName(entry: number): string {
+  return `page ${(headerAddress(entry) / SLOT) % 2 ** 30}`;
+}

@@ -1,0 +1,114 @@
+/** The lines of a `show` statement: a part of the state as it stands. */
+import { headerType } from "../runtime/machine/memory.ts";
+import type { Machine } from "../runtime/machine/machine.ts";
+import { waiters } from "../runtime/machine/rwsem.ts";
+import {
+  at,
+  Atomic,
+  membersOf,
+  Mutex,
+  Ref,
+  Refcount,
+  SpinLock,
+  Struct,
+  WORD,
+  Words,
+  type StructClass,
+} from "../runtime/machine/struct.ts";
+import { typeByNumber } from "../runtime/machine/types.ts";
+import { rw_semaphore } from "../runtime/machine/rwsem.ts";
+import { showValue } from "../runtime/machine/access.ts";
+import { showNumber } from "./bind/values.ts";
+import { actorName, type Director } from "./director.ts";
+import type { ShowItem } from "./program.ts";
+import { pageTableLines, vmaLines } from "./show-mm.ts";
+
+type Shower = (machine: Machine, name: string | undefined) => string[];
+
+const SHOWERS: Readonly<Record<string, Shower>> = {
+  locks: (machine) => lockLines(machine),
+  vmas: (machine) => vmaLines(machine),
+  pagetables: (machine) => pageTableLines(machine),
+  mm: (machine) => objectsOf(machine, "mm_struct"),
+  notifiers: (machine) => [
+    ...objectsOf(machine, "mmu_notifier_mm"),
+    ...objectsOf(machine, "hmm"),
+    ...objectsOf(machine, "hmm_mirror"),
+    ...objectsOf(machine, "hmm_range"),
+  ],
+  refs: (machine) => counterLines(machine),
+};
+export function showWords(): readonly string[] {
+  return Object.keys(SHOWERS);
+}
+
+export function showLines(director: Director, item: ShowItem): string[] {
+  return item.what.flatMap(({ word, name }) => {
+    const lines = SHOWERS[word]?.(director.machine, name) ?? [];
+    return [`${word}:`, ...(lines.length === 0 ? ["  none"] : lines.map((line) => `  ${line}`))];
+  });
+}
+
+/** Live objects, static ones first, by address. */
+function liveObjects(machine: Machine): Struct[] {
+  const bases = [...machine.memory.objects()].filter((base) => machine.memory.peek(base) > 0).sort((a, b) => a - b);
+  return bases.map((base) => at(typeByNumber(headerType(machine.memory.peek(base))), base + WORD));
+}
+function membersDeep(struct: Struct): (Ref<unknown> | SpinLock | Mutex | Atomic | Refcount | rw_semaphore)[] {
+  return membersOf(struct).flatMap(([, member]) => {
+    if (member instanceof rw_semaphore) return [member];
+    if (member instanceof Struct) return membersDeep(member);
+    if (member instanceof Words) return [];
+    return [member as Ref<unknown>];
+  });
+}
+
+/** Every lock that is held or waited for. */
+function lockLines(machine: Machine): string[] {
+  const lines: string[] = [];
+  for (const object of liveObjects(machine))
+    for (const member of membersDeep(object)) {
+      if (member instanceof rw_semaphore) {
+        const count = machine.peek(member.count.addr);
+        const queue = waiters(machine.peek(member.queue.addr));
+        if (count === 0 && queue.length === 0) continue;
+        const waiting = queue.map((w) => `${actorName(w.actor)} (${w.writer ? "write" : "read"})`).join(", ");
+        const mode = count < 0 ? "write" : "read";
+        const held = count === 0 ? "free" : `${mode}, ${holders(machine, member.addr)}`;
+        lines.push(`${member.expr(machine)}: ${held}${waiting === "" ? "" : `; waiting: ${waiting}`}`);
+      } else if (member instanceof SpinLock || member instanceof Mutex) {
+        const owner = machine.peek(member.addr);
+        if (owner !== 0) lines.push(`${member.expr(machine)}: ${actorName(owner - 1)}`);
+      }
+    }
+  return lines;
+}
+function holders(machine: Machine, lock: number): string {
+  const names = [];
+  for (let actor = 0; actor < machine.locals.length; actor++)
+    for (const holding of machine.locksOf(actor)) if (holding.lock === lock) names.push(actorName(actor));
+  return names.join(", ");
+}
+
+function counterLines(machine: Machine): string[] {
+  return liveObjects(machine).flatMap((object) =>
+    membersDeep(object)
+      .filter((member) => member instanceof Atomic || member instanceof Refcount)
+      .map((member) => `${member.expr(machine)} = ${machine.peek(member.addr)}`),
+  );
+}
+
+function objectsOf(machine: Machine, typeName: string): string[] {
+  return liveObjects(machine)
+    .filter((object) => (object.constructor as StructClass).name === typeName)
+    .flatMap((object) => [
+      `${object.expr(machine)}:`,
+      ...membersDeep(object).flatMap((member) => {
+        if (!(member instanceof Ref || member instanceof Atomic || member instanceof Refcount)) return [];
+        const word = machine.peek(member.addr);
+        const value = member instanceof Ref ? member.decode(word) : word;
+        const text = typeof value === "number" ? showNumber(value) : showValue(value, machine);
+        return [`  ${member.expr(machine).replace(/^[^-.]*->/, "")} = ${text}`];
+      }),
+    ]);
+}

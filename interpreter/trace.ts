@@ -1,0 +1,318 @@
+/**
+ * What happened, event by event. A schedule is run again with somebody listening; the printer, the diagram, the
+ * goldens and `--json` all read what was heard.
+ */
+import type { ControlEvent } from "../runtime/machine/automaton.ts";
+import { Moved } from "../runtime/machine/machine.ts";
+import { showValue } from "../runtime/machine/access.ts";
+import { isFatal, type Finding } from "../runtime/machine/report.ts";
+import { Op, type Access, type Step, type Value } from "../runtime/machine/step.ts";
+import { functionById } from "../runtime/machine/function.ts";
+import type { Span } from "../grammar/span.ts";
+import { showNumber } from "./bind/values.ts";
+import { actorName, type Director } from "./director.ts";
+import { deadlockFinding } from "./findings.ts";
+import { reportLeaks } from "./leak.ts";
+import type { ExpectItem, Item, ShowItem } from "./program.ts";
+import type { Decision, Schedule } from "./schedule.ts";
+
+export type TraceEvent =
+  | { readonly kind: "statement"; readonly cpu: number; readonly at: Span; readonly note: string | undefined }
+  | {
+      readonly kind: "call";
+      readonly actor: number;
+      readonly depth: number;
+      readonly name: string;
+      readonly text: string;
+      readonly internal: boolean;
+      readonly fact: string;
+    }
+  | {
+      readonly kind: "return";
+      readonly actor: number;
+      readonly depth: number;
+      readonly name: string;
+      readonly value: string | undefined;
+      readonly internal: boolean;
+    }
+  | StepEvent
+  | {
+      readonly kind: "blocked";
+      readonly actor: number;
+      readonly depth: number;
+      readonly text: string;
+      /** Who holds what it waits for. */
+      readonly holder: string;
+      readonly racing: boolean;
+    }
+  | { readonly kind: "report"; readonly actor: number; readonly depth: number; readonly finding: Finding }
+  | { readonly kind: "expect"; readonly item: ExpectItem; readonly holds: boolean }
+  | { readonly kind: "show"; readonly item: ShowItem; readonly lines: readonly string[] }
+  | { readonly kind: "end"; readonly how: End };
+
+export interface StepEvent {
+  readonly kind: "step";
+  readonly actor: number;
+  readonly depth: number;
+  readonly text: string;
+  /** What the step gave, if a body looks at it: "true", "NULL", "3". */
+  readonly result: string;
+  readonly fact: string;
+  readonly fn: string;
+  /** Addresses it touches, and how: who else touches them decides whether the step matters. */
+  readonly addr: number;
+  readonly writes: boolean;
+  readonly access: Access;
+  readonly isLock: boolean;
+  /** Objects it frees or allocates; 0: none. */
+  readonly frees: number;
+  readonly allocates: number;
+  /** Number of the step in the whole run, from 1. */
+  readonly number: number;
+  /** Taken inside a race. */
+  readonly racing: boolean;
+  /** The calls on the stack, outermost first. */
+  readonly stack: readonly string[];
+}
+
+/** `stopped`: the schedule says no more, though somebody could still move. */
+export type End = "final" | "deadlock" | "fatal" | "pruned" | "limit" | "livelock" | "stopped";
+
+export interface Trace {
+  readonly events: readonly TraceEvent[];
+  readonly end: End;
+  readonly decisions: Schedule;
+  /** The machine's findings, in order. */
+  readonly findings: readonly Finding[];
+}
+
+/** Who moves next when several may. Undefined: nobody can; the script goes on. */
+export interface Picker {
+  pick(director: Director): Decision | "stop" | undefined;
+}
+
+export interface RecordOptions {
+  readonly maxSteps: number;
+  /** Lines for a `show` statement. */
+  readonly show?: (director: Director, item: ShowItem) => readonly string[];
+}
+
+/** Runs the machine to the end of the script, as `picker` says, and undoes nothing. */
+export function record(director: Director, picker: Picker, options: RecordOptions): Trace {
+  return new Recorder(director, picker, options).run();
+}
+
+class Recorder {
+  private readonly director: Director;
+  private readonly picker: Picker;
+  private readonly options: RecordOptions;
+  private readonly events: TraceEvent[] = [];
+  private readonly decisions: Decision[] = [];
+  private readonly findings: Finding[] = [];
+  private readonly depths = new Map<number, number>();
+  private readonly stacks = new Map<number, string[]>();
+  private steps = 0;
+
+  constructor(director: Director, picker: Picker, options: RecordOptions) {
+    this.director = director;
+    this.picker = picker;
+    this.options = options;
+  }
+
+  run(): Trace {
+    const { director } = this;
+    let met: ExpectItem | undefined;
+    director.listener = {
+      item: (item) => {
+        met = undefined;
+        this.onItem(item);
+      },
+      control: (actor, events) => this.pending.push({ actor, events }),
+      blocked: (actor) => this.onBlocked(actor),
+      met: (item) => (met = item),
+    };
+    let end: End | undefined;
+    while (end === undefined) {
+      end = this.turn(() => met);
+      if (end === undefined && this.steps > this.options.maxSteps) end = "limit";
+    }
+    director.listener = null;
+    this.events.push({ kind: "end", how: end });
+    return { events: this.events, end, decisions: this.decisions, findings: this.findings };
+  }
+  private pending: { actor: number; events: readonly ControlEvent[] }[] = [];
+
+  /** One step, or what the script does when nobody can move. */
+  private turn(met: () => ExpectItem | undefined): End | undefined {
+    const { director } = this;
+    const decision = this.picker.pick(director);
+    if (decision === "stop") return "stopped";
+    if (decision !== undefined) return this.take(decision);
+    const item = director.item;
+    const stuck = director.stuck();
+    this.flushControl();
+    if (item?.kind === "expect" && item.expectation.kind !== "report" && item.expectation.kind !== "none")
+      this.events.push({ kind: "expect", item, holds: met() === item });
+    if (stuck === "goes on") return undefined;
+    if (stuck === "final") {
+      director.machine.reports = [];
+      reportLeaks(director.machine);
+      this.fileReports(-1);
+    }
+    if (stuck === "deadlock") this.fileDeadlock();
+    if (stuck === "fatal") return this.fileReports(-1) ?? "fatal";
+    return stuck;
+  }
+
+  private take({ actor, choice }: Decision): End | undefined {
+    const { director } = this;
+    const { machine } = director;
+    const step = machine.nextStep(actor) as Step;
+    const racing = director.inRace;
+    const before = {
+      text: step.text(machine),
+      fn: machine.automaton.functionName(machine.automaton.innermost(machine.locals[actor] as number)),
+      stack: [...(this.stacks.get(actor) ?? [])],
+    };
+    const choices = machine.choices(actor);
+    const moved = director.take(actor, choice);
+    if (moved === Moved.blocked) throw new Error(`the schedule lets ${actorName(actor)} take a step that is blocked`);
+    if (racing || choices > 1) this.decisions.push({ actor, choice });
+    this.steps++;
+    this.events.push({
+      kind: "step",
+      actor,
+      depth: this.depthOf(actor),
+      text: before.text,
+      result: moved === Moved.fatal ? "" : this.resultText(machine.result, step),
+      fact: this.factText(before.fn, step.fact),
+      fn: before.fn,
+      addr: step.addr,
+      writes: step.op !== Op.load,
+      access: step.access,
+      isLock: isLockStep(step),
+      frees: step.op === Op.free ? step.addr : 0,
+      allocates: step.op === Op.allocate ? machine.result : 0,
+      number: this.steps,
+      racing,
+      stack: before.stack,
+    });
+    this.flushControl();
+    const fatal = this.fileReports(actor);
+    if (fatal !== undefined) return fatal;
+    return moved === Moved.fatal ? "fatal" : undefined;
+  }
+
+  // ---- events
+
+  private depthOf(actor: number): number {
+    return this.depths.get(actor) ?? 0;
+  }
+  private onItem(item: Item): void {
+    if (item.kind === "run" || item.kind === "continue" || item.kind === "step")
+      this.events.push({
+        kind: "statement",
+        cpu: item.cpu,
+        at: item.at,
+        note: item.kind === "run" ? item.note : undefined,
+      });
+    if (item.kind === "show")
+      this.events.push({ kind: "show", item, lines: this.options.show?.(this.director, item) ?? [] });
+  }
+  private onBlocked(actor: number): void {
+    const { machine } = this.director;
+    if (machine.isIdle(actor)) return;
+    const text = machine.nextStep(actor)?.text(machine) ?? "";
+    this.events.push({ kind: "blocked", actor, depth: this.depthOf(actor), text, holder: this.holderOf(actor), racing: this.director.inRace });
+  }
+  private holderOf(actor: number): string {
+    const { machine } = this.director;
+    const step = machine.nextStep(actor);
+    const holders = [];
+    for (let other = 0; other < machine.locals.length; other++)
+      if (machine.locksOf(other).some((h) => h.lock === step?.addr)) holders.push(actorName(other));
+    return holders.join(", ");
+  }
+  /** Calls and returns are told after the step that led to them. */
+  private flushControl(): void {
+    for (const { actor, events } of this.pending) for (const event of events) this.onControl(actor, event);
+    this.pending = [];
+  }
+  private onControl(actor: number, event: ControlEvent): void {
+    const { automaton } = this.director.machine;
+    if (automaton.isScript(event.fn)) return;
+    const depth = this.depthOf(actor);
+    const name = automaton.functionName(event.fn);
+    const stack = this.stacks.get(actor) ?? [];
+    this.stacks.set(actor, stack);
+    const internal = functionById(event.fn)?.info.internal ?? false;
+    if (event.kind === "tailCall") return; // the frame stays where it is
+    if (event.kind !== "return") {
+      const caller = stack.at(-1) ?? "";
+      const text = `${name}(${event.args.map((arg) => this.argText(arg)).join(", ")})`;
+      const fact = this.factText(caller, event.fact);
+      this.events.push({ kind: "call", actor, depth, name, text, internal, fact });
+      stack.push(name);
+      this.depths.set(actor, depth + 1);
+      return;
+    }
+    stack.pop();
+    this.depths.set(actor, depth - 1);
+    const value = event.value === undefined ? undefined : this.argText(event.value);
+    this.events.push({ kind: "return", actor, depth: depth - 1, name, value, internal });
+  }
+  private argText(value: Value): string {
+    if (typeof value === "number") return showNumber(value);
+    if (Array.isArray(value)) return `(${(value as readonly Value[]).map((v) => this.argText(v)).join(", ")})`;
+    return showValue(value, this.director.machine);
+  }
+  private resultText(result: number, step: Step): string {
+    if (isQuiet(step)) return "";
+    const value = step.decode(result) as Value;
+    return value === undefined ? "" : this.argText(value);
+  }
+  private factText(fn: string, number: string | undefined): string {
+    if (number === undefined) return "";
+    const facts = this.factsOf(fn);
+    return facts === "" ? number : `${facts}.${number}`;
+  }
+  private factsOf(name: string): string {
+    const { machine } = this.director;
+    const id = machine.automaton.idOf(name);
+    return id === undefined ? "" : (functionById(id)?.info.facts ?? "");
+  }
+
+  private fileDeadlock(): void {
+    for (const actor of this.director.stuckActors()) this.onBlocked(actor);
+    const finding = deadlockFinding(this.director);
+    this.findings.push(finding);
+    this.events.push({ kind: "report", actor: finding.actor, depth: this.depthOf(finding.actor), finding });
+  }
+  private fileReports(actor: number): End | undefined {
+    const { machine } = this.director;
+    let end: End | undefined;
+    for (const report of machine.reports) {
+      const finding = machine.describe(report);
+      if (report.kind === "pruned") return "pruned";
+      this.findings.push(finding);
+      this.events.push({ kind: "report", actor: report.actor, depth: actor < 0 ? 0 : this.depthOf(actor), finding });
+      if (isFatal(report.kind)) end = report.kind === "livelock" ? "livelock" : "fatal";
+    }
+    return end;
+  }
+}
+
+function isLockStep(step: Step): boolean {
+  if (step.op >= Op.spinLock && step.op <= Op.mutexUnlock) return true;
+  return /^(down|up|downgrade|spin|mutex|srcu_read|rcu_read)_/.test(step.primitive?.name ?? "");
+}
+/** Steps whose result says nothing: a store, an unlock, an allocation. */
+function isQuiet(step: Step): boolean {
+  return (
+    step.op === Op.store ||
+    step.op === Op.add ||
+    (step.op >= Op.spinLock && step.op <= Op.mutexUnlock) ||
+    step.op === Op.allocate ||
+    step.op === Op.free
+  );
+}

@@ -1,0 +1,160 @@
+/** Address spaces and mappings, as scripts call them. */
+import {
+  address,
+  currentMm,
+  flags,
+  number,
+  object,
+  range,
+  returnsBoolean,
+  returnsNothing,
+  returnsNumber,
+  returnsObject,
+  type Callable,
+} from "../callable.ts";
+import type { Kernel } from "../machine/step.ts";
+import { user_load, user_store } from "../mm/fault.ts";
+import { mm_alloc, mmdrop, mmget, mmget_not_zero, mmgrab, mmput } from "../mm/fork.ts";
+import { FAULT_FLAG_WRITE, handle_mm_fault } from "../mm/memory.ts";
+import { __do_munmap, MAP_FIXED, vm_mmap_pgoff, vm_munmap } from "../mm/mmap.ts";
+import { mm_struct, vm_area_struct, VM_EXEC, VM_READ, VM_WRITE } from "../mm/mm_types.ts";
+import { find_vma } from "../mm/vma_tree.ts";
+
+const mm = object("mm", () => mm_struct);
+
+const lifetime: readonly Callable[] = [
+  {
+    name: "mm_alloc",
+    params: [],
+    result: returnsObject(() => mm_struct),
+    summary: "makes another address space, with one user",
+    source: "kernel/fork.c",
+    run: mm_alloc,
+  },
+  {
+    name: "mmget",
+    params: [mm],
+    result: returnsNothing,
+    summary: "one more user of an address space; the caller must be one",
+    source: "include/linux/sched/mm.h",
+    run: mmget,
+  },
+  {
+    name: "mmget_not_zero",
+    params: [mm],
+    result: returnsBoolean,
+    summary: "becomes a user of an address space, unless it has none any more",
+    source: "include/linux/sched/mm.h",
+    run: mmget_not_zero,
+  },
+  {
+    name: "mmput",
+    params: [mm],
+    result: returnsNothing,
+    summary: "one user less; the last one takes the address space down",
+    source: "kernel/fork.c",
+    run: mmput,
+  },
+  {
+    name: "mmgrab",
+    params: [mm],
+    result: returnsNothing,
+    summary: "one more reference to the mm_struct, not to the address space",
+    source: "include/linux/sched/mm.h",
+    run: mmgrab,
+  },
+  {
+    name: "mmdrop",
+    params: [mm],
+    result: returnsNothing,
+    summary: "one reference less; the last one frees the mm_struct",
+    source: "include/linux/sched/mm.h",
+    run: mmdrop,
+  },
+];
+
+const NO_PROTECTION_WORD = VM_READ | VM_WRITE;
+/** Words of mmap; `none` needs a bit of its own, to tell it from no word at all. */
+const PROT_NONE = 0x8;
+const protections = {
+  r: VM_READ,
+  w: VM_WRITE,
+  x: VM_EXEC,
+  rw: VM_READ | VM_WRITE,
+  none: PROT_NONE,
+  fixed: MAP_FIXED,
+};
+function mmap(space: mm_struct, start: number, end: number, words: number): Kernel<number> {
+  const said = (words & (VM_READ | VM_WRITE | VM_EXEC | PROT_NONE)) !== 0;
+  return vm_mmap_pgoff(space, start, end, said ? words : words | NO_PROTECTION_WORD);
+}
+
+const mappings: readonly Callable[] = [
+  {
+    name: "mmap",
+    params: [currentMm, range(), flags("prot", protections, NO_PROTECTION_WORD)],
+    result: returnsNumber,
+    summary: "maps private anonymous memory (rw unless said otherwise); the address or an error",
+    source: "mm/mmap.c",
+    needsUsers: true,
+    maps: "range",
+    run: mmap,
+  },
+  {
+    name: "munmap",
+    params: [currentMm, range()],
+    result: returnsNumber,
+    summary: "unmaps a range",
+    source: "mm/mmap.c",
+    needsUsers: true,
+    run: vm_munmap,
+  },
+  {
+    name: "do_munmap",
+    params: [mm, range()],
+    result: returnsNumber,
+    summary: "unmaps a range; mmap_sem must be held for writing",
+    source: "mm/mmap.c",
+    run: (space: mm_struct, start: number, end: number) => __do_munmap(space, start, end, false),
+  },
+  {
+    name: "find_vma",
+    params: [mm, address("addr")],
+    result: returnsObject(() => vm_area_struct),
+    summary: "the first VMA that ends above an address; needs mmap_sem and mm_users",
+    source: "mm/mmap.c",
+    run: find_vma,
+  },
+  {
+    name: "handle_mm_fault",
+    params: [
+      object("vma", () => vm_area_struct),
+      address("address"),
+      flags("flags", { read: 0, write: FAULT_FLAG_WRITE }, 0),
+    ],
+    result: returnsNumber,
+    summary: "makes a page present; needs mmap_sem and mm_users",
+    source: "mm/memory.c",
+    run: handle_mm_fault,
+  },
+  {
+    name: "load",
+    params: [currentMm, address("address")],
+    result: returnsNumber,
+    summary: "this CPU reads user memory, faulting as hardware would; -EFAULT for SIGSEGV",
+    source: "arch/x86/mm/fault.c",
+    needsUsers: true,
+    run: user_load,
+  },
+  {
+    name: "store",
+    params: [currentMm, address("address"), number("value")],
+    result: returnsNumber,
+    summary: "this CPU writes user memory, faulting as hardware would; -EFAULT for SIGSEGV",
+    source: "arch/x86/mm/fault.c",
+    needsUsers: true,
+    run: user_store,
+  },
+];
+
+export const mmCallables: readonly Callable[] = [...lifetime, ...mappings];

@@ -1,0 +1,46 @@
+/** Types of objects that a script can declare, as a driver would embed them. */
+import { kref } from "../machine/atomic.ts";
+import { list_head } from "../machine/list.ts";
+import { srcu_struct } from "../machine/rcu.ts";
+import { rw_semaphore } from "../machine/rwsem.ts";
+import type { StructClass } from "../machine/struct.ts";
+import { typeNumber } from "../machine/types.ts";
+import { completion, wait_queue_head } from "../machine/wait.ts";
+import { work_struct } from "../machine/workqueue.ts";
+import { ib_ucontext_per_mm, ib_umem_odp } from "../drivers/ib_types.ts";
+import { hmm, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
+import { mm_struct, page, vm_area_struct } from "../mm/mm_types.ts";
+import { mmu_notifier, mmu_notifier_mm, mmu_notifier_ops } from "../mm/mmu_notifier_types.ts";
+import { pgd_table, pmd_table, pte_table, pud_table } from "../mm/pgtable.ts";
+
+export const declarableTypes: Readonly<Record<string, () => StructClass>> = {
+  completion: () => completion,
+  hmm_mirror: () => hmm_mirror,
+  hmm_mirror_ops: () => hmm_mirror_ops,
+  hmm_range: () => hmm_range,
+  ib_umem_odp: () => ib_umem_odp,
+  kref: () => kref,
+  list_head: () => list_head,
+  mmu_notifier: () => mmu_notifier,
+  mmu_notifier_ops: () => mmu_notifier_ops,
+  rw_semaphore: () => rw_semaphore,
+  srcu_struct: () => srcu_struct,
+  wait_queue_head: () => wait_queue_head,
+  work_struct: () => work_struct,
+};
+
+/** Types that only the kernel itself allocates. */
+const others: readonly StructClass[] = [
+  hmm,
+  ib_ucontext_per_mm,
+  mm_struct,
+  mmu_notifier_mm,
+  page,
+  pgd_table,
+  pmd_table,
+  pte_table,
+  pud_table,
+  vm_area_struct,
+];
+// Numbers of types are part of a state: they must not depend on which body runs first.
+for (const type of [...Object.values(declarableTypes).map((type) => type()), ...others]) typeNumber(type);

@@ -1,0 +1,62 @@
+/** The modelled kernel as a whole: its patches, what scripts can call and declare, and what there is at the start. */
+import type { Callable, DefaultObject } from "./callable.ts";
+import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { lockCallables } from "./callables/locks.ts";
+import { mmCallables } from "./callables/mm.ts";
+import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
+import { odpCallables } from "./callables/odp.ts";
+import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
+import { umemOdpImage } from "./drivers/umem_odp.ts";
+import type { ImageWriter } from "./image.ts";
+import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
+import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
+import { odpV4 } from "./kernels/odp-v4.ts";
+import type { Machine } from "./machine/machine.ts";
+import { wordOf } from "./machine/step.ts";
+import { staticObject } from "./machine/types.ts";
+import { hmmImage } from "./mm/hmm.ts";
+import type { mm_struct } from "./mm/mm_types.ts";
+import { pageImage } from "./mm/page_alloc.ts";
+import { pgd_table } from "./mm/pgtable.ts";
+import type { Patch } from "./patch.ts";
+
+export { declarableTypes } from "./callables/types.ts";
+
+/** Every patch, in no order; each says what it needs. */
+export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];
+
+/** Everything a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
+export const callables: readonly Callable[] = [
+  ...mmCallables,
+  ...lockCallables,
+  ...notifierCallables,
+  ...hmmCallables,
+  ...odpCallables,
+];
+
+/** What `...` stands for where a script has registered nothing. */
+export const defaultObjects: readonly DefaultObject[] = [defaultMirror, defaultNotifier];
+
+const images: readonly ((write: ImageWriter) => void)[] = [
+  pageImage,
+  hmmImage,
+  umemOdpImage,
+  mlx5OdpImage,
+  idleMirrorImage,
+];
+
+/** Page table of the first process. */
+const firstPgd = staticObject(pgd_table);
+
+/**
+ * Boots: gives the kernel's static data their values and makes `mm`, a live object, the address space of the first
+ * process: one user, no mappings. For setting a machine up, before its first step.
+ */
+export function firstMm(machine: Machine, mm: mm_struct): void {
+  const { memory } = machine;
+  const write: ImageWriter = (member, value) => memory.set(memory.wordAt(member.addr), wordOf(value));
+  for (const image of images) image(write);
+  write(mm.mm_users, 1);
+  write(mm.mm_count, 1);
+  write(mm.pgd, firstPgd);
+}

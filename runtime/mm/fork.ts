@@ -1,0 +1,138 @@
+/** kernel/fork.c: how an address space begins and ends. */
+import { load, storePrivate } from "../machine/access.ts";
+import { kfree } from "../machine/alloc.ts";
+import { atomic_dec_and_test, atomic_inc, atomic_inc_not_zero, atomic_read } from "../machine/atomic.ts";
+import { BUG_ON } from "../machine/bug.ts";
+import { kernelFunction } from "../machine/function.ts";
+import type { Kernel } from "../machine/step.ts";
+import { NULL } from "../machine/struct.ts";
+import { hmm_mm_destroy } from "./hmm.ts";
+import { exit_mmap } from "./mmap.ts";
+import { mmu_notifier_mm_destroy } from "./mmu_notifier.ts";
+import { mm_struct } from "./mm_types.ts";
+import { allocate, initCount } from "./page_alloc.ts";
+import { pgd_table } from "./pgtable.ts";
+
+export const mm_alloc = kernelFunction(
+  "mm_alloc",
+  function* (): Kernel<mm_struct> {
+    const mm = yield* allocate(mm_struct, "allocate_mm()");
+    if (mm.isNull) return mm;
+    return yield* mm_init(mm);
+  },
+  { source: "kernel/fork.c", params: [], summary: "A new, empty address space with one user." },
+);
+
+const mm_init = kernelFunction(
+  "mm_init",
+  function* (mm: mm_struct): Kernel<mm_struct> {
+    yield* initCount(mm.mm_users, 1);
+    yield* initCount(mm.mm_count, 1);
+    const pgd = yield* allocate(pgd_table, "pgd_alloc(mm)");
+    if (pgd.isNull) {
+      yield* kfree(mm, "free_mm");
+      return NULL(mm_struct);
+    }
+    yield* storePrivate(mm.pgd, pgd);
+    return mm;
+  },
+  {
+    source: "kernel/fork.c",
+    facts: "mm_init",
+    params: ["mm"],
+    summary: "Initialises an mm: one user, who owns the one reference.",
+    differs: "Nobody can reach the mm yet, so initialising it is no scheduling point.",
+    internal: true,
+  },
+);
+
+export const mmget = kernelFunction(
+  "mmget",
+  function* (mm: mm_struct): Kernel<void> {
+    yield* atomic_inc(mm.mm_users);
+  },
+  {
+    source: "include/linux/sched/mm.h",
+    params: ["mm"],
+    summary: "One more user of the address space; the caller must be one already.",
+  },
+);
+export const mmget_not_zero = kernelFunction(
+  "mmget_not_zero",
+  function* (mm: mm_struct): Kernel<boolean> {
+    return yield* atomic_inc_not_zero(mm.mm_users);
+  },
+  {
+    source: "include/linux/sched/mm.h",
+    params: ["mm"],
+    summary: "Becomes a user of the address space, unless it has none any more. The caller must hold mm_count.",
+  },
+);
+export const mmgrab = kernelFunction(
+  "mmgrab",
+  function* (mm: mm_struct): Kernel<void> {
+    yield* atomic_inc(mm.mm_count);
+  },
+  {
+    source: "include/linux/sched/mm.h",
+    params: ["mm"],
+    summary: "One more reference to the mm_struct. It keeps the struct, not the address space.",
+  },
+);
+
+export const mmput = kernelFunction(
+  "mmput",
+  function* (mm: mm_struct): Kernel<void> {
+    if (yield* atomic_dec_and_test(mm.mm_users)) yield* __mmput(mm);
+  },
+  {
+    source: "kernel/fork.c",
+    params: ["mm"],
+    summary: "One user of the address space less; the last one takes it down.",
+    differs: "Whether the caller may sleep is not checked.",
+  },
+);
+export const __mmput = kernelFunction(
+  "__mmput",
+  function* (mm: mm_struct): Kernel<void> {
+    yield* BUG_ON((yield* atomic_read(mm.mm_users)) !== 0, "atomic_read(&mm->mm_users)");
+    yield* exit_mmap(mm);
+    yield* mmdrop(mm);
+  },
+  {
+    source: "kernel/fork.c",
+    facts: "__mmput",
+    params: ["mm"],
+    summary: "Takes the address space down.",
+    differs: "No uprobes, aio, KSM, khugepaged or exe file.",
+  },
+);
+
+export const mmdrop = kernelFunction(
+  "mmdrop",
+  function* (mm: mm_struct): Kernel<void> {
+    if (yield* atomic_dec_and_test(mm.mm_count)) yield* __mmdrop(mm);
+  },
+  {
+    source: "include/linux/sched/mm.h",
+    params: ["mm"],
+    summary: "One reference to the mm_struct less; the last one frees it.",
+  },
+);
+export const __mmdrop = kernelFunction(
+  "__mmdrop",
+  function* (mm: mm_struct): Kernel<void> {
+    const pgd = yield* load(mm.pgd);
+    yield* kfree(pgd, "pgd_free");
+    yield* hmm_mm_destroy(mm);
+    yield* mmu_notifier_mm_destroy(mm);
+    yield* kfree(mm, "free_mm");
+  },
+  {
+    source: "kernel/fork.c",
+    facts: "__mmdrop",
+    params: ["mm"],
+    summary: "Frees what is left of an address space.",
+    differs: "Counters of pages and page tables are not kept, so check_mm() has nothing to check.",
+  },
+);

@@ -1,0 +1,224 @@
+/** The page-table walk of mm/hmm.c as of 5.2: what becomes of each entry. No PTE lock is taken. */
+import { load, READ_ONCE, store } from "../machine/access.ts";
+import { kernelFunction } from "../machine/function.ts";
+import { fact, type Kernel } from "../machine/step.ts";
+import { at, Int, WORD, type Struct } from "../machine/struct.ts";
+import { EAGAIN, EBUSY, EFAULT } from "../errno.ts";
+import {
+  FAULT_FLAG_ALLOW_RETRY,
+  FAULT_FLAG_REMOTE,
+  FAULT_FLAG_WRITE,
+  handle_mm_fault,
+  VM_FAULT_ERROR,
+  VM_FAULT_RETRY,
+} from "./memory.ts";
+import { page, type vm_area_struct } from "./mm_types.ts";
+import type { mm_walk, walk_result } from "./pagewalk.ts";
+import { pmd_addr_end, pmd_offset, pte_none, pte_offset, pte_page, pte_special, pte_write, pud_offset, type pmd_table, type pte_table, type pud_table, PAGE_SIZE } from "./pgtable.ts";
+
+/** Flags of an entry of range->pfns, in the low bits that a page's address leaves free; and values that are no page. */
+export const HMM_PFN_VALID = 1;
+export const HMM_PFN_WRITE = 2;
+const FLAGS = 8;
+export const HMM_PFN_NONE = 0;
+export const HMM_PFN_ERROR = -1;
+export const HMM_PFN_SPECIAL = -2;
+
+/** Word `i` of the array that begins at `base`. */
+export const wordOfArray = (owner: Struct, base: number, i: number): Int => new Int(owner, base + i * WORD);
+
+/** The page of an entry; null if it has none. */
+export function hmm_device_entry_to_page(entry: number): page | null {
+  return entry > 0 && entry % 2 === HMM_PFN_VALID ? at(page, entry - (entry % FLAGS)) : null;
+}
+export const entryIsWritable = (entry: number): boolean => entry % FLAGS === HMM_PFN_VALID + HMM_PFN_WRITE;
+
+const pfnAt = ([, , , range, start, pfns]: mm_walk, addr: number): Int =>
+  wordOfArray(range, pfns, (addr - start) / PAGE_SIZE);
+
+/** What is asked for: the entry's own request where the mask lets it through. An entry nobody asks is not looked at. */
+const request_of = kernelFunction(
+  "hmm_pte_need_fault",
+  function* (pfn: Int, default_flags: number, mask: number): Kernel<number> {
+    return mask === 0 ? default_flags : (((yield* load(pfn)) % FLAGS) & mask) | default_flags;
+  },
+  { source: "mm/hmm.c", params: ["pfn", "default_flags", "pfn_flags_mask"], internal: true },
+);
+/** Whether the CPU's entry falls short of a request, and whether that takes a write. */
+function hmm_pte_need_fault(request: number, cpu: number, fault: boolean): readonly [fault: boolean, write: boolean] {
+  if (!fault || (request & HMM_PFN_VALID) === 0) return [false, false];
+  if ((request & HMM_PFN_WRITE) !== 0 && (cpu & HMM_PFN_WRITE) === 0) return [true, true];
+  return [(cpu & HMM_PFN_VALID) === 0, false];
+}
+
+export const hmm_vma_do_fault = kernelFunction(
+  "hmm_vma_do_fault",
+  function* (vma: vm_area_struct, addr: number, write: boolean, pfn: Int): Kernel<number> {
+    const flags = FAULT_FLAG_ALLOW_RETRY + FAULT_FLAG_REMOTE + (write ? FAULT_FLAG_WRITE : 0);
+    const ret = yield* handle_mm_fault(vma, addr, flags);
+    if ((ret & VM_FAULT_RETRY) !== 0) return -EAGAIN;
+    if ((ret & VM_FAULT_ERROR) !== 0) {
+      yield* store(pfn, HMM_PFN_ERROR);
+      return -EFAULT;
+    }
+    return -EBUSY;
+  },
+  {
+    source: "mm/hmm.c",
+    facts: "DOFAULT",
+    params: ["vma", "addr", "write_fault", "pfn"],
+    summary: "Faults one page in. -EBUSY: done, look again.",
+  },
+);
+
+/** Nothing is mapped over [addr, end). */
+export const hmm_vma_walk_hole = kernelFunction(
+  "hmm_vma_walk_hole",
+  function* (addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const [fault, write] = yield* range_need_fault(addr, end, walk, false);
+    return yield* hmm_vma_walk_hole_(addr, end, fault, write, walk);
+  },
+  {
+    source: "mm/hmm.c",
+    facts: "HOLE",
+    params: ["addr", "end", "walk"],
+    summary: "Faults in what is asked for where nothing is mapped.",
+  },
+);
+const range_need_fault = kernelFunction(
+  "hmm_range_need_fault",
+  function* (
+    addr: number,
+    end: number,
+    walk: mm_walk,
+    sofar: boolean,
+  ): Kernel<readonly [fault: boolean, write: boolean]> {
+    const [, , , , , , default_flags, mask, mayFault] = walk;
+    if (!mayFault) return [false, false];
+    const request = yield* request_of(pfnAt(walk, addr), default_flags, mask);
+    const [fault, write] = hmm_pte_need_fault(request, 0, mayFault);
+    const next = addr + PAGE_SIZE;
+    if (write || next >= end) return [fault || sofar, write];
+    return yield* range_need_fault.restart(next, end, walk, fault || sofar);
+  },
+  {
+    source: "mm/hmm.c",
+    facts: "need_fault",
+    params: ["addr", "end", "walk", "fault"],
+    summary: "Whether any page of a range is asked for.",
+    differs: "With an empty pfn_flags_mask the entries themselves are not loaded.",
+    internal: true,
+  },
+);
+
+/** `last` stays at `addr`: the walk comes back here to see what the faults brought. */
+const hmm_vma_walk_hole_ = kernelFunction(
+  "hmm_vma_walk_hole_",
+  function* (addr: number, end: number, fault: boolean, write: boolean, walk: mm_walk): Kernel<walk_result> {
+    const error = yield* fill_hole(addr, end, fault, write, walk);
+    return [error, addr];
+  },
+  {
+    source: "mm/hmm.c",
+    facts: "HOLE_",
+    params: ["addr", "end", "fault", "write_fault", "walk"],
+    summary: "Empties the entries of a range, and faults the pages in if asked to.",
+  },
+);
+const fill_hole = kernelFunction(
+  "hmm_vma_walk_hole_",
+  function* (addr: number, end: number, fault: boolean, write: boolean, walk: mm_walk): Kernel<number> {
+    const pfn = pfnAt(walk, addr);
+    yield* store(pfn, HMM_PFN_NONE);
+    if (fault || write) {
+      const ret = yield* hmm_vma_do_fault(walk[2], addr, write, pfn);
+      if (ret !== -EBUSY) return ret;
+    }
+    const next = addr + PAGE_SIZE;
+    if (next >= end) return fault || write ? -EBUSY : 0;
+    return yield* fill_hole.restart(next, end, fault, write, walk);
+  },
+  { source: "mm/hmm.c", facts: "HOLE_", params: ["addr", "end", "fault", "write_fault", "walk"], internal: true },
+);
+
+const hmm_vma_handle_pte = kernelFunction(
+  "hmm_vma_handle_pte",
+  function* (pte: pte_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const [, , , , , , default_flags, mask, mayFault] = walk;
+    const pfn = pfnAt(walk, addr);
+    const value = yield* load(pte_offset(pte, addr));
+    const request = yield* request_of(pfn, default_flags, mask);
+    yield* store(pfn, HMM_PFN_NONE);
+    const cpu = pte_none(value) ? 0 : HMM_PFN_VALID + (pte_write(value) ? HMM_PFN_WRITE : 0);
+    const [fault, write] = hmm_pte_need_fault(request, cpu, mayFault);
+    if (fault || write) return yield* hmm_vma_walk_hole_(addr, end, fault, write, walk);
+    if (pte_none(value)) return [0, addr];
+    if (pte_special(value)) {
+      yield* store(pfn, HMM_PFN_SPECIAL);
+      return [-EFAULT, addr];
+    }
+    yield* store(pfn, pte_page(value).addr + cpu);
+    return [0, addr];
+  },
+  {
+    source: "mm/hmm.c",
+    facts: "PTE",
+    params: ["pte", "addr", "end", "walk"],
+    summary: "What a PTE means for the device: its page, nothing, a fault, or (zero page) an error.",
+    differs: "PTEs are empty, present or special; nothing is swapped out, migrating or on a device.",
+  },
+);
+const handle_ptes = kernelFunction(
+  "hmm_vma_walk_pmd",
+  function* (pte: pte_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const [error] = yield* fact("c", hmm_vma_handle_pte(pte, addr, end, walk));
+    if (error !== 0) return [error, addr];
+    const next = addr + PAGE_SIZE;
+    return next >= end ? [0, end] : yield* handle_ptes.restart(pte, next, end, walk);
+  },
+  { source: "mm/hmm.c", facts: "PMD", params: ["pte", "addr", "end", "walk"], internal: true },
+);
+
+const hmm_vma_walk_pmd = kernelFunction(
+  "hmm_vma_walk_pmd",
+  function* (pmd: pmd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const pte = yield* fact("a", READ_ONCE(pmd_offset(pmd, addr)));
+    if (pte.isNull) return yield* hmm_vma_walk_hole(addr, end, walk);
+    return yield* handle_ptes.restart(pte, addr, end, walk);
+  },
+  {
+    source: "mm/hmm.c",
+    facts: "PMD",
+    params: ["pmd", "addr", "end", "walk"],
+    summary: "The entries of one PTE table, or a hole.",
+    differs: "Nothing is huge, migrating or bad.",
+  },
+);
+
+export const hmm_vma_walk_pud = kernelFunction(
+  "hmm_vma_walk_pud",
+  function* (pud: pud_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const entry = pud_offset(pud, addr);
+    if ((yield* READ_ONCE(entry)).isNull) return yield* hmm_vma_walk_hole(addr, end, walk);
+    const pmd = yield* load(entry);
+    if (pmd.isNull) return yield* hmm_vma_walk_pud.restart(pud, addr, end, walk);
+    return yield* walk_pmds.restart(pmd, addr, end, walk);
+  },
+  {
+    source: "mm/hmm.c",
+    facts: "PUD",
+    params: ["pud", "addr", "end", "walk"],
+    summary: "The PMDs of one PUD entry, or a hole.",
+    differs: "Nothing is huge, so nothing is split.",
+  },
+);
+const walk_pmds = kernelFunction(
+  "hmm_vma_walk_pud",
+  function* (pmd: pmd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const next = pmd_addr_end(addr, end);
+    const result = yield* hmm_vma_walk_pmd(pmd, addr, next, walk);
+    if (result[0] !== 0 || next === end) return result;
+    return yield* walk_pmds.restart(pmd, next, end, walk);
+  },
+  { source: "mm/hmm.c", facts: "PUD", params: ["pmd", "addr", "end", "walk"], internal: true },
+);

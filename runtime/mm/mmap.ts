@@ -1,0 +1,245 @@
+/** mm/mmap.c: mappings come and go. */
+import { load, store, storePrivate } from "../machine/access.ts";
+import { kfree } from "../machine/alloc.ts";
+import { kernelFunction } from "../machine/function.ts";
+import { down_write, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
+import { fact, type Kernel } from "../machine/step.ts";
+import { EEXIST, EINVAL, ENOMEM } from "../errno.ts";
+import { free_pgtables, tlb_finish_mmu, unmap_vmas } from "./memory_zap.ts";
+import { vm_area_struct, VM_EXEC, VM_READ, VM_WRITE, type mm_struct } from "./mm_types.ts";
+import { PAGE_SIZE, TASK_SIZE } from "./pgtable.ts";
+import { mmu_notifier_release } from "./mmu_notifier.ts";
+import { allocate } from "./page_alloc.ts";
+import { find_vma, find_vma_links, vma_link, vma_rb_erase } from "./vma_tree.ts";
+
+/** Comes in one word with the VM_READ, VM_WRITE and VM_EXEC that PROT_* stand for. */
+export const MAP_FIXED = 0x10;
+
+const misplaced = (start: number, end: number): boolean =>
+  start % PAGE_SIZE !== 0 || end % PAGE_SIZE !== 0 || start >= end || end > TASK_SIZE;
+
+/** mmap(2). */
+export const vm_mmap_pgoff = kernelFunction(
+  "vm_mmap_pgoff",
+  function* (mm: mm_struct, start: number, end: number, flags: number): Kernel<number> {
+    yield* fact(1, down_write(mm.mmap_sem));
+    const ret = yield* do_mmap(mm, start, end, flags);
+    yield* fact(8, up_write(mm.mmap_sem));
+    return ret;
+  },
+  {
+    source: "mm/util.c",
+    facts: "mmap",
+    params: ["mm", "start", "end", "flags"],
+    summary: "Maps private anonymous memory; the address, or an error.",
+    differs: "Waiting for mmap_sem cannot be killed. Nothing is populated.",
+  },
+);
+
+export const do_mmap = kernelFunction(
+  "do_mmap",
+  function* (mm: mm_struct, start: number, end: number, flags: number): Kernel<number> {
+    if (misplaced(start, end)) return -EINVAL;
+    const fixed = (flags & MAP_FIXED) !== 0;
+    let [overlap, prev, link] = yield* find_vma_links(mm, start, end);
+    if (overlap) {
+      if (!fixed) return -EEXIST;
+      const ret = yield* fact(3, __do_munmap(mm, start, end, false));
+      if (ret < 0) return ret;
+      [overlap, prev, link] = yield* find_vma_links(mm, start, end);
+    }
+    const vma = yield* fact(5, allocate(vm_area_struct, "vm_area_alloc(mm)"));
+    if (vma.isNull) return -ENOMEM;
+    yield* storePrivate(vma.vm_mm, mm);
+    yield* storePrivate(vma.vm_start, start);
+    yield* storePrivate(vma.vm_end, end);
+    yield* storePrivate(vma.vm_flags, flags & (VM_READ | VM_WRITE | VM_EXEC));
+    yield* fact(6, vma_link(mm, vma, prev, link));
+    return start;
+  },
+  {
+    source: "mm/mmap.c",
+    facts: "mmap",
+    params: ["mm", "start", "end", "flags"],
+    summary: "Makes a VMA at the given address and links it.",
+    differs:
+      "The address is never a mere hint: an overlap without MAP_FIXED is -EEXIST. Adjacent mappings are never merged. " +
+      "Anonymous and private only; no accounting.",
+  },
+);
+
+/** munmap(2). */
+export const vm_munmap = kernelFunction(
+  "__vm_munmap",
+  function* (mm: mm_struct, start: number, end: number): Kernel<number> {
+    yield* fact(1, down_write(mm.mmap_sem));
+    const ret = yield* __do_munmap(mm, start, end, true);
+    if (ret === 1) {
+      yield* fact(13, up_read(mm.mmap_sem));
+      return 0;
+    }
+    yield* fact(13, up_write(mm.mmap_sem));
+    return ret;
+  },
+  {
+    source: "mm/mmap.c",
+    facts: "munmap",
+    params: ["mm", "start", "end"],
+    summary: "Unmaps a range; holds mmap_sem for reading only while it zaps.",
+    differs: "Waiting for mmap_sem cannot be killed.",
+  },
+);
+
+/** 1: done, and mmap_sem is held for reading now. */
+export const __do_munmap = kernelFunction(
+  "__do_munmap",
+  function* (mm: mm_struct, start: number, end: number, downgrade: boolean): Kernel<number> {
+    if (misplaced(start, end)) return -EINVAL;
+    const first = yield* fact(2, find_vma(mm, start));
+    if (first.isNull) return 0;
+    let prev = yield* load(first.vm_prev);
+    const vmStart = yield* load(first.vm_start);
+    if (vmStart >= end) return 0;
+    if (start > vmStart) {
+      const error = yield* __split_vma(mm, first, start, false);
+      if (error !== 0) return error;
+      prev = first;
+    }
+    const last = yield* find_vma(mm, end);
+    if (!last.isNull && end > (yield* load(last.vm_start))) {
+      const error = yield* __split_vma(mm, last, end, true);
+      if (error !== 0) return error;
+    }
+    const vma = yield* load(prev.isNull ? mm.mmap : prev.vm_next);
+    yield* fact(4, detach_vmas_to_be_unmapped(mm, vma, prev, end));
+    if (downgrade) yield* fact(5, downgrade_write(mm.mmap_sem));
+    yield* unmap_region(mm, vma, prev, start, end);
+    yield* fact(12, remove_vma_list(vma));
+    return downgrade ? 1 : 0;
+  },
+  {
+    source: "mm/mmap.c",
+    facts: "munmap",
+    params: ["mm", "start", "end", "downgrade"],
+    summary: "Splits, detaches, zaps and frees the VMAs of a range.",
+    differs: "No userfaultfd, mlock, accounting or vmacache.",
+  },
+);
+
+/** Cuts a VMA in two at `addr`; the new one is the part below if `below`, or else the part above. */
+const __split_vma = kernelFunction(
+  "__split_vma",
+  function* (mm: mm_struct, vma: vm_area_struct, addr: number, below: boolean): Kernel<number> {
+    const vmStart = yield* load(vma.vm_start);
+    const vmEnd = yield* load(vma.vm_end);
+    const flags = yield* load(vma.vm_flags);
+    const part = yield* allocate(vm_area_struct, "vm_area_dup(vma)");
+    if (part.isNull) return -ENOMEM;
+    yield* storePrivate(part.vm_mm, mm);
+    yield* storePrivate(part.vm_start, below ? vmStart : addr);
+    yield* storePrivate(part.vm_end, below ? addr : vmEnd);
+    yield* storePrivate(part.vm_flags, flags);
+    if (below) yield* store(vma.vm_start, addr);
+    else yield* store(vma.vm_end, addr);
+    const [, prev, link] = yield* find_vma_links(mm, below ? vmStart : addr, below ? addr : vmEnd);
+    yield* vma_link(mm, part, prev, link);
+    return 0;
+  },
+  {
+    source: "mm/mmap.c",
+    params: ["mm", "vma", "addr", "new_below"],
+    summary: "Cuts a VMA in two.",
+    differs: "Adjusts the old VMA and links the new one itself instead of leaving that to __vma_adjust().",
+  },
+);
+
+const detach_vmas_to_be_unmapped = kernelFunction(
+  "detach_vmas_to_be_unmapped",
+  function* (mm: mm_struct, first: vm_area_struct, prev: vm_area_struct, end: number): Kernel<void> {
+    yield* store(first.vm_prev, null);
+    const [tail, next] = yield* erase_until(mm, first, end);
+    yield* store(prev.isNull ? mm.mmap : prev.vm_next, next);
+    if (!next.isNull) yield* store(next.vm_prev, prev);
+    yield* store(tail.vm_next, null);
+  },
+  {
+    source: "mm/mmap.c",
+    facts: "munmap",
+    params: ["mm", "vma", "prev", "end"],
+    summary: "Takes the VMAs of a range out of tree and list; they stay linked among themselves.",
+  },
+);
+/** Takes VMAs out of the tree up to `end`; evaluates to the last of them and the one after it. */
+const erase_until = kernelFunction(
+  "detach_vmas_to_be_unmapped",
+  function* (
+    mm: mm_struct,
+    vma: vm_area_struct,
+    end: number,
+  ): Kernel<readonly [tail: vm_area_struct, next: vm_area_struct]> {
+    yield* vma_rb_erase(mm, vma);
+    const next = yield* load(vma.vm_next);
+    if (next.isNull || (yield* load(next.vm_start)) >= end) return [vma, next];
+    return yield* erase_until.restart(mm, next, end);
+  },
+  { source: "mm/mmap.c", params: ["mm", "vma", "end"], internal: true },
+);
+
+const unmap_region = kernelFunction(
+  "unmap_region",
+  function* (mm: mm_struct, vma: vm_area_struct, prev: vm_area_struct, start: number, end: number): Kernel<void> {
+    const next = yield* load(prev.isNull ? mm.mmap : prev.vm_next);
+    const pages = yield* unmap_vmas(vma, start, end);
+    const floor = prev.isNull ? 0 : yield* load(prev.vm_end);
+    const ceiling = next.isNull ? TASK_SIZE : yield* load(next.vm_start);
+    const tables = yield* fact(10, free_pgtables(mm, vma, floor, ceiling));
+    yield* fact(11, tlb_finish_mmu(tables, pages));
+  },
+  {
+    source: "mm/mmap.c",
+    facts: "munmap",
+    params: ["mm", "vma", "prev", "start", "end"],
+    summary: "Zaps the pages and frees the page tables of detached VMAs.",
+    differs: "No LRU to drain, no CPU TLB to flush.",
+  },
+);
+
+/** Frees a VMA; evaluates to the one after it. */
+export const remove_vma = kernelFunction(
+  "remove_vma",
+  function* (vma: vm_area_struct): Kernel<vm_area_struct> {
+    const next = yield* load(vma.vm_next);
+    yield* kfree(vma, "vm_area_free");
+    return next;
+  },
+  { source: "mm/mmap.c", params: ["vma"], summary: "Frees a VMA.", differs: "There is no file to put, nor a policy." },
+);
+const remove_vma_list = kernelFunction(
+  "remove_vma_list",
+  function* (vma: vm_area_struct): Kernel<void> {
+    const next = yield* remove_vma(vma);
+    if (!next.isNull) return yield* remove_vma_list.restart(next);
+  },
+  { source: "mm/mmap.c", params: ["vma"], summary: "Frees a list of VMAs.", internal: true },
+);
+
+export const exit_mmap = kernelFunction(
+  "exit_mmap",
+  function* (mm: mm_struct): Kernel<void> {
+    yield* fact("E1", mmu_notifier_release(mm));
+    const vma = yield* fact("E4", load(mm.mmap));
+    if (vma.isNull) return;
+    const pages = yield* unmap_vmas(vma, 0, TASK_SIZE);
+    const tables = yield* free_pgtables(mm, vma, 0, TASK_SIZE);
+    yield* tlb_finish_mmu(tables, pages);
+    yield* fact("E5", remove_vma_list(vma));
+  },
+  {
+    source: "mm/mmap.c",
+    facts: "exit_mmap",
+    params: ["mm"],
+    summary:
+      "Takes down all mappings, without mmap_sem. The tree and the list of VMAs keep pointing at what was freed.",
+    differs: "No OOM victims, no mlocked pages, no CPU TLB to flush. unmap_vmas() ends at TASK_SIZE, not at -1.",
+  },
+);

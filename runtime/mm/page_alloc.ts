@@ -1,0 +1,68 @@
+/** Pages, page tables and other memory that the kernel gets by calls of its own instead of kmalloc. */
+import { storePrivate } from "../machine/access.ts";
+import { kfree } from "../machine/alloc.ts";
+import { atomic_dec_and_test, atomic_inc } from "../machine/atomic.ts";
+import { kernelFunction } from "../machine/function.ts";
+import type { list_head } from "../machine/list.ts";
+import { Op, step, type Kernel } from "../machine/step.ts";
+import { at, type Atomic, type Refcount, type Struct, type StructClass } from "../machine/struct.ts";
+import { staticObject, typeNumber } from "../machine/types.ts";
+import type { ImageWriter } from "../image.ts";
+import { page } from "./mm_types.ts";
+
+/** arch/x86/kernel/head_64.S: what reads of untouched anonymous memory see. */
+export const empty_zero_page = staticObject(page);
+
+/** A zeroed object, got by the kernel function called `name`. */
+export function allocate<S extends Struct>(cls: StructClass<S>, name: string): Kernel<S> {
+  return step({ op: Op.allocate, a: typeNumber(cls), decode: (addr) => at(cls, addr), text: () => name });
+}
+
+/** Sets a counter of an object that no other CPU can reach yet. No step of its own. */
+export function* initCount(count: Atomic | Refcount, value: number): Kernel<void> {
+  yield* step({
+    op: Op.silentStore,
+    addr: count.addr,
+    a: value,
+    text: (names) => `atomic_set(&${count.expr(names)}, ${value})`,
+  });
+}
+
+/** Empties the list of an object that no other CPU can reach yet. No step of its own. */
+export function* initList(list: list_head): Kernel<void> {
+  yield* storePrivate(list.next, list);
+  yield* storePrivate(list.prev, list);
+}
+
+/** A zeroed page with one reference; NULL if there is none. */
+export const alloc_page = kernelFunction(
+  "alloc_page",
+  function* (): Kernel<page> {
+    const p = yield* allocate(page, "alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO)");
+    if (!p.isNull) yield* initCount(p._refcount, 1);
+    return p;
+  },
+  { source: "include/linux/gfp.h", params: [], summary: "Allocates a zeroed page.", internal: true },
+);
+
+export function get_page(p: page): Kernel<void> {
+  return atomic_inc(p._refcount);
+}
+
+export const put_page = kernelFunction(
+  "put_page",
+  function* (p: page): Kernel<void> {
+    if (yield* atomic_dec_and_test(p._refcount)) yield* kfree(p, "free_unref_page");
+  },
+  {
+    source: "include/linux/mm.h",
+    params: ["page"],
+    summary: "Drops a reference to a page; the last one frees it.",
+    internal: true,
+  },
+);
+
+/** The zero page has an owner who never lets go: the kernel. */
+export function pageImage(write: ImageWriter): void {
+  write(empty_zero_page._refcount, 1);
+}

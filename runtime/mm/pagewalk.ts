@@ -1,0 +1,103 @@
+/** mm/pagewalk.c as of 5.2, as far as HMM uses it. */
+import { load, loadPrivate } from "../machine/access.ts";
+import { kernelFunction, type KernelFunction } from "../machine/function.ts";
+import { lockdep_assert_held } from "../machine/lockdep.ts";
+import { fact, type Kernel } from "../machine/step.ts";
+import { NULL } from "../machine/struct.ts";
+import type { hmm_range } from "./hmm_types.ts";
+import { find_vma } from "./vma_tree.ts";
+import { vm_area_struct, type mm_struct } from "./mm_types.ts";
+import { pgd_addr_end, pgd_offset, pud_addr_end, pud_offset, type pgd_table, type pud_table } from "./pgtable.ts";
+
+/** What HMM hands to its callbacks: the range, and of its fields those that do not change meanwhile. */
+export type hmm_vma_walk = readonly [
+  range: hmm_range,
+  start: number,
+  pfns: number,
+  default_flags: number,
+  pfn_flags_mask: number,
+  fault: boolean,
+];
+/**
+ * struct mm_walk. Differs: a value. What the callbacks leave in walk->private (the address `last`) travels as a result
+ * beside the error code.
+ */
+export type mm_walk = readonly [
+  pud_entry: KernelFunction<[pud_table, number, number, mm_walk], walk_result>,
+  pte_hole: KernelFunction<[number, number, mm_walk], walk_result>,
+  vma: vm_area_struct,
+  ...hmm_vma_walk,
+];
+export type walk_result = readonly [error: number, last: number];
+
+export const walk_page_range = kernelFunction(
+  "walk_page_range",
+  function* (mm: mm_struct, start: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    yield* lockdep_assert_held(mm.mmap_sem);
+    const vma = yield* fact(2, find_vma(mm, start));
+    return yield* walk_segment.restart(mm, vma, start, end, walk);
+  },
+  {
+    source: "mm/pagewalk.c",
+    facts: "walk_page_range",
+    params: ["mm", "start", "end", "walk"],
+    summary: "Calls back for the page-table entries of a range, VMA by VMA and hole by hole.",
+    differs: "Only pud_entry and pte_hole. Nothing is huge, and no entry is bad. VM_PFNMAP is not looked for.",
+  },
+);
+/** One VMA, or one hole before `vma`, and what follows. */
+const walk_segment = kernelFunction(
+  "walk_page_range",
+  function* (mm: mm_struct, vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const [pud_entry, pte_hole, , ...rest] = walk;
+    let inside = NULL(vm_area_struct);
+    let ahead = vma;
+    let next = end;
+    if (!vma.isNull) {
+      const vmStart = yield* fact(3, load(vma.vm_start));
+      if (start < vmStart) next = Math.min(end, vmStart);
+      else {
+        inside = vma;
+        next = Math.min(end, yield* load(vma.vm_end));
+        ahead = yield* load(vma.vm_next);
+      }
+    }
+    const pgd = yield* fact(4, loadPrivate(mm.pgd));
+    const result = yield* walk_pgd_range(pgd, start, next, [pud_entry, pte_hole, inside, ...rest]);
+    if (result[0] !== 0 || next >= end) return result;
+    return yield* walk_segment.restart(mm, ahead, next, end, walk);
+  },
+  { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"], internal: true },
+);
+
+const walk_pgd_range = kernelFunction(
+  "walk_pgd_range",
+  function* (pgd: pgd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const pte_hole = walk[1];
+    const next = pgd_addr_end(addr, end);
+    const pud = yield* load(pgd_offset(pgd, addr));
+    const result = pud.isNull ? yield* pte_hole(addr, next, walk) : yield* walk_pud_range(pud, addr, next, walk);
+    if (result[0] !== 0 || next === end) return result;
+    return yield* walk_pgd_range.restart(pgd, next, end, walk);
+  },
+  { source: "mm/pagewalk.c", params: ["pgd", "addr", "end", "walk"], internal: true },
+);
+const walk_pud_range = kernelFunction(
+  "walk_pud_range",
+  function* (pud: pud_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const [pud_entry, pte_hole, vma] = walk;
+    const next = pud_addr_end(addr, end);
+    const pmd = yield* fact("B1", load(pud_offset(pud, addr)));
+    const hole = pmd.isNull || vma.isNull;
+    const result = hole ? yield* pte_hole(addr, next, walk) : yield* fact("B3", pud_entry(pud, addr, next, walk));
+    if (result[0] !== 0 || next === end) return result;
+    return yield* walk_pud_range.restart(pud, next, end, walk);
+  },
+  {
+    source: "mm/pagewalk.c",
+    facts: "walk_pud_range",
+    params: ["pud", "addr", "end", "walk"],
+    differs: "pud_entry walks the PMDs of the slot itself.",
+    internal: true,
+  },
+);

@@ -1,0 +1,174 @@
+/** A machine with one process, for tests of single kernel functions and of small races between them. */
+import type { ControlEvent } from "../../runtime/machine/automaton.ts";
+import { allFunctions, type KernelFunction } from "../../runtime/machine/function.ts";
+import { Machine, Moved } from "../../runtime/machine/machine.ts";
+import type { Mutation } from "../../runtime/machine/mutation.ts";
+import { classOf, type Finding } from "../../runtime/machine/report.ts";
+import { invoke_callbacks } from "../../runtime/machine/rcu.ts";
+import type { Value } from "../../runtime/machine/step.ts";
+import { at, SLOT, WORD, type Struct, type StructClass } from "../../runtime/machine/struct.ts";
+import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine/types.ts";
+import { firstMm, patches as allPatches } from "../../runtime/kernel.ts";
+import { mm_struct } from "../../runtime/mm/mm_types.ts";
+import { srcu } from "../../runtime/mm/mmu_notifier.ts";
+import { resolveBodies } from "../../runtime/patch.ts";
+
+export const SRCU_ACTOR = 9;
+
+export interface Explored {
+  readonly states: number;
+  /** One finding of each class. */
+  readonly findings: ReadonlyMap<string, Finding>;
+  /** How many different states everybody can end in. */
+  readonly finals: number;
+  readonly deadlocks: number;
+}
+
+export class World {
+  readonly machine: Machine;
+  readonly mm: mm_struct;
+  readonly findings: Finding[] = [];
+  private nextStatic = firstFreeStatic();
+
+  constructor(patches: readonly string[] = [], mutations: readonly Mutation[] = []) {
+    const chosen = patches.map((name) => {
+      const patch = allPatches.find((p) => p.name === name);
+      if (patch === undefined) throw new Error(`no patch ${name}`);
+      return patch;
+    });
+    this.machine = new Machine({ bodies: resolveBodies("v5.2", chosen).bodies, mutations });
+    this.mm = this.object(mm_struct);
+    firstMm(this.machine, this.mm);
+    this.machine.load(SRCU_ACTOR, invoke_callbacks.id, [srcu]);
+  }
+
+  /** A live object of the script's own. */
+  object<S extends Struct>(cls: StructClass<S>): S {
+    const addr = STATIC_ARENA + this.nextStatic++ * SLOT + WORD;
+    this.machine.makeStatic(addr, typeNumber(cls));
+    return at(cls, addr);
+  }
+  peek(ref: { readonly addr: number }): number {
+    return this.machine.memory.peek(ref.addr);
+  }
+  poke(ref: { readonly addr: number }, value: number): void {
+    this.machine.memory.set(this.machine.memory.wordAt(ref.addr), value);
+  }
+  isFreed(object: Struct): boolean {
+    return this.machine.memory.header(object.addr) < 0;
+  }
+  /** Types of the objects that were allocated and live. */
+  live(): string[] {
+    const { memory } = this.machine;
+    return [...memory.objects()]
+      .filter((base) => base >= STATIC_ARENA + 2 ** 44 && memory.peek(base) > 0)
+      .map((base) => this.machine.typeAt(base)?.name ?? "?");
+  }
+
+  /** Runs a function alone, to its end; what it returned. */
+  run<A extends readonly Value[], R>(fn: KernelFunction<A, R>, ...args: A): R {
+    return this.runOn(0, fn, ...args);
+  }
+  runOn<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {
+    this.start(actor, fn, ...args);
+    const result = this.finish(actor);
+    if (this.machine.locksOf(actor).length > 0) throw new Error(`${fn.name} returns with a lock held`);
+    return result as R;
+  }
+  start<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): void {
+    this.note(this.machine.load(actor, fn.id, args));
+  }
+  /** Runs an actor to its end; what its outermost function returned. */
+  finish(actor: number): Value {
+    let result: Value;
+    while (!this.machine.isFinished(actor)) {
+      const events: ControlEvent[] = [];
+      if (this.step(actor, events) === Moved.blocked) throw new Error(`actor ${actor} is blocked`);
+      for (const event of events) if (event.kind === "return") result = event.value;
+    }
+    return result;
+  }
+  /** Steps until `fn` is called. */
+  until(actor: number, fn: string): void {
+    for (;;) {
+      const events: ControlEvent[] = [];
+      if (this.step(actor, events) === Moved.blocked) throw new Error(`actor ${actor} is blocked before ${fn}`);
+      const called = events.some((e) => e.kind === "call" && this.machine.automaton.functionName(e.fn) === fn);
+      if (called) return;
+      if (this.machine.isFinished(actor)) throw new Error(`actor ${actor} never calls ${fn}`);
+    }
+  }
+  step(actor: number, events: ControlEvent[] = []): Moved {
+    const moved = this.machine.step(actor, 0, events);
+    this.note(moved);
+    if (moved === Moved.fatal) throw new Error(this.findings.at(-1)?.message);
+    return moved;
+  }
+  private note(moved: Moved): void {
+    if (moved >= Moved.withReports)
+      this.findings.push(...this.machine.reports.map((report) => this.machine.describe(report)));
+  }
+
+  /** Every interleaving of what the actors were started with. Leaves the machine where it was. */
+  explore(actors: readonly number[], statesMax = 2_000_000): Explored {
+    const { machine } = this;
+    const all = [...actors, SRCU_ACTOR];
+    const visited = new Set<number>();
+    const finals = new Set<number>();
+    const findings = new Map<string, Finding>();
+    let deadlocks = 0;
+    const learn = (): void => {
+      for (const report of machine.reports) {
+        const finding = machine.describe(report);
+        const key = classOf(finding);
+        if (!findings.has(key)) findings.set(key, finding);
+      }
+    };
+    const key = (): number => (machine.memory.lo >>> 0) * 2 ** 21 + (machine.memory.hi >>> 11);
+    const stack: { mark: ReturnType<Machine["mark"]>; next: number; choice: number; moved: boolean }[] = [];
+    const enter = (): void => {
+      const here = key();
+      if (visited.has(here)) return;
+      visited.add(here);
+      if (visited.size > statesMax) throw new Error(`more than ${statesMax} states`);
+      stack.push({ mark: machine.mark(), next: 0, choice: 0, moved: false });
+    };
+    enter();
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      machine.undoTo(top.mark);
+      const actor = all[top.next];
+      if (actor === undefined) {
+        if (!top.moved && actors.every((a) => machine.isFinished(a))) finals.add(key());
+        else if (!top.moved) deadlocks++;
+        stack.pop();
+        continue;
+      }
+      if (top.choice >= machine.choices(actor)) {
+        top.next++;
+        top.choice = 0;
+        continue;
+      }
+      const moved = machine.step(actor, top.choice++);
+      if (moved === Moved.blocked) continue;
+      top.moved = true;
+      if (moved >= Moved.withReports) learn();
+      if (moved !== Moved.fatal) enter();
+    }
+    return { states: visited.size, findings, finals: finals.size, deadlocks };
+  }
+}
+
+/** No frame may be longer than this, and every body must ask for the same steps when it is run again. */
+export const FRAME_MAX = 64;
+export function checkBodies(world: World): void {
+  const impure = world.machine.automaton.impureFunction();
+  if (impure !== null) throw new Error(`${impure} is impure`);
+  for (const [name, { deepest }] of world.machine.automaton.statistics().byFunction)
+    if (deepest > FRAME_MAX) throw new Error(`${name} takes ${deepest} steps in one frame`);
+}
+
+export function functionNamed(name: string): KernelFunction<never, unknown> {
+  const fn = allFunctions().find((f) => f.name === name);
+  if (fn === undefined) throw new Error(`no function ${name}`);
+  return fn;
+}
