@@ -28,12 +28,16 @@ import { storageWords, tagWords, typeWords } from "./words.ts";
  */
 export function needsMore(text: string): boolean {
   if (/\\[ \t]*(?:\r\n|\n|\r)?$/.test(text)) return true;
-  const { tokens } = tokenize(text);
-  const last = tokens.findLast((token) => token.tokenType !== Newline);
+  const lexed = tokenize(text).tokens;
+  const tokens = lexed.slice(0, lexed.findLastIndex((token) => token.tokenType !== Newline) + 1);
+  const last = tokens.at(-1);
   if (last === undefined) return false;
   if (last.tokenType === BadComment || isOpen(tokens)) return true;
   if (last.tokenType === Comma || last.image === "&&" || last.image === "||") return true;
-  return isHead(lastLine(tokens)) || endsInDo(tokens);
+  const line = lastLine(tokens);
+  const before = tokens.slice(0, tokens.length - line.length);
+  if (line[0]?.tokenType === While && endsInDo(before)) return false;
+  return isHead(line) || endsInDo(tokens);
 }
 
 function isOpen(tokens: readonly IToken[]): boolean {
@@ -50,8 +54,7 @@ function isOpen(tokens: readonly IToken[]): boolean {
 function lastLine(tokens: readonly IToken[]): readonly IToken[] {
   let depth = 0;
   let start = 0;
-  let end = tokens.length;
-  while (end > 0 && tokens[end - 1]!.tokenType === Newline) end--;
+  const end = tokens.length;
   for (let index = 0; index < end; index++) {
     const { tokenType } = tokens[index]!;
     if (tokenType === LParen || tokenType === LBracket || tokenType === LBrace) depth++;

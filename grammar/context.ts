@@ -159,7 +159,7 @@ class ContextCheck {
     }
     if (body === undefined) return;
     if (body.kind === "label") {
-      const help = `labels live in bodies: \`${this.source.slice(cpus.at)} { ${body.name.name}: ... }\``;
+      const help = `labels live in bodies: \`${this.source.slice(cpus.at)}: { ${body.name.name}: ... }\``;
       this.report("E204", body.at, "a label directly under a CPU label", help);
     } else if (body.kind === "onCpu") {
       this.report("E210", body.cpus.at, "a CPU label under a CPU label", "write `cpu0, cpu1: ...` to run it on both");

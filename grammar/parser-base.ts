@@ -5,7 +5,6 @@ import { SourceText, type Span } from "./span.ts";
 import {
   allTokens,
   AssignOperator,
-  Colon,
   Comma,
   DotDot,
   For,
@@ -211,9 +210,5 @@ export abstract class ParserBase extends EmbeddedActionsParser {
 
   protected isAssignment(ahead = 1): boolean {
     return this.nextIs(AssignOperator, ahead);
-  }
-
-  protected isLabel(): boolean {
-    return this.next(Name) && this.next(Colon, 2);
   }
 }

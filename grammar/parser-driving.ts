@@ -217,9 +217,9 @@ export abstract class DrivingParser extends DeclarationParser {
   }
 
   private refuseExpect(): void {
-    const forms =
-      "`expect ret == 0`, `expect sometimes ...`, `expect bug use-after-free in f`, `expect no bug`, `expect blocked cpu1 on LOCK`";
-    this.fail("E132", this.spanOf(this.LA(1)), "`expect` needs something to expect", forms);
+    const forms = "`expect ret == 0`, `expect sometimes ...`, `expect bug use-after-free in f`, `expect no bug`";
+    const help = `${forms}, \`expect blocked cpu1 on LOCK\``;
+    this.fail("E132", this.spanOf(this.LA(1)), "`expect` needs something to expect", help);
   }
 
   private readonly expectation: ParserMethod<[], ast.Expectation> = this.RULE("expectation", (): ast.Expectation => {

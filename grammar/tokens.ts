@@ -111,7 +111,7 @@ export const Newline = createToken({
   line_breaks: true,
   categories: [AnyToken, Separator],
 });
-/** A backslash at the end of a line joins it to the next one; blanks that mail programs leave behind count as blanks. */
+/** A backslash at the end of a line joins it to the next one. What mail programs make of blanks are blanks. */
 const Blank = createToken({
   name: "Blank",
   pattern: /[ \t\f\v\u00a0\u2000-\u200a\u202f\u3000\ufeff]+|\\[ \t]*(?:\r\n|\n|\r)/,

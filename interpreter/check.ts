@@ -67,7 +67,7 @@ export function check(program: Program, options: CheckOptions): CheckResult {
   const levels = hasRace ? searchLevels(director, findings, watch, options) : [];
   const explored = explore(director, findings, watch);
   let livelockDecided = explored.stopped === undefined;
-  if (livelockDecided && director.machine.automaton.hasLoop()) livelockDecided = addLivelock(director, findings);
+  if (livelockDecided && explored.mayGoRound) livelockDecided = addLivelock(director, findings);
   const reports = [...findings.reports.values()].map((found) => shorten(director, findings, found, levels));
   reports.sort((a, b) => a.switches - b.switches || a.schedule.length - b.schedule.length);
   return {

@@ -16,6 +16,8 @@ export interface Explored {
   /** Ends of paths: final states, deadlocks, fatal reports. */
   readonly ends: number;
   readonly stopped: Stopped | undefined;
+  /** Some state was left with no way seen from it but back to where the path came from: it may be a livelock. */
+  readonly mayGoRound: boolean;
   readonly bytes: number;
 }
 
@@ -30,6 +32,8 @@ class Path {
   moved = new Uint8Array(1024);
   /** 1 inside a race: then a step leads to a state with the same actors. */
   racing = new Uint8Array(1024);
+  /** 1: some step from here ended the path or led to a state that is not on it. */
+  escapes = new Uint8Array(1024);
   /** The decision that led out of this state; -1: none was needed. */
   decision = new Int32Array(1024);
   actors: (readonly number[])[] = [];
@@ -54,11 +58,13 @@ class Path {
     };
     this.moved = flags(this.moved);
     this.racing = flags(this.racing);
+    this.escapes = flags(this.escapes);
   }
 }
 
 export const CHOICES = 1 << 12; // a decision as one number: actor * CHOICES + choice
 const NO_DECISION = -1;
+const SIEVE = 1 << 16;
 
 export function explore(director: Director, findings: Findings, watch: Watch): Explored {
   return new Explorer(director, findings, watch).run();
@@ -75,6 +81,9 @@ class Explorer {
   private states = 0;
   private transitions = 0;
   private ends = 0;
+  private mayGoRound = false;
+  /** How many states on the path have these low bits: 0 says that a state is not on it, without a search. */
+  private readonly onPath = new Uint16Array(SIEVE);
   private stopped: Stopped | undefined;
 
   constructor(director: Director, findings: Findings, watch: Watch) {
@@ -92,14 +101,37 @@ class Explorer {
       const d = this.depth;
       if (this.tryNext(d)) continue;
       if (path.moved[d] === 0 && this.goOn(d)) continue;
-      this.depth--;
-      if (this.depth >= 0) this.back(this.depth);
+      this.leave(d);
     }
     director.listener = null;
     this.depth = Math.max(this.depth, 0);
     machine.undo(path.top[0] as number, path.lo[0] as number, path.hi[0] as number);
-    const { states, transitions, ends, stopped } = this;
-    return { states, transitions, depth: this.deepest, ends, stopped, bytes: this.visited.bytes };
+    const { states, transitions, ends, stopped, mayGoRound } = this;
+    return { states, transitions, depth: this.deepest, ends, stopped, mayGoRound, bytes: this.visited.bytes };
+  }
+  /**
+   * Of a set of states that is never left and holds no end, the state that is left first has all its successors on the
+   * path. So only if such a state turns up need anybody look closer (liveness.ts).
+   */
+  private leave(d: number): void {
+    const { path } = this;
+    if (path.escapes[d] === 0) this.mayGoRound = true;
+    this.onPath[(path.lo[d] as number) & (SIEVE - 1)]!--;
+    this.depth--;
+    if (this.depth >= 0) this.back(this.depth);
+  }
+  /** The state the machine is in has been seen before: is it elsewhere than on the path? */
+  private meetKnown(d: number): void {
+    const { path } = this;
+    if (path.escapes[d] === 0 && !this.isOnPath()) path.escapes[d] = 1;
+    this.back(d);
+  }
+  private isOnPath(): boolean {
+    const { path, depth } = this;
+    const { lo, hi } = this.director.machine.memory;
+    if (this.onPath[lo & (SIEVE - 1)] === 0) return false;
+    for (let d = depth; d >= 0; d--) if (path.lo[d] === lo && path.hi[d] === hi) return true;
+    return false;
   }
 
   private back(d: number): void {
@@ -117,6 +149,8 @@ class Explorer {
     path.place[depth] = 0;
     path.choice[depth] = 0;
     path.moved[depth] = 0;
+    path.escapes[depth] = 0;
+    this.onPath[memory.lo & (SIEVE - 1)]!++;
     path.decision[depth] = NO_DECISION;
     if (afterRaceStep) {
       path.racing[depth] = 1;
@@ -152,13 +186,15 @@ class Explorer {
         if (racing) this.transitions++;
         if (moved !== Moved.yes && this.file(moved)) {
           this.ends++;
+          path.escapes[d] = 1;
           this.back(d);
           return true;
         }
         if (!this.visited.add(memory.lo, memory.hi)) {
-          this.back(d);
+          this.meetKnown(d);
           return true;
         }
+        path.escapes[d] = 1;
         this.push(racing);
         return true;
       }
@@ -190,13 +226,15 @@ class Explorer {
     const stuck = director.stuck();
     if (stuck === "goes on") {
       if (!this.visited.add(machine.memory.lo, machine.memory.hi)) {
-        this.back(d);
+        this.meetKnown(d);
         return true;
       }
+      path.escapes[d] = 1;
       this.push(false);
       return true;
     }
     this.ends++;
+    path.escapes[d] = 1;
     if (stuck === "deadlock") findings.addDeadlock(director, this.schedule);
     else if (stuck === "fatal") this.file(Moved.fatal);
     else {

@@ -1,6 +1,6 @@
 /**
- * Livelock: a set of states that, once entered, is never left and holds no end. It takes a loop, so a search whose
- * CPUs never come back to a local state needs no second look.
+ * Livelock: a set of states that, once entered, is never left and holds no end. The full search says whether there may
+ * be one; this one looks.
  */
 import { Moved } from "../runtime/machine/machine.ts";
 import { isFatal } from "../runtime/machine/report.ts";

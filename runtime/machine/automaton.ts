@@ -313,38 +313,6 @@ export class Automaton {
     return false;
   }
 
-  /** Whether some local state, as far as they were walked, can come back to itself. */
-  hasLoop(): boolean {
-    const next = new Map<number, number[]>();
-    this.slotLocal.forEach((local, i) => {
-      if (local === -1) return;
-      const to = next.get(local);
-      if (to === undefined) next.set(local, [this.slotTo[i] as number]);
-      else to.push(this.slotTo[i] as number);
-    });
-    const done = new Set<number>();
-    const onPath = new Set<number>();
-    for (const start of next.keys()) {
-      if (done.has(start)) continue;
-      const stack = [{ local: start, todo: [...(next.get(start) ?? [])] }];
-      onPath.add(start);
-      while (stack.length > 0) {
-        const top = stack.at(-1) as (typeof stack)[number];
-        const to = top.todo.pop();
-        if (to === undefined) {
-          stack.pop();
-          onPath.delete(top.local);
-          done.add(top.local);
-        } else if (onPath.has(to)) return true;
-        else if (!done.has(to) && to !== FINISHED) {
-          stack.push({ local: to, todo: [...(next.get(to) ?? [])] });
-          onPath.add(to);
-        }
-      }
-    }
-    return false;
-  }
-
   /** How far the model has been unrolled: nodes per function, and the longest frame of each. */
   statistics(): { nodes: number; locals: number; byFunction: Map<string, { nodes: number; deepest: number }> } {
     const byFunction = new Map<string, { nodes: number; deepest: number }>();

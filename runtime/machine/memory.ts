@@ -6,7 +6,8 @@
  * < 0 freed, of which type and by which function.
  */
 import { keyOfNumber, mixHi, mixLo } from "./hash.ts";
-import { headerAddress } from "./struct.ts";
+import { headerAddress, SLOT, WORD } from "./struct.ts";
+import { ARENA, STATIC_ARENA } from "./types.ts";
 
 /** Physical words that are always there: none, and a header that is always live, for steps that touch no object. */
 const NOTHING = 0;
@@ -29,7 +30,10 @@ export class Memory {
   private seedLo = new Int32Array(1024);
   private seedHi = new Int32Array(1024);
   private readonly addresses: number[] = [0, 0];
-  private readonly index = new Map<number, number>();
+  /** Physical words by arena, slot and place in the slot: a look-up without hashing, for it is on the hot path. */
+  private readonly arenas: (Int32Array | undefined)[][] = [];
+  /** Those of addresses that are no kernel addresses: NULL's neighbourhood, list poison. */
+  private readonly strays = new Map<number, number>();
   private readonly slots = new Map<number, number[]>();
   /** Hash of all words; those who add parts of a state of their own xor them in. */
   lo = 0;
@@ -46,7 +50,30 @@ export class Memory {
 
   /** The physical word at an address. */
   wordAt(addr: number): number {
-    return this.index.get(addr) ?? this.addWord(addr);
+    const word = this.find(addr);
+    return word === NOTHING ? this.addWord(addr) : word;
+  }
+  /** The physical word at an address, or NOTHING if nobody has named it yet. */
+  private find(addr: number): number {
+    const offset = addr - STATIC_ARENA;
+    if (offset < 0) return this.strays.get(addr) ?? NOTHING;
+    const arena = Math.floor(offset / ARENA);
+    const inArena = offset - arena * ARENA;
+    const slot = Math.floor(inArena / SLOT);
+    return this.arenas[arena]?.[slot]?.[(inArena - slot * SLOT) / WORD] ?? NOTHING;
+  }
+  private enter(addr: number, word: number): void {
+    const offset = addr - STATIC_ARENA;
+    if (offset < 0) {
+      this.strays.set(addr, word);
+      return;
+    }
+    const arena = Math.floor(offset / ARENA);
+    const slot = Math.floor((offset - arena * ARENA) / SLOT);
+    const slots = (this.arenas[arena] ??= []);
+    while (slots.length <= slot) slots.push(undefined);
+    const words = (slots[slot] ??= new Int32Array(SLOT / WORD));
+    words[(offset % SLOT) / WORD] = word;
   }
   private addWord(addr: number): number {
     const base = headerAddress(addr);
@@ -56,7 +83,7 @@ export class Memory {
     const seed = keyOfNumber(addr);
     this.seedLo[word] = seed.lo;
     this.seedHi[word] = seed.hi;
-    this.index.set(addr, word);
+    this.enter(addr, word);
     this.headers[word] = addr === base ? word : this.wordAt(base);
     const slot = this.slots.get(base);
     if (slot === undefined) this.slots.set(base, [word]);
@@ -84,8 +111,7 @@ export class Memory {
   }
   /** What `addr` holds now; looks without leaving a trace. */
   peek(addr: number): number {
-    const word = this.index.get(addr);
-    return word === undefined ? 0 : (this.words[word] as number);
+    return this.words[this.find(addr)] as number;
   }
   header(addr: number): number {
     return this.peek(headerAddress(addr));

@@ -24,6 +24,8 @@ export class grace_periods extends Struct {
   nesting = words(ACTORS_MAX);
   /** Per actor: the readers that its synchronize_*() still waits for, as bits. */
   synchronizing = words(ACTORS_MAX);
+  /** How many actors are inside synchronize_*(). */
+  synchronizers = int();
   /** Queued callbacks: their rcu_head, their function, the readers they still wait for. */
   heads = words(CALLBACKS_MAX);
   functions = words(CALLBACKS_MAX);
@@ -46,6 +48,7 @@ export const rcu = staticObject<rcu_state>(rcu_state);
 const layout = at(srcu_struct as StructClass<srcu_struct>, 0); // offsets of the members, for the primitives
 const word = (domain: number, base: { addr: number }, i: number): number => domain + base.addr + i * WORD;
 const PENDING = layout.pending.addr;
+const SYNCHRONIZERS = layout.synchronizers.addr;
 const RUNNING_HEAD = layout.runningHead.addr;
 const RUNNING_FUNCTION = layout.runningFunction.addr;
 
@@ -61,7 +64,8 @@ function leave(m: PrimitiveContext, domain: number): void {
     const mask = m.read(addr);
     if ((mask & ~keep) !== 0) m.write(addr, mask & keep);
   };
-  for (let actor = 0; actor < ACTORS_MAX; actor++) clear(word(domain, layout.synchronizing, actor));
+  if (m.read(domain + SYNCHRONIZERS) > 0)
+    for (let actor = 0; actor < ACTORS_MAX; actor++) clear(word(domain, layout.synchronizing, actor));
   const pending = m.read(domain + PENDING);
   for (let i = 0; i < pending; i++) clear(word(domain, layout.readers, i));
 }
@@ -82,11 +86,14 @@ const readUnlock = primitive("read_unlock", (m, domain = 0, mode = 0) => {
 });
 const begin = primitive("synchronize", (m, domain = 0) => {
   m.write(word(domain, layout.synchronizing, m.actor), readersNow(m, domain));
+  m.write(domain + SYNCHRONIZERS, m.read(domain + SYNCHRONIZERS) + 1);
   return 0;
 });
-const done = primitive("synchronize", (m, domain = 0) =>
-  m.read(word(domain, layout.synchronizing, m.actor)) === 0 ? 0 : BLOCKED,
-);
+const done = primitive("synchronize", (m, domain = 0) => {
+  if (m.read(word(domain, layout.synchronizing, m.actor)) !== 0) return BLOCKED;
+  m.write(domain + SYNCHRONIZERS, m.read(domain + SYNCHRONIZERS) - 1);
+  return 0;
+});
 const enqueue = primitive("call", (m, domain = 0, head = 0, fn = 0) => {
   const n = m.read(domain + PENDING);
   if (n === CALLBACKS_MAX) m.fail("bug", `more than ${CALLBACKS_MAX} callbacks wait for a grace period`, domain);

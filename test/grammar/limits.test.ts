@@ -68,6 +68,8 @@ test("so does anything else", () => {
 });
 
 const SIZE = 100_000;
+/** Each takes some hundred milliseconds at most; a quadratic algorithm would take minutes. */
+const PATIENCE = 5000;
 const deep = [
   "(",
   "[",
@@ -88,7 +90,9 @@ deep.push("do {", "while (x) ", "fn f(x) {", "sizeof ", "x = { .a = ", "a + ", "
 
 test("what is nested without end is refused, at once", () => {
   for (const piece of deep) {
+    const started = performance.now();
     const codes = codesOf(piece.repeat(SIZE / piece.length));
+    assert.ok(performance.now() - started < PATIENCE, piece);
     assert.is(codes.filter((code) => code === "E140").length, 1, piece);
     assert.ok(codes.length <= 70, `${piece} ${codes.length}`);
   }
@@ -123,11 +127,10 @@ const wide = [
 ];
 
 test("what is long takes no longer than its length", () => {
-  for (const piece of [...wide, ...deep]) {
+  for (const piece of wide) {
     const started = performance.now();
-    parse(new SourceText("test.hmm", piece.repeat(SIZE / piece.length)));
-    // Some hundred milliseconds at most; a quadratic algorithm would take minutes.
-    assert.ok(performance.now() - started < 5000, JSON.stringify(piece));
+    parse(new SourceText("test.hmm", piece.repeat(SIZE / 2 / piece.length)));
+    assert.ok(performance.now() - started < PATIENCE, JSON.stringify(piece));
   }
 });
 

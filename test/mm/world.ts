@@ -1,6 +1,6 @@
 /** A machine with one process, for tests of single kernel functions and of small races between them. */
 import type { ControlEvent } from "../../runtime/machine/automaton.ts";
-import { allFunctions, type KernelFunction } from "../../runtime/machine/function.ts";
+import type { KernelFunction } from "../../runtime/machine/function.ts";
 import { Machine, Moved } from "../../runtime/machine/machine.ts";
 import type { Mutation } from "../../runtime/machine/mutation.ts";
 import { classOf, type Finding } from "../../runtime/machine/report.ts";
@@ -57,23 +57,31 @@ export class World {
   isFreed(object: Struct): boolean {
     return this.machine.memory.header(object.addr) < 0;
   }
-  /** Types of the objects that were allocated and live. */
+  /** Types of the allocated objects that live, sorted. */
   live(): string[] {
     const { memory } = this.machine;
     return [...memory.objects()]
       .filter((base) => base >= STATIC_ARENA + 2 ** 44 && memory.peek(base) > 0)
-      .map((base) => this.machine.typeAt(base)?.name ?? "?");
+      .map((base) => this.machine.typeAt(base)?.name ?? "?")
+      .sort();
   }
 
   /** Runs a function alone, to its end; what it returned. */
   run<A extends readonly Value[], R>(fn: KernelFunction<A, R>, ...args: A): R {
     return this.runOn(0, fn, ...args);
   }
+  /** As run(), for functions that leave a lock held on purpose. */
+  runKeepingLocks<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {
+    const events: ControlEvent[] = [];
+    this.note(this.machine.load(actor, fn.id, args, events));
+    if (!this.machine.isFinished(actor)) return this.finish(actor) as R;
+    const last = events.at(-1);
+    return (last?.kind === "return" ? last.value : undefined) as R;
+  }
   runOn<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {
-    this.start(actor, fn, ...args);
-    const result = this.finish(actor);
+    const result = this.runKeepingLocks(actor, fn, ...args);
     if (this.machine.locksOf(actor).length > 0) throw new Error(`${fn.name} returns with a lock held`);
-    return result as R;
+    return result;
   }
   start<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): void {
     this.note(this.machine.load(actor, fn.id, args));
@@ -104,13 +112,21 @@ export class World {
     if (moved === Moved.fatal) throw new Error(this.findings.at(-1)?.message);
     return moved;
   }
+  /** How many steps an actor has still to take alone. */
+  cost(actor: number): number {
+    const mark = this.machine.mark();
+    let steps = 0;
+    for (; !this.machine.isFinished(actor); steps++) this.step(actor);
+    this.machine.undoTo(mark);
+    return steps;
+  }
   private note(moved: Moved): void {
     if (moved >= Moved.withReports)
       this.findings.push(...this.machine.reports.map((report) => this.machine.describe(report)));
   }
 
-  /** Every interleaving of what the actors were started with. Leaves the machine where it was. */
-  explore(actors: readonly number[], statesMax = 2_000_000): Explored {
+  /** Every interleaving of what the actors were started with; `atEnd` looks at each final state. */
+  explore(actors: readonly number[], atEnd: () => void = () => {}, statesMax = 2_000_000): Explored {
     const { machine } = this;
     const all = [...actors, SRCU_ACTOR];
     const visited = new Set<number>();
@@ -138,8 +154,11 @@ export class World {
       machine.undoTo(top.mark);
       const actor = all[top.next];
       if (actor === undefined) {
-        if (!top.moved && actors.every((a) => machine.isFinished(a))) finals.add(key());
-        else if (!top.moved) deadlocks++;
+        const over = actors.every((a) => machine.isFinished(a));
+        if (!top.moved && over) {
+          finals.add(key());
+          atEnd();
+        } else if (!top.moved) deadlocks++;
         stack.pop();
         continue;
       }
@@ -165,10 +184,4 @@ export function checkBodies(world: World): void {
   if (impure !== null) throw new Error(`${impure} is impure`);
   for (const [name, { deepest }] of world.machine.automaton.statistics().byFunction)
     if (deepest > FRAME_MAX) throw new Error(`${name} takes ${deepest} steps in one frame`);
-}
-
-export function functionNamed(name: string): KernelFunction<never, unknown> {
-  const fn = allFunctions().find((f) => f.name === name);
-  if (fn === undefined) throw new Error(`no function ${name}`);
-  return fn;
 }

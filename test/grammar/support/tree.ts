@@ -246,15 +246,16 @@ export function checkTrees(rows: readonly (readonly [text: string, tree: string]
   for (const [text, tree] of rows) assert.is(treeOf(text), tree, text);
 }
 
-/** Checks a table of `text, reports`, each report as `line:column code message | help`. */
+/** Checks a table of `text, reports`: `line:column code message`, and behind it `help: ...` where there is one. */
 export function checkReports(rows: readonly (readonly [text: string, reports: readonly string[]])[]): void {
   for (const [text, reports] of rows) assert.equal(reportsOf(text), reports, text);
 }
 
 export function reportsOf(text: string): string[] {
   const source = new SourceText("test.hmm", text);
-  return parse(source).diagnostics.map(({ at, code, message, help }) => {
+  return parse(source).diagnostics.flatMap(({ at, code, message, help }) => {
     const { line, column } = source.position(at.start);
-    return `${line}:${column} ${code} ${message}${help === undefined ? "" : ` | ${help}`}`;
+    const report = `${line}:${column} ${code} ${message}`;
+    return help === undefined ? [report] : [report, `help: ${help}`];
   });
 }
