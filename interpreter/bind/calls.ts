@@ -62,7 +62,7 @@ function unknownFunction(binder: ExpressionBinder, name: string, at: Span, args:
   const { scope } = binder;
   const elsewhere = scope.elsewhere.get(name)?.[0];
   if (elsewhere !== undefined) {
-    scope.error("E211", at, `\`${name}\` is not a function of ${binder.kernel}`, whereItIs(elsewhere));
+    scope.error("E261", at, `\`${name}\` is not a function of ${binder.kernel}`, whereItIs(elsewhere));
     return;
   }
   if (binder.isVariable(name)) {
@@ -74,7 +74,7 @@ function unknownFunction(binder: ExpressionBinder, name: string, at: Span, args:
   }
   const meant = scope.suggestion(name, binder.cpu);
   scope.error(
-    "E210",
+    "E260",
     at,
     `\`${name}\` is not a function of ${binder.kernel}`,
     meant === undefined ? undefined : `did you mean \`${meant}\`?`,

@@ -5,7 +5,6 @@
  */
 import type { Assign, Block, Expr, Statement } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
-import { nearest } from "../../grammar/suggest.ts";
 import { store, storePrivate } from "../../runtime/machine/access.ts";
 import { BUG_ON } from "../../runtime/machine/bug.ts";
 import type { AnyBody } from "../../runtime/machine/function.ts";
@@ -31,7 +30,7 @@ export class CodeBinder {
   private readonly statements: number[] = [];
   private statement = -1;
   private readonly labels = new Map<string, { at: number; used: boolean; where: Span }>();
-  private readonly gotos: { label: string; jump: Extract<Instruction, { kind: "jump" }>; where: Span }[] = [];
+  private readonly gotos: { label: string; jump: Extract<Instruction, { kind: "jump" }> }[] = [];
   private readonly loops: { breaks: { to: number }[]; continues: { to: number }[] }[] = [];
 
   constructor(names: ExpressionBinder) {
@@ -54,15 +53,11 @@ export class CodeBinder {
   }
   private resolveGotos(): void {
     const { scope } = this.names;
-    for (const { label, jump, where } of this.gotos) {
+    for (const { label, jump } of this.gotos) {
       const target = this.labels.get(label);
-      if (target !== undefined) {
-        jump.to = target.at;
-        target.used = true;
-        continue;
-      }
-      const meant = nearest(label, [...this.labels.keys()]);
-      scope.error("E230", where, `no label \`${label}\` here`, meant === undefined ? undefined : `did you mean \`${meant}\`?`);
+      if (target === undefined) continue; // the grammar has said so
+      jump.to = target.at;
+      target.used = true;
     }
     for (const [name, label] of this.labels)
       if (!label.used) scope.warning("E231", label.where, `nothing goes to the label \`${name}\``);
@@ -102,7 +97,7 @@ export class CodeBinder {
         return;
       case "goto": {
         const jump = this.emit({ kind: "jump" as const, at: statement.at, to: NOWHERE });
-        this.gotos.push({ label: statement.label.name, jump, where: statement.label.at });
+        this.gotos.push({ label: statement.label.name, jump });
         return;
       }
       case "return":
@@ -194,7 +189,7 @@ export class CodeBinder {
         return undefined;
       }
       if (statement.op !== "=" && scope.findResult(this.names.cpu, name) === undefined) {
-        scope.error("E201", target.at, `nothing is called \`${name}\` here`);
+        scope.error("E251", target.at, `nothing is called \`${name}\` here`);
         return undefined;
       }
       const known = scope.findResult(this.names.cpu, name);

@@ -49,16 +49,16 @@ class Includer {
       return [];
     }
     if (this.readFile === undefined) {
-      this.error("E208", path.at, from, "there is no folder here to include from", "put the script in a file");
+      this.error("E258", path.at, from, "there is no folder here to include from", "put the script in a file");
       return [];
     }
     const file = this.readFile(path.value, from.name);
     if ("error" in file) {
-      this.error("E208", path.at, from, `cannot include \`${path.value}\`: ${file.error}`);
+      this.error("E258", path.at, from, `cannot include \`${path.value}\`: ${file.error}`);
       return [];
     }
     if (chain.includes(file.name)) {
-      this.error("E209", path.at, from, `\`${path.value}\` includes itself`, [...chain, file.name].join(" -> "));
+      this.error("E259", path.at, from, `\`${path.value}\` includes itself`, [...chain, file.name].join(" -> "));
       return [];
     }
     if (this.done.has(file.name)) return [];

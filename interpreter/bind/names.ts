@@ -132,7 +132,7 @@ export class ExpressionBinder {
     }
     const meant = scope.suggestion(name, this.outside ? undefined : this.cpu);
     const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
-    scope.error("E201", where, `nothing is called \`${name}\` here`, help);
+    scope.error("E251", where, `nothing is called \`${name}\` here`, help);
     return undefined;
   }
   private variable(name: string, where: Span): Variable | "ambiguous" | undefined {
@@ -143,13 +143,13 @@ export class ExpressionBinder {
     const candidates = scope.resultsCalled(name);
     if (candidates.length <= 1) return candidates[0];
     const names = candidates.map((v) => `\`cpu${v.cpu}.${name}\``).join(" or ");
-    scope.error("E202", where, `several CPUs have a \`${name}\``, `${names}?`);
+    scope.error("E252", where, `several CPUs have a \`${name}\``, `${names}?`);
     return "ambiguous";
   }
   private bindResult(name: string, where: Span): Bound | undefined {
     const variable = this.outside ? undefined : this.scope.findResult(this.cpu, name);
     if (variable !== undefined) return this.read(variable, where);
-    this.scope.error("E203", where, "`$` is the last result of this CPU, and there is none before this line");
+    this.scope.error("E253", where, "`$` is the last result of this CPU, and there is none before this line");
     return undefined;
   }
   private read(variable: Variable, where: Span): Bound {
@@ -171,7 +171,7 @@ export class ExpressionBinder {
         scope.error("E219", expr.at, "a result of another CPU cannot be read while CPUs run", "share it with `var`");
         return undefined;
       }
-      scope.error("E204", expr.at, `cpu${expr.object.number} keeps no result called \`${expr.name.name}\``);
+      scope.error("E254", expr.at, `cpu${expr.object.number} keeps no result called \`${expr.name.name}\``);
       return undefined;
     }
     const object = this.bind(expr.object);

@@ -171,7 +171,7 @@ class ScriptBinder {
     if (type === undefined) {
       const meant = nearest(typeName, Object.keys(declarableTypes));
       const help = meant === undefined ? `objects are: ${Object.keys(declarableTypes).join(", ")}` : `did you mean \`${meant}\`?`;
-      this.scope.error("E205", typeAt, `no kernel object is called \`${typeName}\` in this version`, help);
+      this.scope.error("E255", typeAt, `no kernel object is called \`${typeName}\` in this version`, help);
       return;
     }
     if (this.isNew(ident.name, ident.at)) this.scope.addObject(ident.name, type());
@@ -198,7 +198,7 @@ class ScriptBinder {
   private knownCpus(numbers: readonly number[], at: Span): readonly number[] {
     const tooHigh = numbers.find((n) => n >= CPUS_MAX);
     if (tooHigh !== undefined)
-      this.scope.error("E206", at, `there is no cpu${tooHigh}: the model has cpu0 to cpu${CPUS_MAX - 1}`);
+      this.scope.error("E256", at, `there is no cpu${tooHigh}: the model has cpu0 to cpu${CPUS_MAX - 1}`);
     const known = numbers.filter((n) => n < CPUS_MAX);
     this.cpus = Math.max(this.cpus, ...known.map((n) => n + 1));
     return known;

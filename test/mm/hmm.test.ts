@@ -4,7 +4,7 @@ import { kernelFunction } from "../../runtime/machine/function.ts";
 import { down_read, down_write, up_read, up_write } from "../../runtime/machine/rwsem.ts";
 import type { Kernel } from "../../runtime/machine/step.ts";
 import { staticObject } from "../../runtime/machine/types.ts";
-import { mmget, mmput } from "../../runtime/mm/fork.ts";
+import { mmdrop, mmget, mmgrab, mmput } from "../../runtime/mm/fork.ts";
 import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { hmm_mirror_register, hmm_mirror_unregister } from "../../runtime/mm/hmm.ts";
 import {
@@ -124,14 +124,25 @@ test("mirrors and ranges hold the hmm; the last one to go frees it", () => {
 test("an hmm that outlives its address space is dead, and goes with its mirror", () => {
   const { world, mirror, range } = scene();
   const h = hmmOf(world);
+  world.run(mmgrab, world.mm);
   world.run(mmput, world.mm);
   assert.is(world.peek(h.dead), 1);
-  assert.not(world.isFreed(world.mm));
   assert.is(world.run(hmm_range_register, range, world.mm, 0x1000, 0x2000, 12), -EFAULT);
   assert.is(world.run(hmm_range_wait_until_valid, range), false);
   world.run(hmm_mirror_unregister, mirror);
+  world.run(mmdrop, world.mm);
   assert.ok(world.isFreed(world.mm));
   assert.equal(world.live(), []);
+});
+
+test("a mirror that holds the last reference to the mm frees it under hmm_free()'s feet (HMM-08)", () => {
+  const { world, mirror } = scene();
+  world.run(mmput, world.mm);
+  assert.throws(() => world.run(hmm_mirror_unregister, mirror), /freed memory/);
+  const finding = world.findings.at(-1);
+  assert.is(finding?.stack[0]?.name, "hmm_free");
+  assert.is(finding?.objectType?.name, "mm_struct");
+  assert.is(finding?.freedBy, "__mmdrop");
 });
 
 test("arguments are checked", () => {
@@ -239,15 +250,15 @@ test("a waiter wakes when the invalidation ends, or when time is up", () => {
   assert.is(findings.size + deadlocks, 0);
 });
 
-test("munmap against a fault: pages are let go before they are freed", () => {
-  const s = scene();
-  s.world.run(user_store, s.world.mm, 0x1000, 1);
-  s.world.poke(s.range.default_flags, WRITE);
-  s.world.run(hmm_range_register, s.range, s.world.mm, 0x1000, 0x2000, 12);
-  s.world.start(0, vm_munmap, s.world.mm, 0x1000, 0x2000);
-  s.world.start(1, fault, s.range, s.world.mm);
-  const { findings, deadlocks } = s.world.explore([0, 1]);
-  console.log([...findings.values()].map(f=>[f.kind,f.message,f.stack.map(x=>x.name),f.step,f.objectType?.name]),deadlocks);
+test("munmap against a fault of the same range", () => {
+  const { world, range } = scene();
+  world.run(vm_mmap_pgoff, world.mm, 0xa000, 0xb000, RW);
+  world.run(user_store, world.mm, 0xa000, 1);
+  world.poke(range.default_flags, WRITE);
+  world.run(hmm_range_register, range, world.mm, 0xa000, 0xb000, 12);
+  world.start(0, vm_munmap, world.mm, 0xa000, 0xb000);
+  world.start(1, fault, range, world.mm);
+  const { findings, deadlocks } = world.explore([0, 1]);
   assert.is(findings.size + deadlocks, 0);
 });
 
