@@ -126,7 +126,7 @@ class BoundedSearch {
     const { director, options } = this;
     const { machine } = director;
     const fast = frame.racing && director.program.invariants.length === 0;
-    if (frame.steps + 1 >= this.bestLength) frame.moved = true;
+    if (frame.steps + (frame.racing ? 1 : 0) >= this.bestLength) frame.moved = true;
     else
       for (; frame.place < frame.actors.length; frame.place++, frame.choice = 0) {
         const actor = frame.actors[frame.place] as number;
@@ -155,9 +155,10 @@ class BoundedSearch {
   private arrive(frame: Frame, moved: Moved, actor: number, switches: number): void {
     const { machine } = this.director;
     const ends = moved !== Moved.yes && this.file(moved);
-    if (ends || !this.isNew(frame.racing ? actor : NOBODY, switches, frame.steps + 1))
+    const steps = frame.steps + (frame.decision === null ? 0 : 1);
+    if (ends || !this.isNew(frame.racing ? actor : NOBODY, switches, steps))
       machine.undo(frame.top, frame.lo, frame.hi);
-    else this.push(frame, actor, switches, frame.steps + 1);
+    else this.push(frame, actor, switches, steps);
   }
   /** Whether nobody came here before as cheaply. */
   private isNew(last: number, switches: number, steps: number): boolean {

@@ -2,9 +2,9 @@
 import type { CheckedReport, CheckResult } from "./check.ts";
 import { diagram } from "./diagram.ts";
 import { kernelText } from "./program.ts";
-import { reportLines, reportName } from "./report-text.ts";
+import { reportLines, reportName, reportTitle } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
-import type { Verdict } from "./verdict.ts";
+import { shapeOf, type Verdict } from "./verdict.ts";
 
 export interface CheckTextOptions {
   /** Every step in the diagrams. */
@@ -30,22 +30,26 @@ export function checkText(result: CheckResult, verdict: Verdict, options: CheckT
 
 function reportBlock(result: CheckResult, report: CheckedReport, options: CheckTextOptions): string {
   const { program } = result;
+  const { full } = report;
+  const replay = `replay: ${replayCommand(options)} --schedule ${tokenOf(program, report.schedule)}`;
+  if (full === null) return `${withPlaces(reportTitle(report.finding), report)}\n${replay}`;
+  const [first = "", ...rest] = reportLines(report.finding, full.trace);
+  const lines = [withPlaces(first, report), ...rest, ""];
+  if (result.hasRace) {
+    const title = spread(
+      `kernel ${kernelText(program.kernel)}: ${reportName(report.finding)}`,
+      shapeOf(report).replace(/ \(.*/, ""),
+    );
+    lines.push(diagram(full.trace, { full: options.full, title }), "", `shortest: ${shapeOf(report)}`);
+  }
+  return [...lines, replay].join("\n");
+}
+function withPlaces(title: string, report: CheckedReport): string {
   const more = report.places.size - 1;
-  const lines = reportLines(report.finding, report.trace);
-  if (more > 0) lines[0] += ` (and ${more} more place${more === 1 ? "" : "s"})`;
-  const shape = `${report.switches} switch${report.switches === 1 ? "" : "es"}, ${report.schedule.length} steps`;
-  const title = `kernel ${kernelText(program.kernel)}: ${reportName(report.finding)}`;
-  const kernel = options.kernelOption === undefined ? "" : ` --kernel "${options.kernelOption}"`;
-  const picture = result.hasRace
-    ? ["", diagram(report.trace, { full: options.full, title: spread(title, shape) })]
-    : [];
-  return [
-    ...lines,
-    ...picture,
-    "",
-    ...(result.hasRace ? [`shortest: ${shape} (${report.proven ? "proven minimal" : "best found"})`] : []),
-    `replay: hmm run ${options.path}${kernel} --schedule ${tokenOf(program, report.schedule)}`,
-  ].join("\n");
+  return more > 0 ? `${title} (and ${more} more place${more === 1 ? "" : "s"})` : title;
+}
+function replayCommand(options: CheckTextOptions): string {
+  return `hmm run ${options.path}${options.kernelOption === undefined ? "" : ` --kernel "${options.kernelOption}"`}`;
 }
 /** A title at the left and its measure at the right, if both fit a line. */
 function spread(left: string, right: string): string {

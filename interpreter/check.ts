@@ -1,14 +1,15 @@
 /** `hmm check`: every interleaving, the shortest way to everything that goes wrong, and what that says. */
 import type { Mutation } from "../runtime/machine/mutation.ts";
-import { classOf, type Finding } from "../runtime/machine/report.ts";
+import { classOf, isFatal, type Finding } from "../runtime/machine/report.ts";
 import { bounded } from "./bounded.ts";
 import { explore, type Explored } from "./explore.ts";
-import { Findings, type Event, type FoundReport, type Outcome } from "./findings.ts";
+import { fits } from "./expectation.ts";
+import { Findings, type FoundReport, type Outcome } from "./findings.ts";
 import { Watch, type Limits, type Stopped } from "./limits.ts";
 import { findLivelock } from "./liveness.ts";
 import { Scheduled } from "./pickers.ts";
 import type { Director } from "./director.ts";
-import type { ExpectItem, Program } from "./program.ts";
+import type { Expectation, ExpectItem, Program } from "./program.ts";
 import { switchesOf, type Schedule } from "./schedule.ts";
 import { simulate } from "./simulation.ts";
 import { record, type Trace } from "./trace.ts";
@@ -16,22 +17,26 @@ import { record, type Trace } from "./trace.ts";
 export interface CheckOptions {
   readonly limits: Limits;
   readonly mutations?: readonly Mutation[];
+  /** Tell every class of reports in full. */
+  readonly all?: boolean;
   /** Told what the search is doing, now and then. */
   readonly progress?: (line: string) => void;
   /** Gets the watch, so that Ctrl-C can stop the search. */
   readonly onWatch?: (watch: Watch) => void;
 }
 
-/** One class of reports, with the best way to it. */
+/** One class of reports, with the best way to it that is known. */
 export interface CheckedReport {
-  readonly event: Event;
   readonly finding: Finding;
   readonly places: ReadonlySet<string>;
   readonly schedule: Schedule;
   readonly switches: number;
-  /** No schedule has fewer switches, and none with as few has fewer steps. */
-  readonly proven: boolean;
-  readonly trace: Trace;
+  /** Told in full, with the shortest way to it; null: named in one line, for another one says it better. */
+  readonly full: {
+    /** No schedule has fewer switches, and none with as few has fewer steps. */
+    readonly proven: boolean;
+    readonly trace: Trace;
+  } | null;
 }
 export interface Level {
   readonly switches: number;
@@ -68,8 +73,7 @@ export function check(program: Program, options: CheckOptions): CheckResult {
   const explored = explore(director, findings, watch);
   let livelockDecided = explored.stopped === undefined;
   if (livelockDecided && explored.mayGoRound) livelockDecided = addLivelock(director, findings);
-  const reports = [...findings.reports.values()].map((found) => shorten(director, findings, found, levels));
-  reports.sort((a, b) => a.switches - b.switches || a.schedule.length - b.schedule.length);
+  const reports = tellReports(director, findings, levels, options.all ?? false);
   return {
     program,
     hasRace,
@@ -104,33 +108,68 @@ function addLivelock(director: Director, findings: Findings): boolean {
   return true;
 }
 
+/**
+ * Which reports are told in full: those that no expectation names, and for each expectation the one that it names best.
+ * The others are further places of what has been told.
+ */
+function tellReports(
+  director: Director,
+  findings: Findings,
+  levels: readonly Level[],
+  all: boolean,
+): CheckedReport[] {
+  const found = [...findings.reports.values()].sort(worstFirst);
+  const expectations = director.program.items.flatMap((item) => (item.kind === "expect" ? item.expectation : []));
+  const spokenFor = new Set(expectations.flatMap((e) => (e.kind === "report" ? (found.find((f) => names(e, f)) ?? []) : [])));
+  const reports = found.map((f): CheckedReport => {
+    const isNamed = expectations.some((e) => names(e, f));
+    if (all || !isNamed || spokenFor.has(f)) return shorten(director, findings, f, levels);
+    const { finding, places, schedule } = f;
+    return { finding, places, schedule, switches: switchesOf(schedule), full: null };
+  });
+  return reports.sort((a, b) => Number(a.full === null) - Number(b.full === null));
+}
+function worstFirst(a: FoundReport, b: FoundReport): number {
+  const fatal = Number(isFatal(b.finding.kind)) - Number(isFatal(a.finding.kind));
+  return fatal || switchesOf(a.schedule) - switchesOf(b.schedule) || a.schedule.length - b.schedule.length;
+}
+function names(expectation: Expectation, { finding, places }: FoundReport): boolean {
+  if (expectation.kind === "blocked") return finding.kind === "deadlock";
+  return expectation.kind === "report" && fits(expectation, finding, places);
+}
+
 /** The way to a report with the fewest switches and, of those, the fewest steps. */
 function shorten(director: Director, findings: Findings, found: FoundReport, levels: readonly Level[]): CheckedReport {
-  let schedule = found.schedule;
-  let proven = false;
-  const watch = new Watch({ maxStates: Infinity, maxSteps: Infinity, maxMemory: Infinity, timeout: 0 });
-  if (found.finding.kind !== "livelock") {
-    const most = switchesOf(schedule);
-    const below = levels.filter((level) => level.complete && level.switches < most).length;
-    for (let switches = Math.min(below, most); switches <= most; switches++) {
-      const longest = switches === most ? schedule.length + 1 : Infinity;
-      const result = bounded(director, findings, watch, {
-        switches,
-        budget: MINIMISE_BUDGET,
-        target: found.event,
-        shorterThan: longest,
-      });
-      if (result.best !== undefined) schedule = result.best;
-      if (result.best !== undefined || !result.complete) {
-        proven = result.complete;
-        break;
-      }
-    }
-  }
+  const { schedule, proven } =
+    found.finding.kind === "livelock"
+      ? { schedule: found.schedule, proven: false }
+      : shortest(director, findings, found, levels);
   const trace = replay(director, schedule);
   const finding = trace.findings.findLast((f) => classOf(f) === classOf(found.finding)) ?? found.finding;
-  return { event: found.event, finding, places: found.places, schedule, switches: switchesOf(schedule), proven, trace };
+  return { finding, places: found.places, schedule, switches: switchesOf(schedule), full: { proven, trace } };
 }
+function shortest(
+  director: Director,
+  findings: Findings,
+  found: FoundReport,
+  levels: readonly Level[],
+): { schedule: Schedule; proven: boolean } {
+  const most = switchesOf(found.schedule);
+  // Levels that were completed below the first that met it have shown that it takes more.
+  const least = Math.min(most, levels.filter((level) => level.complete && level.switches < most).length);
+  for (let switches = least; switches <= most; switches++) {
+    const { best, complete } = bounded(director, findings, UNWATCHED, {
+      switches,
+      budget: MINIMISE_BUDGET,
+      target: found.event,
+      shorterThan: switches === most ? found.schedule.length + 1 : Infinity,
+    });
+    if (best !== undefined) return { schedule: best, proven: complete };
+    if (!complete) break;
+  }
+  return { schedule: found.schedule, proven: false };
+}
+const UNWATCHED = new Watch({ maxStates: Infinity, maxSteps: Infinity, maxMemory: Infinity, timeout: 0 });
 
 /** Runs a schedule again from the start, and undoes it. */
 export function replay(director: Director, schedule: Schedule): Trace {

@@ -4,7 +4,7 @@
  */
 import { headerAddress } from "../runtime/machine/struct.ts";
 import { actorName } from "./director.ts";
-import type { StepEvent, Trace, TraceEvent } from "./trace.ts";
+import type { Role, StepEvent, Trace, TraceEvent } from "./trace.ts";
 
 export interface DiagramOptions {
   /** Every step, not only those that matter. */
@@ -50,102 +50,118 @@ function isOutermost(event: TraceEvent | undefined): boolean {
 
 function allLines(events: readonly TraceEvent[]): Line[] {
   return events.flatMap((event): Line[] => {
-    if (event.kind === "call") return [callLine(event)];
-    if (event.kind === "step") return [stepLine(event)];
-    return event.kind === "report" ? reportLine(event) : [];
+    if (event.kind === "call") return [{ actor: event.actor, depth: event.depth, text: event.text, comment: "" }];
+    if (event.kind === "step") return [stepLine(event, event.depth)];
+    return event.kind === "report" ? [reportLine(event, event.depth)] : [];
   });
+}
+
+interface OpenCall {
+  readonly text: string;
+  readonly role: Role;
+  shown: boolean;
 }
 
 /** The steps that matter, under the calls that lead to them. */
 function chosenLines(events: readonly TraceEvent[]): Line[] {
   const chosen = stepsThatMatter(events);
   const lines: Line[] = [];
-  // Calls wait here, actor by actor, until a step below them is shown.
-  const waiting = new Map<number, { line: Line; internal: boolean }[]>();
-  const open = new Map<number, { internal: boolean; shown: boolean }[]>();
-  const show = (actor: number): void => {
-    for (const { line, internal } of waiting.get(actor) ?? []) if (!internal) lines.push(line);
-    waiting.set(actor, []);
-    for (const frame of open.get(actor) ?? []) frame.shown = true;
+  const open = new Map<number, OpenCall[]>();
+  const callsOf = (actor: number): OpenCall[] => {
+    let calls = open.get(actor);
+    if (calls === undefined) open.set(actor, (calls = []));
+    return calls;
+  };
+  /** Shows the calls of an actor down to the first that is told as one thing; whether there is such a one. */
+  const descend = (actor: number): { depth: number; inAtom: boolean } => {
+    let depth = 0;
+    for (const call of callsOf(actor)) {
+      if (call.role === "hidden") continue;
+      if (!call.shown) lines.push({ actor, depth, text: call.text, comment: "" });
+      call.shown = true;
+      depth++;
+      if (call.role === "atom") return { depth, inAtom: true };
+    }
+    return { depth, inAtom: false };
   };
   for (const event of events) {
-    if (event.kind === "call") {
-      const frames = open.get(event.actor) ?? [];
-      open.set(event.actor, frames);
-      const depth = frames.filter((f) => !f.internal).length;
-      const list = waiting.get(event.actor) ?? [];
-      waiting.set(event.actor, list);
-      list.push({ line: { ...callLine(event), depth }, internal: event.internal });
-      frames.push({ internal: event.internal, shown: false });
-    } else if (event.kind === "return") {
-      const frame = open.get(event.actor)?.pop();
-      if (frame?.shown === false) waiting.get(event.actor)?.pop();
-    } else if (event.kind === "step" && chosen.has(event)) {
-      show(event.actor);
-      const depth = (open.get(event.actor) ?? []).filter((f) => !f.internal).length;
-      lines.push({ ...stepLine(event), depth });
+    if (event.kind === "call") callsOf(event.actor).push({ text: event.text, role: event.role, shown: false });
+    else if (event.kind === "return") callsOf(event.actor).pop();
+    else if (event.kind === "step" && chosen.has(event)) {
+      const { depth, inAtom } = descend(event.actor);
+      if (!inAtom || chosen.get(event) === "fatal") lines.push(stepLine(event, depth));
     } else if (event.kind === "blocked" && event.racing) {
-      show(event.actor);
-      const depth = (open.get(event.actor) ?? []).filter((f) => !f.internal).length;
-      lines.push({ actor: event.actor, depth, text: event.text, comment: waits(event.holder) });
+      const { depth, inAtom } = descend(event.actor);
+      const comment = event.holder === "" ? "waits" : `waits for ${event.holder}`;
+      lines.push({ actor: event.actor, depth: inAtom ? depth - 1 : depth, text: event.text, comment });
     } else if (event.kind === "report") {
-      const depth = (open.get(event.actor) ?? []).filter((f) => !f.internal).length;
-      lines.push(...reportLine(event).map((line) => ({ ...line, depth })));
+      const depth = callsOf(event.actor).filter((call) => call.role !== "hidden").length;
+      const line = reportLine(event, depth);
+      if (lines.at(-1)?.text !== line.text) lines.push(line); // what one lost pointer loses is told once
     }
   }
   return lines;
 }
 
+type Why = "fatal" | "order";
+
 /**
- * A step matters if it frees what is later touched, if it ends the run, or if another CPU's access to the same word
- * comes next to it and one of the two writes: then their order is what the run is about.
+ * A step matters if a report is about it, if it frees what is touched later, if it takes a lock that is still held at
+ * the end, if a count came to nothing there, or if another CPU's access to the same word comes next to it and one of
+ * the two writes: then their order is what the run is about. Who got an uncontended lock first is not.
  */
-function stepsThatMatter(events: readonly TraceEvent[]): Set<StepEvent> {
+function stepsThatMatter(events: readonly TraceEvent[]): Map<StepEvent, Why> {
   const steps = events.filter((event): event is StepEvent => event.kind === "step");
-  const chosen = new Set<StepEvent>();
-  const last = steps.at(-1);
-  if (last !== undefined) chosen.add(last);
-  const bad = new Set(events.flatMap((e) => (e.kind === "report" && e.finding.addr > 0 ? [headerAddress(e.finding.addr)] : [])));
-  for (const step of steps) if (step.frees !== 0 && bad.has(headerAddress(step.frees))) chosen.add(step);
+  const chosen = new Map<StepEvent, Why>();
+  const bad = new Set<number>();
+  let last: StepEvent | undefined;
   for (const event of events) {
+    if (event.kind === "step") last = event;
     if (event.kind !== "report") continue;
-    const blamed = steps.findLast((s) => s.actor === event.actor && s.number <= numberBefore(events, event));
-    if (blamed !== undefined) chosen.add(blamed);
+    if (event.finding.addr > 0) bad.add(headerAddress(event.finding.addr));
+    if (last !== undefined) chosen.set(last, "fatal");
   }
-  const accesses = new Map<number, StepEvent[]>();
-  for (const step of steps) {
-    if (step.addr === 0) continue;
-    const list = accesses.get(step.addr) ?? [];
-    accesses.set(step.addr, list);
-    list.push(step);
+  const order = (step: StepEvent): void => void (chosen.has(step) || chosen.set(step, "order"));
+  for (const step of steps) if (step.frees !== 0 && bad.has(headerAddress(step.frees))) order(step);
+  for (const step of takenForGood(steps)) order(step);
+  for (const [a, b] of neighbours(steps.filter((step) => step.addr !== 0 && step.lock === undefined))) {
+    if (a.outcome === false || b.outcome === false) continue; // counts that only went up and down commute
+    order(a);
+    order(b);
   }
-  for (const list of accesses.values()) {
-    for (let i = 1; i < list.length; i++) {
-      const [a, b] = [list[i - 1] as StepEvent, list[i] as StepEvent];
-      if (a.actor === b.actor || !(a.writes || b.writes)) continue;
-      chosen.add(a);
-      chosen.add(b);
-    }
-  }
-  for (const step of steps) if (step.isLock && step.stack.length <= 1) chosen.add(step);
   return chosen;
 }
-const waits = (holder: string): string => (holder === "" ? "waits" : `waits for ${holder}`);
-function numberBefore(events: readonly TraceEvent[], at: TraceEvent): number {
-  const before = events.slice(0, events.indexOf(at)).findLast((e) => e.kind === "step");
-  return before?.kind === "step" ? before.number : 0;
+/** Lock steps whose lock the actor does not give up again. */
+function takenForGood(steps: readonly StepEvent[]): StepEvent[] {
+  const held: StepEvent[] = [];
+  for (const step of steps) {
+    if (step.lock === "take") held.push(step);
+    if (step.lock !== "give") continue;
+    const i = held.findLastIndex((taken) => taken.actor === step.actor && taken.addr === step.addr);
+    if (i >= 0) held.splice(i, 1);
+  }
+  return held;
+}
+/** Accesses to one word by two CPUs, one right after the other, of which at least one writes. */
+function neighbours(steps: readonly StepEvent[]): [StepEvent, StepEvent][] {
+  const pairs: [StepEvent, StepEvent][] = [];
+  const latest = new Map<number, StepEvent[]>();
+  for (const step of steps) {
+    const before = latest.get(step.addr) ?? [];
+    for (const earlier of before)
+      if (earlier.actor !== step.actor && (earlier.writes || step.writes)) pairs.push([earlier, step]);
+    latest.set(step.addr, step.writes ? [step] : [...before.filter((e) => e.actor !== step.actor), step]);
+  }
+  return pairs;
 }
 
-function callLine(event: Extract<TraceEvent, { kind: "call" }>): Line {
-  return { actor: event.actor, depth: event.depth, text: event.text, comment: "" };
+function stepLine(event: StepEvent, depth: number): Line {
+  return { actor: event.actor, depth, text: event.text, comment: event.result };
 }
-function stepLine(event: StepEvent): Line {
-  return { actor: event.actor, depth: event.depth, text: event.text, comment: event.result };
-}
-function reportLine(event: Extract<TraceEvent, { kind: "report" }>): Line[] {
+function reportLine(event: Extract<TraceEvent, { kind: "report" }>, depth: number): Line {
   const { finding } = event;
   const text = finding.kind === "expectation" ? finding.message : finding.kind;
-  return [{ actor: Math.max(event.actor, 0), depth: event.depth, text: `*** ${text} ***`, comment: "" }];
+  return { actor: Math.max(event.actor, 0), depth, text: `*** ${text} ***`, comment: "" };
 }
 
 // ---- on paper
@@ -167,7 +183,7 @@ function layOut(lines: readonly Line[], actors: readonly number[]): string[] {
 /** A line within `space` columns: deep ones lose indentation, long ones are continued, none is cut. */
 function wrap(line: Line, space: number): string[] {
   const indent = Math.min(line.depth * INDENT, Math.max(0, space - 24));
-  const pieces = pack(line.text.split(/(?<=, )|(?<=\()(?=&)|(?<=->)/), space - indent);
+  const pieces = pack(line.text.split(/(?<=, )|(?<=\()|(?<=->)/), space - indent);
   const rows = pieces.map((piece, i) => " ".repeat(i === 0 ? indent : Math.min(indent + 4, space - 12)) + piece);
   if (line.comment === "") return rows;
   const comment = `// ${line.comment}`;

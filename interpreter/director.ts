@@ -182,6 +182,7 @@ export class Director {
     return total >= until.count;
   }
   private isPlace(event: ControlEvent, name: string, returns: boolean): boolean {
+    if (event.kind === "allocate") return false;
     if ((event.kind === "return") !== returns) return false;
     return this.machine.automaton.functionName(event.fn) === name;
   }

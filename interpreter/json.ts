@@ -51,7 +51,7 @@ export function checkJson(result: CheckResult, verdict: Verdict): string {
       schedule: tokenOf(program, report.schedule),
       switches: report.switches,
       steps: report.schedule.length,
-      minimal: report.proven,
+      minimal: report.full?.proven ?? false,
     })),
     outcomes: result.outcomes.map((outcome) => ({
       values: Object.fromEntries(program.outcomeWords.map((word, i) => [word.name, outcome.values[i]])),
@@ -75,6 +75,8 @@ export function runJson(program: Program, trace: Trace, judged: RunJudgement): s
         const { actor, depth, text, result, fact, number, racing } = event;
         return [{ kind: event.kind, cpu: actorName(actor), depth, text, result, fact, number, racing }];
       }
+      case "allocate":
+        return [{ kind: event.kind, cpu: actorName(event.actor), depth: event.depth, text: event.text, fact: event.fact }];
       case "blocked":
         return [{ kind: event.kind, cpu: actorName(event.actor), text: event.text, holder: event.holder }];
       case "report":

@@ -101,6 +101,7 @@ const commands: readonly Command[] = [
     options: {
       ...common,
       full: { type: "boolean" },
+      all: { type: "boolean" },
       "max-states": { type: "string" },
       "max-steps": { type: "string" },
       "max-memory": { type: "string" },
@@ -108,6 +109,7 @@ const commands: readonly Command[] = [
     },
     help: [
       ["--full", "every step in the diagrams, not only those that matter"],
+      ["--all", "a diagram for every report, also for those that say what another has said"],
       ["--max-states N", `stop after N states (${DEFAULT_LIMITS.maxStates})`],
       ["--max-steps N", `stop at paths of N steps (${DEFAULT_LIMITS.maxSteps})`],
       ["--max-memory MB", `stop when the process takes so much (${DEFAULT_LIMITS.maxMemory})`],
@@ -120,6 +122,7 @@ const commands: readonly Command[] = [
           ...scriptOf(values, positionals),
           kernel: text(values, "kernel"),
           full: flag(values, "full"),
+          all: flag(values, "all"),
           json: flag(values, "json"),
           stats: flag(values, "stats"),
           limits: {

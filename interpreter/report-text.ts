@@ -2,7 +2,9 @@
 import { headerAddress, WORD } from "../runtime/machine/struct.ts";
 import { placeOf, type Finding } from "../runtime/machine/report.ts";
 import { actorName } from "./director.ts";
-import type { StepEvent, Trace } from "./trace.ts";
+import type { StepEvent, Trace, TraceEvent } from "./trace.ts";
+
+type AllocateEvent = Extract<TraceEvent, { kind: "allocate" }>;
 
 /** One line, as dmesg would begin: "BUG: KASAN: use-after-free in find_vma". */
 export function reportTitle(finding: Finding): string {
@@ -72,12 +74,13 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
 /** Who allocated the object at an address, and who freed it, the last time each. */
 function origin(addr: number, trace: Trace, which: readonly ("Allocated" | "Freed")[]): string[] {
   const base = headerAddress(addr) + WORD;
-  const steps = trace.events.filter((event): event is StepEvent => event.kind === "step");
-  const lines = [];
+  const lines: string[] = [];
   for (const word of which) {
-    const step = steps.findLast((s) => (word === "Freed" ? s.frees : s.allocates) === base);
-    if (step === undefined) continue;
-    lines.push(`${word} by ${actorName(step.actor)}:`, ...[...step.stack].reverse().map((name) => `  ${name}`));
+    const event = trace.events.findLast((e): e is AllocateEvent | StepEvent =>
+      word === "Freed" ? e.kind === "step" && e.frees === base : e.kind === "allocate" && e.addr === base,
+    );
+    if (event === undefined) continue;
+    lines.push(`${word} by ${actorName(event.actor)}:`, ...[...event.stack].reverse().map((name) => `  ${name}`));
   }
   return lines;
 }

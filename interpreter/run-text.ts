@@ -4,7 +4,7 @@ import { actorName } from "./director.ts";
 import { kernelText, type Program } from "./program.ts";
 import { reportLines } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
-import type { Trace, TraceEvent } from "./trace.ts";
+import type { Role, Trace, TraceEvent } from "./trace.ts";
 
 export type TraceDepth = "statements" | "calls" | "steps";
 
@@ -18,6 +18,8 @@ class RunPrinter {
   private readonly trace: Trace;
   private readonly depth: TraceDepth;
   private readonly lines: string[] = [];
+  /** Outermost calls that have not returned yet, by actor. */
+  private readonly unfinished = new Map<number, string>();
 
   constructor(program: Program, trace: Trace, depth: TraceDepth) {
     this.program = program;
@@ -43,16 +45,17 @@ class RunPrinter {
         lines.push(`cpu${event.cpu}: ${event.note ?? statementText(this.program.source, event.at)}`);
         return;
       case "call":
-        if (this.shows(event.depth, event.internal))
-          lines.push(this.line(event.actor, event.depth, event.text, this.factColumn(event.fact)));
+        this.call(event);
         return;
       case "return":
-        if (event.value === undefined || !this.shows(event.depth, event.internal)) return;
-        lines.push(this.line(event.actor, event.depth, `${event.name} returns ${event.value}`, ""));
+        this.return(event);
         return;
       case "step":
         if (this.depth === "steps")
           lines.push(this.line(event.actor, event.depth, withResult(event.text, event.result), event.fact));
+        return;
+      case "allocate":
+        if (this.depth === "steps") lines.push(this.line(event.actor, event.depth, event.text, event.fact));
         return;
       case "blocked": {
         const holder = event.holder === "" ? "" : `, held by ${event.holder}`;
@@ -60,6 +63,8 @@ class RunPrinter {
         return;
       }
       case "report":
+        for (const [actor, text] of this.unfinished) lines.push(this.line(actor, 0, `${text} <unfinished ...>`, ""));
+        this.unfinished.clear();
         lines.push("", ...reportLines(event.finding, this.trace), "");
         return;
       case "expect":
@@ -74,12 +79,24 @@ class RunPrinter {
         if (event.how === "pruned") lines.push("stopped: an `assume` does not hold on this path");
     }
   }
-  private shows(depth: number, internal: boolean): boolean {
-    if (this.depth === "steps") return true;
-    return this.depth === "calls" ? !internal : depth === 0;
+  /** As strace has it: a call and what it returned are one line, unless more is shown between the two. */
+  private call(event: Extract<TraceEvent, { kind: "call" }>): void {
+    if (!this.shows(event)) return;
+    if (this.depth === "statements") this.unfinished.set(event.actor, event.text);
+    else this.lines.push(this.line(event.actor, event.depth, event.text, this.depth === "steps" ? event.fact : ""));
   }
-  private factColumn(fact: string): string {
-    return this.depth === "steps" ? fact : "";
+  private return(event: Extract<TraceEvent, { kind: "return" }>): void {
+    if (!this.shows(event)) return;
+    const value = event.value === undefined ? "" : ` = ${event.value}`;
+    if (this.depth === "statements") {
+      const text = this.unfinished.get(event.actor);
+      this.unfinished.delete(event.actor);
+      if (text !== undefined) this.lines.push(this.line(event.actor, 0, `${text}${value}`, ""));
+    } else if (value !== "") this.lines.push(this.line(event.actor, event.depth, `${event.name}()${value}`, ""));
+  }
+  private shows(call: { depth: number; role: Role }): boolean {
+    if (call.role === "hidden") return false;
+    return this.depth !== "statements" || call.depth === 0;
   }
   private line(actor: number, depth: number, text: string, fact: string): string {
     const body = `${actorName(actor).padEnd(5)} ${"  ".repeat(this.depth === "statements" ? 1 : depth + 1)}${text}`;

@@ -24,7 +24,7 @@ export type TraceEvent =
       readonly depth: number;
       readonly name: string;
       readonly text: string;
-      readonly internal: boolean;
+      readonly role: Role;
       readonly fact: string;
     }
   | {
@@ -33,9 +33,18 @@ export type TraceEvent =
       readonly depth: number;
       readonly name: string;
       readonly value: string | undefined;
-      readonly internal: boolean;
+      readonly role: Role;
     }
   | StepEvent
+  | {
+      readonly kind: "allocate";
+      readonly actor: number;
+      readonly depth: number;
+      readonly text: string;
+      readonly addr: number;
+      readonly fact: string;
+      readonly stack: readonly string[];
+    }
   | {
       readonly kind: "blocked";
       readonly actor: number;
@@ -50,6 +59,9 @@ export type TraceEvent =
   | { readonly kind: "show"; readonly item: ShowItem; readonly lines: readonly string[] }
   | { readonly kind: "end"; readonly how: End };
 
+/** How a call is told: by its own line, with nothing below it, or not at all (a helper of ours). */
+export type Role = "function" | "atom" | "hidden";
+
 export interface StepEvent {
   readonly kind: "step";
   readonly actor: number;
@@ -63,10 +75,12 @@ export interface StepEvent {
   readonly addr: number;
   readonly writes: boolean;
   readonly access: Access;
-  readonly isLock: boolean;
-  /** Objects it frees or allocates; 0: none. */
+  /** Whether it takes or gives up a lock. */
+  readonly lock: "take" | "give" | undefined;
+  /** A count that became zero, or was zero already: what people argue about. Undefined: it is no count. */
+  readonly outcome: boolean | undefined;
+  /** The object it frees; 0: none. */
   readonly frees: number;
-  readonly allocates: number;
   /** Number of the step in the whole run, from 1. */
   readonly number: number;
   /** Taken inside a race. */
@@ -109,8 +123,7 @@ class Recorder {
   private readonly events: TraceEvent[] = [];
   private readonly decisions: Decision[] = [];
   private readonly findings: Finding[] = [];
-  private readonly depths = new Map<number, number>();
-  private readonly stacks = new Map<number, string[]>();
+  private readonly stacks = new Map<number, { name: string; hidden: boolean }[]>();
   private steps = 0;
 
   constructor(director: Director, picker: Picker, options: RecordOptions) {
@@ -172,7 +185,7 @@ class Recorder {
     const before = {
       text: step.text(machine),
       fn: machine.automaton.functionName(machine.automaton.innermost(machine.locals[actor] as number)),
-      stack: [...(this.stacks.get(actor) ?? [])],
+      stack: this.stackOf(actor),
     };
     const choices = machine.choices(actor);
     const moved = director.take(actor, choice);
@@ -190,9 +203,9 @@ class Recorder {
       addr: step.addr,
       writes: step.op !== Op.load,
       access: step.access,
-      isLock: isLockStep(step),
+      lock: lockUse(step),
+      outcome: moved === Moved.fatal ? undefined : decisive(step, machine.result),
       frees: step.op === Op.free ? step.addr : 0,
-      allocates: step.op === Op.allocate ? machine.result : 0,
       number: this.steps,
       racing,
       stack: before.stack,
@@ -205,8 +218,12 @@ class Recorder {
 
   // ---- events
 
+  /** The calls an actor is inside of, outermost first, helpers of ours left out. */
+  private stackOf(actor: number): string[] {
+    return (this.stacks.get(actor) ?? []).flatMap((call) => (call.hidden ? [] : call.name));
+  }
   private depthOf(actor: number): number {
-    return this.depths.get(actor) ?? 0;
+    return this.stackOf(actor).length;
   }
   private onItem(item: Item): void {
     if (item.kind === "run" || item.kind === "continue" || item.kind === "step")
@@ -239,30 +256,44 @@ class Recorder {
     this.pending = [];
   }
   private onControl(actor: number, event: ControlEvent): void {
-    const { automaton } = this.director.machine;
-    if (automaton.isScript(event.fn)) return;
+    const { machine } = this.director;
+    const { automaton } = machine;
     const depth = this.depthOf(actor);
+    if (event.kind === "allocate") {
+      const { addr, step } = event;
+      const stack = this.stackOf(actor);
+      const fact = this.factText(stack.at(-1) ?? "", step.fact);
+      this.events.push({ kind: "allocate", actor, depth, text: step.text(machine), addr, fact, stack });
+      return;
+    }
+    if (automaton.isScript(event.fn)) return;
     const name = automaton.functionName(event.fn);
     const stack = this.stacks.get(actor) ?? [];
     this.stacks.set(actor, stack);
-    const internal = functionById(event.fn)?.info.internal ?? false;
+    const info = functionById(event.fn)?.info;
+    const role: Role = info?.internal === true ? "hidden" : info?.atom === true ? "atom" : "function";
     if (event.kind === "tailCall") return; // the frame stays where it is
     if (event.kind !== "return") {
-      const caller = stack.at(-1) ?? "";
-      const text = `${name}(${event.args.map((arg) => this.argText(arg)).join(", ")})`;
+      const caller = stack.at(-1)?.name ?? "";
+      const text = `${name}(${this.argTexts(event.args)})`;
       const fact = this.factText(caller, event.fact);
-      this.events.push({ kind: "call", actor, depth, name, text, internal, fact });
-      stack.push(name);
-      this.depths.set(actor, depth + 1);
+      this.events.push({ kind: "call", actor, depth, name, text, role, fact });
+      stack.push({ name, hidden: role === "hidden" });
       return;
     }
     stack.pop();
-    this.depths.set(actor, depth - 1);
     const value = event.value === undefined ? undefined : this.argText(event.value);
-    this.events.push({ kind: "return", actor, depth: depth - 1, name, value, internal });
+    this.events.push({ kind: "return", actor, depth: this.depthOf(actor), name, value, role });
+  }
+  /** Tuples are values that bodies hand on among themselves: nothing that the kernel has. */
+  private argTexts(args: readonly Value[]): string {
+    return args
+      .filter((arg) => !Array.isArray(arg))
+      .map((arg) => this.argText(arg))
+      .join(", ");
   }
   private argText(value: Value): string {
-    if (typeof value === "number") return showNumber(value);
+    if (typeof value === "number" && value < 2 ** 52) return showNumber(value);
     if (Array.isArray(value)) return `(${(value as readonly Value[]).map((v) => this.argText(v)).join(", ")})`;
     return showValue(value, this.director.machine);
   }
@@ -302,17 +333,21 @@ class Recorder {
   }
 }
 
-function isLockStep(step: Step): boolean {
-  if (step.op >= Op.spinLock && step.op <= Op.mutexUnlock) return true;
-  return /^(down|up|downgrade|spin|mutex|srcu_read|rcu_read)_/.test(step.primitive?.name ?? "");
+function lockUse(step: Step): "take" | "give" | undefined {
+  if (step.op === Op.spinLock || step.op === Op.mutexLock) return "take";
+  if (step.op === Op.spinUnlock || step.op === Op.mutexUnlock) return "give";
+  const name = step.primitive?.name ?? "";
+  if (/^(down_(read|write)|(spin|mutex)_try|read_lock)/.test(name)) return "take";
+  return /^(up_(read|write)|read_unlock)/.test(name) ? "give" : undefined;
+}
+function decisive(step: Step, result: number): boolean | undefined {
+  const name = step.primitive?.name ?? "";
+  if (step.op === Op.decAndTest || name === "refcount_dec_and_test") return result === 1;
+  if (step.op === Op.incNotZero || name === "refcount_inc_not_zero") return result === 0;
+  return name === "refcount_inc" ? false : undefined;
 }
 /** Steps whose result says nothing: a store, an unlock, an allocation. */
 function isQuiet(step: Step): boolean {
-  return (
-    step.op === Op.store ||
-    step.op === Op.add ||
-    (step.op >= Op.spinLock && step.op <= Op.mutexUnlock) ||
-    step.op === Op.allocate ||
-    step.op === Op.free
-  );
+  if (lockUse(step) !== undefined) return !/trylock/.test(step.primitive?.name ?? "");
+  return step.op === Op.store || step.op === Op.add || step.op === Op.free;
 }

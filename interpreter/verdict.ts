@@ -1,6 +1,7 @@
 /** What a search says about the expectations of a script, and the one line that may honestly be printed about it. */
-import { isFatal, placeOf, type Finding } from "../runtime/machine/report.ts";
-import type { CheckResult } from "./check.ts";
+import { isFatal, type Finding } from "../runtime/machine/report.ts";
+import type { CheckedReport, CheckResult } from "./check.ts";
+import { fits } from "./expectation.ts";
 import type { ExpectItem, Expectation } from "./program.ts";
 import { reportName } from "./report-text.ts";
 
@@ -69,22 +70,6 @@ function foundOrNot(
   return { holds: false, because: others.length === 0 ? "nothing was found" : `found only ${others.join(", ")}` };
 }
 
-/** Whether a single report is what an expectation names. */
-export function matches(
-  expectation: { readonly report: string | undefined; readonly in: string | undefined },
-  finding: Finding,
-): boolean {
-  return fits(expectation, finding, new Set());
-}
-function fits(
-  expectation: { readonly report: string | undefined; readonly in: string | undefined },
-  finding: Finding,
-  places: ReadonlySet<string>,
-): boolean {
-  if (expectation.report === undefined && finding.kind === "expectation") return false;
-  if (expectation.report !== undefined && expectation.report !== finding.kind) return false;
-  return expectation.in === undefined || placeOf(finding) === expectation.in || places.has(expectation.in);
-}
 function isExpected(finding: Finding, items: readonly ExpectItem[], result: CheckResult): boolean {
   const places = result.reports.find((r) => r.finding === finding)?.places ?? new Set<string>();
   return items.some((item) => {
@@ -121,18 +106,24 @@ function violation(result: CheckResult): string {
   const others = result.reports.length - 1;
   const more = others === 0 ? "" : `, and ${others} other${others === 1 ? "" : "s"}`;
   const fatal = isFatal(first.finding.kind) ? "" : " (recorded; paths go on)";
-  const minimal = first.proven ? "proven minimal" : "best found";
-  return (
-    `VIOLATION: ${reportName(first.finding)}${more}${fatal}; ${first.switches} switches, ${first.schedule.length} steps ` +
-    `(${minimal}); exhaustive: ${number(explored.states)} states / ${number(explored.transitions)} transitions.`
-  );
+  const search = result.hasRace
+    ? ` ${shapeOf(first)}; exhaustive: ${number(explored.states)} states / ${number(explored.transitions)} transitions.`
+    : "";
+  return `VIOLATION: ${reportName(first.finding)}${more}${fatal};${search}`.replace(/;$/, ".");
+}
+/** "2 switches, 105 steps (proven minimal)" */
+export function shapeOf(report: CheckedReport): string {
+  const { switches, schedule, full } = report;
+  const minimal = full?.proven === true ? "proven minimal" : "best found";
+  return `${switches} switch${switches === 1 ? "" : "es"}, ${schedule.length} steps (${minimal})`;
 }
 /** Chance that two of n states share a 64-bit fingerprint: below n^2 / 2^65. */
 function omission(states: number): string {
   const p = (states * states) / 2 ** 65;
   if (p < 1e-12) return "1e-12";
   const exponent = Math.floor(Math.log10(p));
-  return `${Math.ceil(p / 10 ** exponent)}e${exponent}`;
+  const digit = Math.ceil(p / 10 ** exponent);
+  return digit === 10 ? `1e${exponent + 1}` : `${digit}e${exponent}`;
 }
 
 /** Distinct outcomes that have, and do not have, what the first `sometimes` or `bug` expectation is about. */

@@ -35,6 +35,8 @@ interface Misfit {
   /** How many arguments did fit: the best misfit is the one told. */
   readonly fitted: number;
 }
+/** An argument is wrong whatever is called, and that has been told. */
+const TOLD: Misfit = { code: "", at: { start: 0, end: 0 }, message: "", fitted: -1 };
 
 export function bindCall(binder: ExpressionBinder, call: Call | { callee: Expr; args: readonly Argument[]; at: Span }): Bound | undefined {
   const { scope } = binder;
@@ -49,43 +51,18 @@ export function bindCall(binder: ExpressionBinder, call: Call | { callee: Expr; 
     return undefined;
   }
   let best: Misfit | undefined;
+  const before = scope.diagnostics.length;
   for (const entry of entries) {
+    const own = scope.diagnostics.length;
     const fit = fitArguments(binder, entry, call.args, call.at);
-    if (!("fitted" in fit)) return calling(binder, entry, fit, call.at);
+    if (!("fitted" in fit)) {
+      scope.diagnostics.splice(before, own - before); // what only entries of the same name did not like
+      return calling(binder, entry, fit, call.at);
+    }
     if (best === undefined || fit.fitted > best.fitted) best = fit;
   }
-  if (best !== undefined) scope.error(best.code, best.at, best.message, best.help);
+  if (best !== undefined && best !== TOLD) scope.error(best.code, best.at, best.message, best.help);
   return undefined;
-}
-
-function unknownFunction(binder: ExpressionBinder, name: string, at: Span, args: readonly Argument[]): void {
-  const { scope } = binder;
-  const elsewhere = scope.elsewhere.get(name)?.[0];
-  if (elsewhere !== undefined) {
-    scope.error("E261", at, `\`${name}\` is not a function of ${binder.kernel}`, whereItIs(elsewhere));
-    return;
-  }
-  if (binder.isVariable(name)) {
-    const arg = args[0]?.value;
-    const text = arg === undefined ? "" : scope.source.slice(arg.at);
-    const help = text.startsWith("-") ? `write \`${name} - ${text.slice(1)}\`` : undefined;
-    scope.error("E214", at, `\`${name}\` is a variable, not a function`, help);
-    return;
-  }
-  const meant = scope.suggestion(name, binder.cpu);
-  scope.error(
-    "E260",
-    at,
-    `\`${name}\` is not a function of ${binder.kernel}`,
-    meant === undefined ? undefined : `did you mean \`${meant}\`?`,
-  );
-}
-function whereItIs(entry: Callable): string {
-  const parts = [];
-  if (entry.patch !== undefined) parts.push(`it comes with \`+ ${entry.patch}\``);
-  if (entry.since !== undefined) parts.push(`it exists since ${entry.since}`);
-  if (entry.until !== undefined) parts.push(`it is gone in ${entry.until}`);
-  return parts.join(", ");
 }
 
 /** "hmm_range_fault(m, range, [flags])" */
@@ -129,20 +106,37 @@ function fitArguments(
     sources.push(source);
     fitted++;
   }
-  if (queue.length > 0 && queue[0]?.value.kind !== "defaults") {
-    const most = written.length;
-    const extra = queue[0] as Argument;
-    const help =
-      extra.value.kind === "name" && nearest(extra.value.name, ["until"]) !== undefined && extra.value.name.length > 3
-        ? "did you mean `until`?"
-        : `${signature(entry)}: ${entry.summary}`;
-    const message = `\`${entry.name}\` takes ${count(most, "argument")}${most > 0 ? ` (${written.map((p) => p.name).join(", ")})` : ""}, ${args.length} given`;
-    return misfit("E300", extra.at, message, fitted, help);
-  }
-  return sources;
+  const [extra] = queue;
+  if (extra === undefined || extra.value.kind === "defaults") return sources;
+  return leftOver(binder, entry, extra, args.length, fitted);
 }
-export function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? "" : "s"}`;
+
+const UNTIL_OFTEN = ["until", "till", "til", "upto"];
+
+/** One argument too many, or a word that is none of the function's. */
+function leftOver(binder: ExpressionBinder, entry: Callable, extra: Argument, given: number, fitted: number): Misfit {
+  const text = binder.scope.source.slice(extra.at);
+  const flags = entry.params.flatMap(({ of }) => (of.kind === "flags" ? Object.keys(of.words) : []));
+  if (extra.value.kind === "name" && extra.value.name.length > 2 && nearest(text, UNTIL_OFTEN) !== undefined)
+    return misfit("E300", extra.at, `${takes(entry)}, ${given} given`, fitted, "did you mean `until`?");
+  if (flags.length === 0 || extra.value.kind !== "name")
+    return misfit("E300", extra.at, `${takes(entry)}, ${given} given`, fitted, described(entry));
+  const meant = nearest(text, flags);
+  const help = meant === undefined ? `its words are ${flags.join(", ")}` : `did you mean \`${meant}\`?`;
+  return misfit("E316", extra.at, `\`${text}\` is no word that \`${entry.name}\` takes`, fitted, help);
+}
+/** "`find_vma` takes 2 arguments (mm, addr)" */
+function takes(entry: Callable): string {
+  const written = entry.params.filter((p) => p.of.kind !== "current-mm");
+  const least = written.filter((p) => p.otherwise === undefined && p.of.kind !== "flags").length;
+  const most = written.length;
+  const number = least === most ? String(most) : `${least} to ${most}`;
+  const names = most === 0 ? "" : ` (${written.map((p) => p.name).join(", ")})`;
+  return `\`${entry.name}\` takes ${most === 0 ? "no" : number} argument${number === "1" ? "" : "s"}${names}`;
+}
+/** "mmput(mm): one user less" */
+function described(entry: Callable): string {
+  return `${signature(entry)}: ${entry.summary}`;
 }
 
 function fitParam(
@@ -161,15 +155,7 @@ function fitParam(
   if (next?.value.kind === "defaults") return fitDefault(binder, entry, param, next.value.at, fitted);
   if (next === undefined) {
     if (param.otherwise !== undefined) return constant(param.otherwise);
-    const written = entry.params.filter((p) => p.of.kind !== "current-mm");
-    const names = written.map((p) => p.name).join(", ");
-    return misfit(
-      "E300",
-      at,
-      `\`${entry.name}\` takes ${count(written.length, "argument")} (${names}); \`${param.name}\` is missing`,
-      fitted,
-      `${signature(entry)}: ${entry.summary}`,
-    );
+    return misfit("E300", at, `${takes(entry)}; \`${param.name}\` is missing`, fitted, described(entry));
   }
   if (param.of.kind === "range") return fitRange(binder, entry, param, queue, fitted);
   const source = fitValue(binder, entry, param, next, fitted);
@@ -184,7 +170,7 @@ function fitFlags(param: Param, queue: Argument[]): Source {
   let value: number | undefined;
   for (;;) {
     const arg = queue[0]?.value;
-    if (arg?.kind !== "name" || !(arg.name in words)) break;
+    if (arg?.kind !== "name" || !Object.hasOwn(words, arg.name)) break;
     value = (value ?? 0) | (words[arg.name] as number);
     queue.shift();
   }
@@ -200,27 +186,39 @@ function fitRange(
   fitted: number,
 ): Source | Misfit {
   const first = queue[0] as Argument;
-  const ends = rangeEnds(binder, first.value);
-  if (ends !== undefined) {
+  if (first.value.kind === "range" || (first.value.kind === "binary" && first.value.op === "+")) {
+    const ends = rangeEnds(binder, first.value);
+    if (ends === undefined) return TOLD;
     queue.shift();
     return readRange(binder, first.at, ends);
   }
   const second = queue[1];
   const start = binder.tryBind(first.value);
-  if (start === undefined) return misfit("", first.at, "", -1);
+  if (start === undefined) return TOLD;
   const end = second === undefined ? undefined : binder.tryBind(second.value);
   if (start.type.kind === "number" && end?.type.kind === "number") {
     queue.splice(0, 2);
     return readRange(binder, first.at, [start, end]);
   }
   const text = binder.scope.source.slice(first.at);
-  if (/^0?x?[0-9a-f]+-[0-9a-fx]+$/i.test(text))
-    return misfit("E304", first.at, `\`${text}\` is a subtraction; a range has two dots`, fitted, `write \`${text.replace("-", "..")}\``);
-  const help = start.type.kind === "number" ? `\`${text}..\` is one page, \`${text}..+8K\` two` : signature(entry);
-  return misfit("E303", first.at, `\`${entry.name}\` expects a range for \`${param.name}\`, \`${text}\` is ${typeText(start.type)}`, fitted, help);
+  if (first.value.kind === "binary" && first.value.op === "-") {
+    const help = `write \`${text.replace(/\s*-\s*/, "..")}\``;
+    return misfit("E304", first.at, `\`${text}\` is a subtraction; a range has two dots`, fitted, help);
+  }
+  const help = /^\w+$/.test(text) ? `\`${text}..\` is one page, \`${text}..+8K\` two` : "a range is `start..end`";
+  return misfit(
+    "E303",
+    first.at,
+    `\`${entry.name}\` expects a range for \`${param.name}\`, \`${text}\` is ${typeText(start.type)}`,
+    fitted,
+    start.type.kind === "number" ? help : described(entry),
+  );
 }
-/** `a..b`, `a..+n`, `a..`; and, where a range is wanted, `a+n`. */
-function rangeEnds(binder: ExpressionBinder, expr: Expr): readonly [Bound, Bound] | undefined {
+/** `a..b`, `a..+n`, `a..`; and, where a range is wanted, `a+n`. Undefined after an error. */
+function rangeEnds(
+  binder: ExpressionBinder,
+  expr: Extract<Expr, { kind: "range" | "binary" }>,
+): readonly [Bound, Bound] | undefined {
   const plus = (start: Bound, length: Bound): Bound => ({
     kind: "binary",
     op: "+",
@@ -230,23 +228,22 @@ function rangeEnds(binder: ExpressionBinder, expr: Expr): readonly [Bound, Bound
     at: expr.at,
   });
   const page: Bound = { kind: "constant", value: PAGE_SIZE, type: { kind: "number" }, at: expr.at };
-  if (expr.kind === "range") {
-    const start = binder.bind(expr.start);
-    const end = expr.end === undefined ? undefined : binder.bind(expr.end);
-    const length = expr.length === undefined ? page : binder.bind(expr.length);
-    if (start === undefined || length === undefined || (expr.end !== undefined && end === undefined)) return undefined;
-    return [start, end ?? plus(start, length)];
+  if (expr.kind === "binary") {
+    const start = binder.bindNumber(expr.left);
+    const length = binder.bindNumber(expr.right);
+    return start === undefined || length === undefined ? undefined : [start, plus(start, length)];
   }
-  if (expr.kind === "binary" && expr.op === "+") {
-    const start = binder.tryBind(expr.left);
-    const length = binder.tryBind(expr.right);
-    if (start === undefined || length === undefined) return undefined;
-    return [start, plus(start, length)];
+  const start = binder.bindNumber(expr.start);
+  if (expr.end !== undefined) {
+    const end = binder.bindNumber(expr.end);
+    return start === undefined || end === undefined ? undefined : [start, end];
   }
-  return undefined;
+  const length = expr.length === undefined ? page : binder.bindNumber(expr.length);
+  return start === undefined || length === undefined ? undefined : [start, plus(start, length)];
 }
 function readRange(binder: ExpressionBinder, at: Span, [start, end]: readonly [Bound, Bound]): Source {
-  if (start.kind === "constant" && end.kind === "constant") checkRange(binder, at, numeric(start.value), numeric(end.value));
+  if (start.kind === "constant" && end.kind === "constant")
+    checkRange(binder, at, numeric(start.value), numeric(end.value));
   return {
     *values() {
       const from = numeric(yield* run(start));
@@ -258,8 +255,11 @@ function readRange(binder: ExpressionBinder, at: Span, [start, end]: readonly [B
 const ADDRESS_MAX = 2 ** 47;
 function checkRange(binder: ExpressionBinder, at: Span, from: number, to: number): void {
   const { scope } = binder;
-  if (to <= from) scope.error("E305", at, "this range is empty: its end is not above its start");
-  else if (to > ADDRESS_MAX) scope.error("E306", at, "user addresses end at 0x800000000000 (2^47)");
+  const [low, high] = [showNumber(from), showNumber(to)];
+  if (to <= from)
+    scope.error("E305", at, `this range is empty: its end, ${high}, is not above its start, ${low}`, "the end is excluded");
+  else if (from < 0 || to > ADDRESS_MAX)
+    scope.error("E306", at, "this range leaves user memory", "user addresses are 0 to 0x7fffffffffff (2^47 - 1)");
   else if (from % PAGE_SIZE !== 0 || to % PAGE_SIZE !== 0)
     scope.error("E307", at, "a range begins and ends on a page boundary", "pages have 4096 (0x1000) bytes");
 }
@@ -271,17 +271,17 @@ function fitValue(
   arg: Argument,
   fitted: number,
 ): Source | Misfit {
-  const bound = binder.tryBind(arg.value);
-  if (bound === undefined) return misfit("", arg.at, "", -1); // its own errors have been told
-  const wanted = accepts(param, bound.type);
-  if (wanted !== null) {
-    const text = binder.scope.source.slice(arg.at);
+  const bound = arg.value.kind === "range" ? undefined : binder.tryBind(arg.value);
+  if (bound === undefined && arg.value.kind !== "range") return TOLD;
+  const wanted = accepts(param, bound?.type);
+  if (bound === undefined || wanted !== null) {
+    const text = binder.scope.source.slice(arg.value.at);
     return misfit(
       "E301",
-      arg.at,
-      `\`${entry.name}\` expects ${wanted} for \`${param.name}\`, \`${text}\` is ${typeText(bound.type)}`,
+      arg.value.at,
+      `\`${entry.name}\` expects ${wanted} for \`${param.name}\`, \`${text}\` is ${bound === undefined ? "a range" : typeText(bound.type)}`,
       fitted,
-      `${signature(entry)}: ${entry.summary}`,
+      described(entry),
     );
   }
   const isNull = bound.type.kind === "null" && param.of.kind === "object" ? param.of.type() : null;

@@ -11,6 +11,7 @@ import { loadProgram, printDiagnostics, type ScriptChoice } from "./load.ts";
 
 export interface CheckCommandOptions extends ScriptChoice {
   readonly full: boolean;
+  readonly all: boolean;
   readonly json: boolean;
   readonly stats: boolean;
   readonly limits: Limits;
@@ -26,7 +27,7 @@ export function check(options: CheckCommandOptions, io: Io): ExitCode {
     const onWatch = (watch: Watch): void => {
       stopListening = io.onInterrupt(() => (watch.interrupted = true));
     };
-    result = search(program, { limits: options.limits, onWatch });
+    result = search(program, { limits: options.limits, all: options.all, onWatch });
   } catch (error) {
     if (!(error instanceof ScriptError)) throw error;
     printDiagnostics([error.diagnostic(program.source)], io);

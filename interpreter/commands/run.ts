@@ -1,5 +1,6 @@
 /** `hmm run`: one schedule of a script, told as it goes. */
 import { ScriptError } from "../script-error.ts";
+import { fits } from "../expectation.ts";
 import type { ExitCode, Io } from "../io.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { AsWritten, GoesRound, Scheduled, Seeded } from "../pickers.ts";
@@ -9,7 +10,6 @@ import { readToken } from "../schedule.ts";
 import { showLines } from "../show.ts";
 import { simulate } from "../simulation.ts";
 import { record, type Picker, type Trace } from "../trace.ts";
-import { matches } from "../verdict.ts";
 import { runJson } from "../json.ts";
 import { statsText } from "../stats-text.ts";
 import { loadProgram, printDiagnostics, type ScriptChoice } from "./load.ts";
@@ -90,13 +90,13 @@ function judgeRun(program: Program, trace: Trace): RunJudgement {
       lines.push(others ? `?     ${text}  (not decided by one run)` : `FAIL  ${text}`);
       if (!others) failed = true;
     } else if (expectation.kind === "report") {
-      if (trace.findings.some((finding) => matches(expectation, finding))) lines.push(`ok    ${text}`);
+      if (trace.findings.some((finding) => fits(expectation, finding))) lines.push(`ok    ${text}`);
       else if (oneOfMany) lines.push(`?     ${text}  (not decided by one run)`);
       else {
         lines.push(`FAIL  ${text}`);
         failed = true;
       }
-    } else if (trace.findings.some((finding) => matches(expectation, finding))) {
+    } else if (trace.findings.some((finding) => fits(expectation, finding))) {
       lines.push(`FAIL  ${text}`);
       failed = true;
     }
@@ -104,7 +104,7 @@ function judgeRun(program: Program, trace: Trace): RunJudgement {
   const named = (finding: Trace["findings"][number]): boolean =>
     items.some(({ expectation }) => {
       if (expectation.kind === "blocked") return finding.kind === "deadlock";
-      return expectation.kind === "report" && matches(expectation, finding);
+      return expectation.kind === "report" && fits(expectation, finding);
     });
   if (trace.findings.some((finding) => !named(finding))) failed = true;
   const exitCode = failed ? 1 : trace.end === "limit" ? 3 : 0;

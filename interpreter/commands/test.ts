@@ -44,7 +44,7 @@ export function transcript(script: string, io: Io): string {
   let err = "";
   const inner: Io = { ...io, out: (text) => (out += text), err: (text) => (err += text) };
   const code = check(
-    { path: script, text: undefined, kernel: undefined, full: false, json: false, stats: false, limits: DEFAULT_LIMITS },
+    { path: script, text: undefined, kernel: undefined, full: false, all: false, json: false, stats: false, limits: DEFAULT_LIMITS },
     inner,
   );
   return `${err}${out}exit ${code}\n`;

@@ -29,6 +29,7 @@ import {
   hmm_put,
   mm_get_hmm,
 } from "../mm/hmm.ts";
+import { hmm_range_dma_map, hmm_range_dma_unmap } from "../mm/hmm_dma.ts";
 import {
   hmm_range_fault,
   hmm_range_register,
@@ -127,7 +128,14 @@ const AS_IT_SAYS = -1;
 const mirrors: readonly Callable[] = [
   {
     name: "hmm_mirror_register",
-    params: [mirror, mm, optional(object("ops", () => hmm_mirror_ops), NULL(hmm_mirror_ops))],
+    params: [
+      mirror,
+      mm,
+      optional(
+        object("ops", () => hmm_mirror_ops),
+        NULL(hmm_mirror_ops),
+      ),
+    ],
     result: returnsNumber,
     summary: "begins to mirror an address space; mmap_sem must be held for writing",
     source,
@@ -244,7 +252,26 @@ const ranges: readonly Callable[] = [
   },
 ];
 
-export const hmmCallables: readonly Callable[] = [...mirrors, ...ranges];
+const mapping: readonly Callable[] = [
+  {
+    name: "hmm_range_dma_map",
+    params: [range],
+    result: returnsNumber,
+    summary: "faults a registered range in and maps it for a device: pages or an error; needs what a fault needs",
+    source,
+    run: (r: hmm_range) => hmm_range_dma_map(r, r.daddrs.addr, true),
+  },
+  {
+    name: "hmm_range_dma_unmap",
+    params: [range],
+    result: returnsNumber,
+    summary: "unmaps a range from the device, its pages being dirty now; how many",
+    source,
+    run: (r: hmm_range) => hmm_range_dma_unmap(r, r.daddrs.addr, true),
+  },
+];
+
+export const hmmCallables: readonly Callable[] = [...mirrors, ...ranges, ...mapping];
 
 export const defaultMirror: DefaultObject = {
   type: () => hmm_mirror,

@@ -113,7 +113,12 @@ const krefs = table("include/linux/kref.h", [
   ["kref_get_unless_zero", kref_get_unless_zero, k, returnsBoolean, "a reference, unless the last one is gone"],
 ]);
 
-const ssp = [optional(object("ssp", () => srcu_struct), srcu)];
+const ssp = [
+  optional(
+    object("ssp", () => srcu_struct),
+    srcu,
+  ),
+];
 const rcus = [
   ...table("include/linux/rcupdate.h", [
     ["rcu_read_lock", rcu_read_lock, [], returnsNothing, "enters an RCU read section"],

@@ -1,5 +1,13 @@
 /** mmu notifiers, as scripts call them. */
-import { object, optional, range, returnsNothing, returnsNumber, type Callable, type DefaultObject } from "../callable.ts";
+import {
+  object,
+  optional,
+  range,
+  returnsNothing,
+  returnsNumber,
+  type Callable,
+  type DefaultObject,
+} from "../callable.ts";
 import { storePrivate, loadPrivate } from "../machine/access.ts";
 import { kernelFunction, type KernelFunction } from "../machine/function.ts";
 import type { Kernel } from "../machine/step.ts";

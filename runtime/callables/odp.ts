@@ -1,8 +1,21 @@
 /** On-demand paging, as scripts call it. */
-import { currentMm, flags, object, range as addresses, returnsNothing, returnsNumber, type Callable } from "../callable.ts";
+import {
+  currentMm,
+  flags,
+  object,
+  range as addresses,
+  returnsNothing,
+  returnsNumber,
+  type Callable,
+} from "../callable.ts";
 import type { Kernel } from "../machine/step.ts";
 import { ib_umem_odp } from "../drivers/ib_types.ts";
-import { MLX5_PF_FLAGS_DOWNGRADE, MLX5_PF_FLAGS_PREFETCH, mlx5_ib_invalidate_range, pagefault_mr } from "../drivers/mlx5_odp.ts";
+import {
+  MLX5_PF_FLAGS_DOWNGRADE,
+  MLX5_PF_FLAGS_PREFETCH,
+  mlx5_ib_invalidate_range,
+  pagefault_mr,
+} from "../drivers/mlx5_odp.ts";
 import {
   ib_umem_odp_get,
   ib_umem_odp_map_dma_pages,

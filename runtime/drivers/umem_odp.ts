@@ -35,7 +35,7 @@ export function* umemBounds(umem_odp: ib_umem_odp): Kernel<readonly [start: numb
 
 // ---- the mirror's callbacks
 
-export const ib_sync_cpu_device_pagetables = kernelFunction(
+const ib_sync_cpu_device_pagetables = kernelFunction(
   "ib_sync_cpu_device_pagetables",
   function* (mirror: hmm_mirror, [start, end, , blockable]: hmm_update): Kernel<number> {
     const per_mm = perMmOf(mirror);
@@ -84,7 +84,7 @@ const invalidate_each = kernelFunction(
   },
 );
 
-export const ib_mirror_release = kernelFunction(
+const ib_mirror_release = kernelFunction(
   "ib_mirror_release",
   function* (mirror: hmm_mirror): Kernel<void> {
     const per_mm = perMmOf(mirror);
@@ -174,7 +174,7 @@ const get_per_mm = kernelFunction(
   },
 );
 
-export const put_per_mm = kernelFunction(
+const put_per_mm = kernelFunction(
   "put_per_mm",
   function* (umem_odp: ib_umem_odp): Kernel<void> {
     const per_mm = yield* load(umem_odp.per_mm);

@@ -1,6 +1,8 @@
 /** Loads and stores of shared words: plain, marked, and of words that only one CPU can reach. */
 import { Op, step, wordOf, type Kernel } from "./step.ts";
-import { Ref, Struct, type Names } from "./struct.ts";
+import { addressText, Ref, Struct, type Names } from "./struct.ts";
+
+const KERNEL_ADDRESSES = 2 ** 52; // and up: numbers there are pointers
 
 /** A plain C read. */
 export function load<T>(ref: Ref<T>): Kernel<T> {
@@ -107,6 +109,10 @@ export function showValue(value: unknown, names: Names): string {
   }
   if (value instanceof Ref) return `&${value.expr(names)}`;
   if (typeof value === "function") return value.name;
+  if (typeof value === "number" && value >= KERNEL_ADDRESSES) {
+    const text = addressText(value, names);
+    if (text !== undefined) return text;
+  }
   if (typeof value === "number" && Math.abs(value) >= 4096) return `0x${value.toString(16)}`;
   return String(value);
 }

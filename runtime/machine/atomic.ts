@@ -1,7 +1,7 @@
 /** atomic_t, refcount_t and kref. */
 import { kernelFunction, type KernelFunction } from "./function.ts";
 import { asBoolean, Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
-import { refcount, Struct, type Atomic, type Refcount } from "./struct.ts";
+import { refcount, Struct, type Atomic, type Names, type Refcount } from "./struct.ts";
 
 const REFCOUNT_SATURATED = -0x40000000;
 
@@ -73,34 +73,22 @@ export function* refcount_set(r: Refcount, value: number): Kernel<void> {
 export function refcount_read(r: Refcount): Kernel<number> {
   return step({ op: Op.load, addr: r.addr, text: (names) => `refcount_read(&${r.expr(names)})` });
 }
-export function* refcount_inc(r: Refcount): Kernel<void> {
-  yield* step({
-    op: Op.primitive,
-    addr: r.addr,
-    primitive: refcountInc,
-    args: [r.addr],
-    text: (names) => `refcount_inc(&${r.expr(names)})`,
-  });
+function refcountStep<R>(
+  run: typeof refcountInc,
+  r: Refcount,
+  decode: (n: number) => R,
+  text: (names: Names) => string,
+): Kernel<R> {
+  return step({ op: Op.primitive, addr: r.addr, primitive: run, args: [r.addr], decode, text });
+}
+export function refcount_inc(r: Refcount): Kernel<void> {
+  return refcountStep(refcountInc, r, nothing, (names) => `refcount_inc(&${r.expr(names)})`);
 }
 export function refcount_inc_not_zero(r: Refcount): Kernel<boolean> {
-  return step({
-    op: Op.primitive,
-    addr: r.addr,
-    primitive: refcountIncNotZero,
-    args: [r.addr],
-    decode: asBoolean,
-    text: (names) => `refcount_inc_not_zero(&${r.expr(names)})`,
-  });
+  return refcountStep(refcountIncNotZero, r, asBoolean, (names) => `refcount_inc_not_zero(&${r.expr(names)})`);
 }
 export function refcount_dec_and_test(r: Refcount): Kernel<boolean> {
-  return step({
-    op: Op.primitive,
-    addr: r.addr,
-    primitive: refcountDecAndTest,
-    args: [r.addr],
-    decode: asBoolean,
-    text: (names) => `refcount_dec_and_test(&${r.expr(names)})`,
-  });
+  return refcountStep(refcountDecAndTest, r, asBoolean, (names) => `refcount_dec_and_test(&${r.expr(names)})`);
 }
 
 /** include/linux/kref.h */
@@ -108,14 +96,15 @@ export class kref extends Struct {
   static readonly short: string = "kref";
   refcount = refcount();
 }
-export function kref_init(k: kref): Kernel<void> {
-  return refcount_set(k.refcount, 1);
+export function* kref_init(k: kref): Kernel<void> {
+  yield* step({ op: Op.store, addr: k.refcount.addr, a: 1, text: (names) => `kref_init(&${k.expr(names)})` });
 }
 export function kref_get(k: kref): Kernel<void> {
-  return refcount_inc(k.refcount);
+  return refcountStep(refcountInc, k.refcount, nothing, (names) => `kref_get(&${k.expr(names)})`);
 }
 export function kref_get_unless_zero(k: kref): Kernel<boolean> {
-  return refcount_inc_not_zero(k.refcount);
+  const text = (names: Names): string => `kref_get_unless_zero(&${k.expr(names)})`;
+  return refcountStep(refcountIncNotZero, k.refcount, asBoolean, text);
 }
 /** Calls `release(k)` in the caller's context when that was the last reference; true then. */
 export const kref_put = kernelFunction(

@@ -11,7 +11,7 @@ import { Op, type Call, type Request, type Step, type Value } from "./step.ts";
 import { Ref, SLOT, Special, Struct } from "./struct.ts";
 import { ALWAYS_LIVE, type Memory } from "./memory.ts";
 import { ModelFault } from "./fault.ts";
-import type { AnyBody } from "./function.ts";
+import { functionById, type AnyBody } from "./function.ts";
 import type { Frame } from "./report.ts";
 import { mutated, type Mutation } from "./mutation.ts";
 
@@ -50,7 +50,9 @@ interface Node {
 /** What a transition passed through between two steps. */
 export type ControlEvent =
   | { readonly kind: "call" | "tailCall"; readonly fn: number; readonly args: readonly Value[]; readonly fact?: string }
-  | { readonly kind: "return"; readonly fn: number; readonly value: Value };
+  | { readonly kind: "return"; readonly fn: number; readonly value: Value }
+  /** Not between two steps but one that is none for others: memory was allocated. */
+  | { readonly kind: "allocate"; readonly addr: number; readonly step: Step };
 
 export class Automaton {
   private readonly nodes: Node[] = [];
@@ -299,7 +301,9 @@ export class Automaton {
     const frames: Frame[] = [];
     for (let l = local; l > FINISHED; l = this.localParent[l] as number) {
       const { fn, args } = (this.localNode[l] as Node).root;
-      frames.push({ fn, name: this.functionName(fn), args, script: this.isScript(fn) });
+      const script = this.isScript(fn);
+      const hidden = script || (functionById(fn)?.info.internal ?? false);
+      frames.push({ fn, name: this.functionName(fn), args, hidden, script });
     }
     return frames;
   }

@@ -25,8 +25,10 @@ export interface FunctionInfo {
   readonly facts?: string;
   /** Names of the parameters, for printing calls. */
   readonly params?: readonly string[];
-  /** Calls of it are not worth a line of a diagram: helpers of ours, inlined in the kernel. */
+  /** A helper of ours: a part of its caller as far as anybody who reads is concerned. */
   readonly internal?: boolean;
+  /** Told as one thing: readers know what list_add() does. */
+  readonly atom?: boolean;
 }
 
 export interface KernelFunction<A extends readonly Value[] = readonly Value[], R = unknown> extends Callable {

@@ -4,8 +4,8 @@
  */
 import { load, store, WRITE_ONCE, READ_ONCE } from "./access.ts";
 import { kernelFunction } from "./function.ts";
-import { Op, primitive, step, type Kernel } from "./step.ts";
-import { at, Pointer, pointer, pointerToWord, Struct } from "./struct.ts";
+import { Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
+import { at, Pointer, pointer, pointerToWord, Struct, WORD } from "./struct.ts";
 
 /** include/linux/poison.h, in as many bits as an address of ours has. */
 export const LIST_POISON1 = 0xdead000000100;
@@ -17,82 +17,115 @@ export class list_head extends Struct {
   prev = pointer(() => list_head);
 }
 
-const poison1 = at(list_head, LIST_POISON1);
 const poison2 = at(list_head, LIST_POISON2);
 
-const corruption = (message: string) => primitive("list_debug", (m) => m.fail("list-corruption", message));
-function* CHECK(ok: boolean, message: string): Kernel<void> {
-  if (!ok) yield* step({ op: Op.silentPrimitive, primitive: corruption(message), text: () => message });
+const NEXT = 0; // offsets in a list_head
+const PREV = WORD;
+
+// Between two steps of an operation a lockless reader may look, and a second writer is caught by the checks.
+const init = primitive("INIT_LIST_HEAD", (m, list = 0) => {
+  m.write(list + NEXT, list);
+  m.write(list + PREV, list);
+  return 0;
+});
+function checkedNeighbours(m: PrimitiveContext, prev: number, next: number): void {
+  if (m.read(next + PREV) !== prev) m.fail("list-corruption", "list_add corruption. next->prev should be prev", next);
+  if (m.read(prev + NEXT) !== next) m.fail("list-corruption", "list_add corruption. prev->next should be next", prev);
+}
+/** Everything but the pointer that publishes. */
+const addBetween = (m: PrimitiveContext, node: number, prev: number, next: number): number => {
+  checkedNeighbours(m, prev, next);
+  if (node === prev || node === next) m.fail("list-corruption", "list_add double add", node);
+  m.write(next + PREV, node);
+  m.write(node + NEXT, next);
+  m.write(node + PREV, prev);
+  return 0;
+};
+const addHead = primitive("list_add", (m, node = 0, head = 0) => addBetween(m, node, head, m.read(head + NEXT)));
+const addTail = primitive("list_add_tail", (m, node = 0, head = 0) => {
+  const prev = m.read(head + PREV);
+  addBetween(m, node, prev, head);
+  return prev;
+});
+const prepareRcu = primitive("list_add_rcu", (m, node = 0, head = 0) => {
+  const next = m.read(head + NEXT);
+  m.write(node + NEXT, next);
+  m.write(node + PREV, head);
+  return next;
+});
+const unlinkBack = primitive("list_del", (m, entry = 0) => {
+  const next = m.read(entry + NEXT);
+  const prev = m.read(entry + PREV);
+  if (next === LIST_POISON1) m.fail("list-corruption", "list_del corruption, entry->next is LIST_POISON1", entry);
+  if (prev === LIST_POISON2) m.fail("list-corruption", "list_del corruption, entry->prev is LIST_POISON2", entry);
+  if (m.read(prev + NEXT) !== entry)
+    m.fail("list-corruption", "list_del corruption. prev->next should be entry", entry);
+  if (m.read(next + PREV) !== entry)
+    m.fail("list-corruption", "list_del corruption. next->prev should be entry", entry);
+  m.write(next + PREV, prev);
+  return 0;
+});
+const unlinkForth = primitive("list_del", (m, entry = 0) => {
+  m.write(m.read(entry + PREV) + NEXT, m.read(entry + NEXT));
+  return 0;
+});
+const poisonBoth = primitive("list_del", (m, entry = 0) => {
+  m.write(entry + NEXT, LIST_POISON1);
+  m.write(entry + PREV, LIST_POISON2);
+  return 0;
+});
+function listStep(run: typeof init, list: list_head, args: readonly list_head[], text: string): Kernel<number> {
+  return step({
+    op: Op.primitive,
+    addr: list.addr,
+    primitive: run,
+    args: args.map((arg) => arg.addr),
+    text: (names) => text.replaceAll("@", list.expr(names)),
+  });
 }
 
 export const INIT_LIST_HEAD = kernelFunction(
   "INIT_LIST_HEAD",
   function* (list: list_head): Kernel<void> {
-    yield* WRITE_ONCE(list.next, list);
-    yield* store(list.prev, list);
+    yield* listStep(init, list, [list], "INIT_LIST_HEAD(&@)");
   },
-  { source: "include/linux/list.h", params: ["list"], internal: true },
-);
-
-const __list_add = kernelFunction(
-  "__list_add",
-  function* (node: list_head, prev: list_head, next: list_head): Kernel<void> {
-    const back = yield* load(next.prev);
-    yield* CHECK(back === prev, "list_add corruption. next->prev should be prev.");
-    const forth = yield* load(prev.next);
-    yield* CHECK(forth === next, "list_add corruption. prev->next should be next.");
-    yield* CHECK(node !== prev && node !== next, "list_add double add.");
-    yield* store(next.prev, node);
-    yield* store(node.next, next);
-    yield* store(node.prev, prev);
-    yield* WRITE_ONCE(prev.next, node);
-  },
-  { source: "include/linux/list.h", params: ["new", "prev", "next"], internal: true },
+  { source: "include/linux/list.h", params: ["list"], atom: true },
 );
 /** Adds after `head`: a stack. */
 export const list_add = kernelFunction(
   "list_add",
   function* (node: list_head, head: list_head): Kernel<void> {
-    const next = yield* load(head.next);
-    yield* __list_add(node, head, next);
+    yield* listStep(addHead, head, [node, head], "@.next->prev = new, new->next = @.next, new->prev = &@");
+    yield* WRITE_ONCE(head.next, node);
   },
-  { source: "include/linux/list.h", params: ["new", "head"], internal: true },
+  { source: "include/linux/list.h", params: ["new", "head"], atom: true },
 );
 /** Adds before `head`: a queue. */
 export const list_add_tail = kernelFunction(
   "list_add_tail",
   function* (node: list_head, head: list_head): Kernel<void> {
-    const prev = yield* load(head.prev);
-    yield* __list_add(node, prev, head);
+    const prev = yield* listStep(addTail, head, [node, head], "@.prev = new, new->next = &@, new->prev = @.prev");
+    yield* WRITE_ONCE(at(list_head, prev).next, node);
   },
-  { source: "include/linux/list.h", params: ["new", "head"], internal: true },
+  { source: "include/linux/list.h", params: ["new", "head"], atom: true },
 );
 
 const __list_del_entry = kernelFunction(
   "__list_del_entry",
   function* (entry: list_head): Kernel<void> {
-    const next = yield* load(entry.next);
-    const prev = yield* load(entry.prev);
-    yield* CHECK(next !== poison1, "list_del corruption, entry->next is LIST_POISON1");
-    yield* CHECK(prev !== poison2, "list_del corruption, entry->prev is LIST_POISON2");
-    const forth = yield* load(prev.next);
-    yield* CHECK(forth === entry, "list_del corruption. prev->next should be entry.");
-    const back = yield* load(next.prev);
-    yield* CHECK(back === entry, "list_del corruption. next->prev should be entry.");
-    yield* store(next.prev, prev);
-    yield* WRITE_ONCE(prev.next, next);
+    yield* listStep(unlinkBack, entry, [entry], "@.next->prev = @.prev");
+    yield* listStep(unlinkForth, entry, [entry], "WRITE_ONCE(@.prev->next, @.next)");
   },
-  { source: "include/linux/list.h", params: ["entry"], internal: true },
+  { source: "include/linux/list.h", params: ["entry"], atom: true },
 );
 /** Takes `entry` out and poisons it: a second list_del is caught. */
 export const list_del = kernelFunction(
   "list_del",
   function* (entry: list_head): Kernel<void> {
     yield* __list_del_entry(entry);
-    yield* store(entry.next, poison1);
-    yield* store(entry.prev, poison2);
+    yield* listStep(poisonBoth, entry, [entry], "@.next = LIST_POISON1, @.prev = LIST_POISON2");
   },
-  { source: "include/linux/list.h", params: ["entry"], internal: true },
+  { source: "include/linux/list.h", params: ["entry"], atom: true },
 );
 /** Takes `entry` out and leaves it an empty list. */
 export const list_del_init = kernelFunction(
@@ -101,7 +134,7 @@ export const list_del_init = kernelFunction(
     yield* __list_del_entry(entry);
     yield* INIT_LIST_HEAD(entry);
   },
-  { source: "include/linux/list.h", params: ["entry"], internal: true },
+  { source: "include/linux/list.h", params: ["entry"], atom: true },
 );
 /** Takes `entry` out; `next` stays, so that a reader who stands on it can go on. */
 export const list_del_rcu = kernelFunction(
@@ -110,26 +143,27 @@ export const list_del_rcu = kernelFunction(
     yield* __list_del_entry(entry);
     yield* store(entry.prev, poison2);
   },
-  { source: "include/linux/rculist.h", params: ["entry"], internal: true },
+  { source: "include/linux/rculist.h", params: ["entry"], atom: true },
 );
-/** Adds after `head`; the pointer that publishes it is written before the one behind it is mended. */
+/** Adds after `head`; the node is complete before it is published, the pointer behind it is mended last. */
 export const list_add_rcu = kernelFunction(
   "list_add_rcu",
   function* (node: list_head, head: list_head): Kernel<void> {
-    const next = yield* load(head.next);
-    yield* store(node.next, next);
-    yield* store(node.prev, head);
+    const next = at(
+      list_head,
+      yield* listStep(prepareRcu, head, [node, head], "new->next = @.next, new->prev = &@"),
+    );
     yield* WRITE_ONCE(head.next, node);
     yield* store(next.prev, node);
   },
-  { source: "include/linux/rculist.h", params: ["new", "head"], internal: true },
+  { source: "include/linux/rculist.h", params: ["new", "head"], atom: true },
 );
 export const list_empty = kernelFunction(
   "list_empty",
   function* (head: list_head): Kernel<boolean> {
     return (yield* READ_ONCE(head.next)) === head;
   },
-  { source: "include/linux/list.h", params: ["head"], internal: true },
+  { source: "include/linux/list.h", params: ["head"], atom: true },
 );
 /** The entry after `pos`, or null at the end: one step of list_for_each. */
 export const list_next = kernelFunction(
@@ -168,14 +202,14 @@ const __hlist_del = kernelFunction(
     yield* WRITE_ONCE(pprev, next);
     if (!next.isNull) yield* store(next.pprev, pprev);
   },
-  { source: "include/linux/list.h", params: ["n"], internal: true },
+  { source: "include/linux/list.h", params: ["n"], atom: true },
 );
 export const hlist_unhashed = kernelFunction(
   "hlist_unhashed",
   function* (n: hlist_node): Kernel<boolean> {
     return (yield* load(n.pprev)) === null;
   },
-  { source: "include/linux/list.h", params: ["n"], internal: true },
+  { source: "include/linux/list.h", params: ["n"], atom: true },
 );
 export const hlist_del = kernelFunction(
   "hlist_del",
@@ -184,7 +218,7 @@ export const hlist_del = kernelFunction(
     yield* store(n.next, nextPoison);
     yield* store(n.pprev, pprevPoison);
   },
-  { source: "include/linux/list.h", params: ["n"], internal: true },
+  { source: "include/linux/list.h", params: ["n"], atom: true },
 );
 /** `next` is kept: a walker that stands on `n` can go on. */
 export const hlist_del_rcu = kernelFunction(
@@ -193,7 +227,7 @@ export const hlist_del_rcu = kernelFunction(
     yield* __hlist_del(n);
     yield* store(n.pprev, pprevPoison);
   },
-  { source: "include/linux/rculist.h", params: ["n"], internal: true },
+  { source: "include/linux/rculist.h", params: ["n"], atom: true },
 );
 export const hlist_del_init = kernelFunction(
   "hlist_del_init",
@@ -203,7 +237,7 @@ export const hlist_del_init = kernelFunction(
     yield* store(n.next, null);
     yield* store(n.pprev, null);
   },
-  { source: "include/linux/list.h", params: ["n"], internal: true },
+  { source: "include/linux/list.h", params: ["n"], atom: true },
 );
 /** `next` is kept, and a second call does nothing. */
 export const hlist_del_init_rcu = kernelFunction(
@@ -213,7 +247,7 @@ export const hlist_del_init_rcu = kernelFunction(
     yield* __hlist_del(n);
     yield* WRITE_ONCE(n.pprev, null);
   },
-  { source: "include/linux/rculist.h", params: ["n"], internal: true },
+  { source: "include/linux/rculist.h", params: ["n"], atom: true },
 );
 export const hlist_add_head = kernelFunction(
   "hlist_add_head",
@@ -224,7 +258,7 @@ export const hlist_add_head = kernelFunction(
     yield* WRITE_ONCE(h.first, n);
     yield* store(n.pprev, h.first);
   },
-  { source: "include/linux/list.h", params: ["n", "h"], internal: true },
+  { source: "include/linux/list.h", params: ["n", "h"], atom: true },
 );
 /** The node is complete before it is published; the old first is mended last. */
 export const hlist_add_head_rcu = kernelFunction(
@@ -236,12 +270,12 @@ export const hlist_add_head_rcu = kernelFunction(
     yield* WRITE_ONCE(h.first, n);
     if (!first.isNull) yield* store(first.pprev, at(hlist_head, n.next.addr).first);
   },
-  { source: "include/linux/rculist.h", params: ["n", "h"], internal: true },
+  { source: "include/linux/rculist.h", params: ["n", "h"], atom: true },
 );
 export const hlist_empty = kernelFunction(
   "hlist_empty",
   function* (h: hlist_head): Kernel<boolean> {
     return (yield* READ_ONCE(h.first)).isNull;
   },
-  { source: "include/linux/list.h", params: ["h"], internal: true },
+  { source: "include/linux/list.h", params: ["h"], atom: true },
 );

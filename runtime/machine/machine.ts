@@ -199,7 +199,6 @@ export class Machine implements PrimitiveContext, Names {
     this.choice = choice;
     const { top, lo, hi } = this.memory;
     try {
-      if (step.op === Op.allocate) return this.allocate(actor, step.a);
       if (step.op === Op.free) return this.free(local, step.addr);
       return (step.primitive as NonNullable<Step["primitive"]>).run(this, ...step.args);
     } catch (error) {
@@ -222,7 +221,10 @@ export class Machine implements PrimitiveContext, Names {
       let result = 0;
       if (op === Op.silentLoad) result = this.memory.words[word] as number;
       else if (op === Op.silentStore) this.memory.set(word, automaton.localA[local] as number);
-      else {
+      else if (op === Op.allocate) {
+        result = this.allocate(actor, automaton.localA[local] as number);
+        events?.push({ kind: "allocate", addr: result, step: automaton.stepOf(local) });
+      } else {
         this.silentLocal = local;
         const outcome = this.otherStep(actor, 0, local);
         this.silentLocal = -1;
@@ -425,7 +427,7 @@ export class Machine implements PrimitiveContext, Names {
     const blamed = local !== FINISHED;
     return {
       ...report,
-      stack: blamed ? this.automaton.stack(local).filter((frame) => !frame.script) : [],
+      stack: blamed ? this.automaton.stack(local).filter((frame) => !frame.hidden) : [],
       step: blamed ? this.automaton.stepOf(local).text(this) : "",
       objectType: header === 0 ? null : typeByNumber(headerType(header)),
       freedBy: header < 0 ? this.automaton.functionName(headerFreedBy(header)) : "",
@@ -439,7 +441,7 @@ export class Machine implements PrimitiveContext, Names {
   }
   /** The kernel functions that an actor is inside of, innermost first. */
   stackOf(actor: number): readonly Frame[] {
-    return this.automaton.stack(this.locals[actor] as number).filter((frame) => !frame.script);
+    return this.automaton.stack(this.locals[actor] as number).filter((frame) => !frame.hidden);
   }
   /** Where it stands in the code of the script: the arguments of the outermost frame. */
   scriptPosition(actor: number): Frame | undefined {

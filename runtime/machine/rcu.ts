@@ -153,7 +153,7 @@ export const synchronize_srcu = kernelFunction(
     yield* domainStep(begin, srcu, "synchronize_srcu(@)");
     yield* domainStep(done, srcu, "synchronize_srcu(@) returns");
   },
-  { source: "kernel/rcu/srcutree.c", params: ["ssp"], internal: true },
+  { source: "kernel/rcu/srcutree.c", params: ["ssp"], atom: true },
 );
 export function* call_srcu(srcu: srcu_struct, head: rcu_head, func: RcuCallback): Kernel<void> {
   yield* domainStep(enqueue, srcu, `call_srcu(@, ${func.name})`, head.addr, func.id);
@@ -174,7 +174,7 @@ export const synchronize_rcu = kernelFunction(
     yield* domainStep(begin, rcu, "synchronize_rcu()");
     yield* domainStep(done, rcu, "synchronize_rcu() returns");
   },
-  { source: "kernel/rcu/tree.c", params: [], internal: true },
+  { source: "kernel/rcu/tree.c", params: [], atom: true },
 );
 export function* call_rcu(head: rcu_head, func: RcuCallback): Kernel<void> {
   yield* domainStep(enqueue, rcu, `call_rcu(${func.name})`, head.addr, func.id);

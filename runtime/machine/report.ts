@@ -20,7 +20,9 @@ export interface Frame {
   readonly fn: number;
   readonly name: string;
   readonly args: readonly Value[];
-  /** The statements of a CPU rather than a function of the kernel. */
+  /** No function of the kernel: the statements of a CPU, or a helper of ours. */
+  readonly hidden: boolean;
+  /** The statements of a CPU. */
   readonly script: boolean;
 }
 
@@ -58,13 +60,10 @@ export function placeOf(finding: Finding): string {
 
 /** Findings are the same when kind, type of object, freeing function and outermost racing call agree. */
 export function classOf(finding: Finding): string {
-  const memory = finding.kind === "use-after-free" || finding.kind === "double-free" || finding.kind === "null-deref";
+  const { kind } = finding;
+  if (kind === "leak") return kind; // what one lost pointer loses is one finding
   const outermost = finding.stack.at(-1)?.name ?? "";
-  return [
-    finding.kind,
-    finding.objectType?.name ?? "",
-    finding.freedBy,
-    outermost,
-    memory ? "" : finding.message,
-  ].join("|");
+  if (kind === "use-after-free" || kind === "double-free" || kind === "null-deref")
+    return [kind, finding.objectType?.name ?? "", finding.freedBy, outermost].join("|");
+  return [kind, outermost, finding.message].join("|");
 }

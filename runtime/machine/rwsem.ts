@@ -143,14 +143,14 @@ export const down_read = kernelFunction(
   function* (sem: rw_semaphore): Kernel<void> {
     if ((yield* semStep("down_read", takeRead, sem)) === 0) yield* semStep("down_read", grantedRead, sem);
   },
-  { source: "kernel/locking/rwsem.c", params: ["sem"], internal: true },
+  { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true },
 );
 export const down_write = kernelFunction(
   "down_write",
   function* (sem: rw_semaphore): Kernel<void> {
     if ((yield* semStep("down_write", takeWrite, sem)) === 0) yield* semStep("down_write", grantedWrite, sem);
   },
-  { source: "kernel/locking/rwsem.c", params: ["sem"], internal: true },
+  { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true },
 );
 export function* up_read(sem: rw_semaphore): Kernel<void> {
   yield* semStep("up_read", releaseRead, sem);

@@ -28,14 +28,15 @@ export const Op = {
   spinUnlock: 8,
   mutexLock: 9,
   mutexUnlock: 10,
-  allocate: 11,
-  free: 12,
+  free: 11,
   /** the result is the choice */
-  choose: 13,
-  primitive: 14,
+  choose: 12,
+  primitive: 13,
   // No other CPU can tell when these happen, so they run on within the transition before them:
-  silentLoad: 15,
-  silentStore: 16,
+  silentLoad: 14,
+  silentStore: 15,
+  /** the result is the address: memory that nobody else has heard of yet */
+  allocate: 16,
   silentPrimitive: 17,
   // What the automaton alone sees:
   call: 18,

@@ -181,6 +181,16 @@ function wordExpr(word: { addr: number; owner: Struct; name: string }, names: Na
   return word.owner.isNull ? `((struct ${cls.name} *)NULL)->${word.name}` : `${shortName(cls)}->${word.name}`;
 }
 
+/** A kernel address as C would write it: `umem`, `&hmm->lock`; undefined where nothing ever lived. */
+export function addressText(addr: number, names: Names): string | undefined {
+  const owner = names.typeAt(addr);
+  if (owner === undefined) return undefined;
+  const base = headerAddress(addr) + WORD;
+  if (addr === base) return names.name(base) ?? shortName(owner);
+  const path = pathTo(owner, addr - base);
+  return path === undefined ? undefined : `&${member(base, owner, path, names)}`;
+}
+
 const paths = new Map<StructClass, { offset: number; path: string; cls: StructClass | null }[]>();
 
 /** Which member lies at `offset` in a `cls`: the embedded struct of type `wanted`, or else the word. */

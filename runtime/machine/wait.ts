@@ -50,7 +50,7 @@ export const wait_event = kernelFunction(
   function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<void> {
     if (!(yield* condition(...args))) yield* sleep_until(wq, condition, ...args);
   },
-  { source: "include/linux/wait.h", params: ["wq", "condition"], internal: true },
+  { source: "include/linux/wait.h", params: ["wq", "condition"], atom: true },
 );
 const sleep_until = kernelFunction(
   "wait_event",
@@ -73,7 +73,7 @@ export const wait_event_timeout = kernelFunction(
     if (yield* condition(...args)) return true;
     return yield* sleep_until_or_timeout(wq, condition, ...args);
   },
-  { source: "include/linux/wait.h", params: ["wq", "condition"], internal: true },
+  { source: "include/linux/wait.h", params: ["wq", "condition"], atom: true },
 );
 const sleep_until_or_timeout = kernelFunction(
   "wait_event_timeout",

@@ -7,7 +7,20 @@ import { at, WORD } from "../machine/struct.ts";
 import { EFAULT } from "../errno.ts";
 import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_WRITE, handle_mm_fault, VM_FAULT_ERROR } from "./memory.ts";
 import { mm_struct, VM_EXEC, VM_READ, VM_WRITE } from "./mm_types.ts";
-import { pgd_offset, pgd_table, pmd_offset, pmd_table, pte_offset, pte_page, pte_present, pte_table, pte_write, pud_offset, pud_table, PAGE_SIZE } from "./pgtable.ts";
+import {
+  pgd_offset,
+  pgd_table,
+  pmd_offset,
+  pmd_table,
+  pte_offset,
+  pte_page,
+  pte_present,
+  pte_table,
+  pte_write,
+  pud_offset,
+  pud_table,
+  PAGE_SIZE,
+} from "./pgtable.ts";
 import { find_vma } from "./vma_tree.ts";
 
 /** What an access answers that no word holds: the hardware raised a page fault. */

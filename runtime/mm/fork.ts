@@ -42,7 +42,6 @@ const mm_init = kernelFunction(
     params: ["mm"],
     summary: "Initialises an mm: one user, who owns the one reference.",
     differs: "Nobody can reach the mm yet, so initialising it is no scheduling point.",
-    internal: true,
   },
 );
 
@@ -92,7 +91,7 @@ export const mmput = kernelFunction(
     differs: "Whether the caller may sleep is not checked.",
   },
 );
-export const __mmput = kernelFunction(
+const __mmput = kernelFunction(
   "__mmput",
   function* (mm: mm_struct): Kernel<void> {
     yield* BUG_ON((yield* atomic_read(mm.mm_users)) !== 0, "atomic_read(&mm->mm_users)");
@@ -119,7 +118,7 @@ export const mmdrop = kernelFunction(
     summary: "One reference to the mm_struct less; the last one frees it.",
   },
 );
-export const __mmdrop = kernelFunction(
+const __mmdrop = kernelFunction(
   "__mmdrop",
   function* (mm: mm_struct): Kernel<void> {
     const pgd = yield* load(mm.pgd);

@@ -196,7 +196,7 @@ export const hmm_mirror_mm_is_alive = kernelFunction(
 // ---- notifier callbacks
 
 /** mm->mmap_sem is not held. */
-export const hmm_release = kernelFunction(
+const hmm_release = kernelFunction(
   "hmm_release",
   function* (_mn: mmu_notifier, mm: mm_struct): Kernel<void> {
     const h = yield* fact(1, mm_get_hmm(mm));
@@ -238,7 +238,7 @@ const release_mirrors = kernelFunction(
 
 /** Writes `valid` of every range from `node` on. hmm->lock is held. */
 const set_valid = kernelFunction(
-  "hmm_set_valid",
+  "setValid",
   function* (node: list_head | null, h: hmm, valid: boolean): Kernel<void> {
     if (node === null) return;
     yield* store(rangeOf(node).valid, valid);
@@ -259,7 +259,7 @@ const invalidate_ranges = kernelFunction(
   { source: "mm/hmm.c", facts: "START52", params: ["node", "hmm", "start", "end"], internal: true },
 );
 
-export const hmm_invalidate_range_start = kernelFunction(
+const hmm_invalidate_range_start = kernelFunction(
   "hmm_invalidate_range_start",
   function* (_mn: mmu_notifier, range: mmu_notifier_range): Kernel<number> {
     const [mm, start, end, event, blockable] = range;
@@ -307,7 +307,7 @@ const sync_mirrors = kernelFunction(
   { source: "mm/hmm.c", facts: "START52", params: ["node", "hmm", "update"], internal: true },
 );
 
-export const hmm_invalidate_range_end = kernelFunction(
+const hmm_invalidate_range_end = kernelFunction(
   "hmm_invalidate_range_end",
   function* (_mn: mmu_notifier, [mm]: mmu_notifier_range): Kernel<void> {
     const h = yield* fact(1, mm_get_hmm(mm));

@@ -42,7 +42,6 @@ const map_pages = kernelFunction(
     source: "mm/hmm.c",
     facts: "DMAMAP",
     params: ["range", "pfns", "daddrs", "i", "npages", "mapped"],
-    internal: true,
   },
 );
 
@@ -84,7 +83,7 @@ export const dma_unmap_pages = kernelFunction(
       p === null ? count : count + 1,
     );
   },
-  { source: "mm/hmm.c", facts: "DMAUNMAP", params: ["owner", "pfns", "daddrs", "n", "dirty", "count"], internal: true },
+  { source: "mm/hmm.c", facts: "DMAUNMAP", params: ["owner", "pfns", "daddrs", "n", "dirty", "count"] },
 );
 
 /** mm/page-writeback.c. The page had better be there still. */

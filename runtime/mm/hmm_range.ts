@@ -171,7 +171,7 @@ const hmm_pfns_clear = kernelFunction(
     yield* store(wordOfArray(range, pfns, i), HMM_PFN_NONE);
     return yield* hmm_pfns_clear.restart(range, pfns, i + 1, n);
   },
-  { source: "mm/hmm.c", params: ["range", "pfns", "i", "npages"], summary: "Empties entries.", internal: true },
+  { source: "mm/hmm.c", params: ["range", "pfns", "i", "npages"], summary: "Empties entries." },
 );
 
 /** What the walk needs to know. */
@@ -212,7 +212,7 @@ const snapshot_vma = kernelFunction(
     if (end < (yield* loadPrivate(range.end))) return yield* snapshot_vma.restart(range, mm, end);
     return (last - (yield* loadPrivate(range.start))) / PAGE_SIZE;
   },
-  { source: "mm/hmm.c", facts: "SNAP52", params: ["range", "mm", "start"], internal: true },
+  { source: "mm/hmm.c", facts: "SNAP52", params: ["range", "mm", "start"] },
 );
 
 // ---- fault
@@ -246,7 +246,7 @@ const fault_vma = kernelFunction(
     const [error, vma, end] = yield* vma_to_fault(range, mm, start);
     return error !== 0 ? error : yield* fault_walk.restart(range, mm, vma, start, end);
   },
-  { source: "mm/hmm.c", facts: "FAULT52", params: ["range", "mm", "start"], internal: true },
+  { source: "mm/hmm.c", facts: "FAULT52", params: ["range", "mm", "start"] },
 );
 const fault_walk = kernelFunction(
   "hmm_range_fault",
@@ -263,5 +263,5 @@ const fault_walk = kernelFunction(
     if (end < rangeEnd) return yield* fault_vma.restart(range, mm, end);
     return (last - rangeStart) / PAGE_SIZE;
   },
-  { source: "mm/hmm.c", facts: "FAULT52", params: ["range", "mm", "vma", "start", "end"], internal: true },
+  { source: "mm/hmm.c", facts: "FAULT52", params: ["range", "mm", "vma", "start", "end"] },
 );

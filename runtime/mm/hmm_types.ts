@@ -57,8 +57,8 @@ export class hmm_mirror extends Struct {
  * A range that a driver faults or snapshots. It belongs to one thread, on whose stack it usually lies; the others reach
  * it through hmm->ranges only, and of its fields read or write `list`, `start`, `end` and `valid`.
  *
- * Differs: the driver's encoding of entries (flags, values, pfn_shift) is always that of hmm.ts; a driver that sets no
- * `pfns` gets room for 16 pages here.
+ * Differs: the driver's encoding of entries (flags, values, pfn_shift) is always that of hmm_walk.ts; a driver that
+ * sets no `pfns` gets room for 16 pages here.
  */
 export class hmm_range extends Struct {
   static readonly short: string = "range";
@@ -84,4 +84,6 @@ export class hmm_range extends Struct {
   valid = flag();
   /** Entries of a range whose driver brings none. */
   entries = words(HMM_RANGE_PAGES_MAX);
+  /** Bus addresses, likewise. */
+  daddrs = words(HMM_RANGE_PAGES_MAX);
 }

@@ -14,14 +14,27 @@ import {
 } from "./memory.ts";
 import { page, type vm_area_struct } from "./mm_types.ts";
 import type { mm_walk, walk_result } from "./pagewalk.ts";
-import { pmd_addr_end, pmd_offset, pte_none, pte_offset, pte_page, pte_special, pte_write, pud_offset, type pmd_table, type pte_table, type pud_table, PAGE_SIZE } from "./pgtable.ts";
+import {
+  pmd_addr_end,
+  pmd_offset,
+  pte_none,
+  pte_offset,
+  pte_page,
+  pte_special,
+  pte_write,
+  pud_offset,
+  type pmd_table,
+  type pte_table,
+  type pud_table,
+  PAGE_SIZE,
+} from "./pgtable.ts";
 
 /** Flags of an entry of range->pfns, in the low bits that a page's address leaves free; and values that are no page. */
 export const HMM_PFN_VALID = 1;
 export const HMM_PFN_WRITE = 2;
 const FLAGS = 8;
 export const HMM_PFN_NONE = 0;
-export const HMM_PFN_ERROR = -1;
+const HMM_PFN_ERROR = -1;
 export const HMM_PFN_SPECIAL = -2;
 
 /** Word `i` of the array that begins at `base`. */
@@ -51,7 +64,7 @@ function hmm_pte_need_fault(request: number, cpu: number, fault: boolean): reado
   return [(cpu & HMM_PFN_VALID) === 0, false];
 }
 
-export const hmm_vma_do_fault = kernelFunction(
+const hmm_vma_do_fault = kernelFunction(
   "hmm_vma_do_fault",
   function* (vma: vm_area_struct, addr: number, write: boolean, pfn: Int): Kernel<number> {
     const flags = FAULT_FLAG_ALLOW_RETRY + FAULT_FLAG_REMOTE + (write ? FAULT_FLAG_WRITE : 0);
@@ -107,7 +120,6 @@ const range_need_fault = kernelFunction(
     params: ["addr", "end", "walk", "fault"],
     summary: "Whether any page of a range is asked for.",
     differs: "With an empty pfn_flags_mask the entries themselves are not loaded.",
-    internal: true,
   },
 );
 
@@ -176,7 +188,7 @@ const handle_ptes = kernelFunction(
     const next = addr + PAGE_SIZE;
     return next >= end ? [0, end] : yield* handle_ptes.restart(pte, next, end, walk);
   },
-  { source: "mm/hmm.c", facts: "PMD", params: ["pte", "addr", "end", "walk"], internal: true },
+  { source: "mm/hmm.c", facts: "PMD", params: ["pte", "addr", "end", "walk"] },
 );
 
 const hmm_vma_walk_pmd = kernelFunction(
@@ -220,5 +232,5 @@ const walk_pmds = kernelFunction(
     if (result[0] !== 0 || next === end) return result;
     return yield* walk_pmds.restart(pmd, next, end, walk);
   },
-  { source: "mm/hmm.c", facts: "PUD", params: ["pmd", "addr", "end", "walk"], internal: true },
+  { source: "mm/hmm.c", facts: "PUD", params: ["pmd", "addr", "end", "walk"] },
 );

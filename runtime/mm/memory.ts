@@ -9,12 +9,31 @@ import { VM_WRITE, type mm_struct, type vm_area_struct } from "./mm_types.ts";
 import { mmu_notifier_invalidate_range_only_end, mmu_notifier_invalidate_range_start } from "./mmu_notifier.ts";
 import { mmu_notifier_range_init } from "./mmu_notifier_types.ts";
 import { alloc_page, allocate, empty_zero_page, put_page } from "./page_alloc.ts";
-import { mk_pte, pgd_offset, pmd_offset, pmd_table, populate, pte_mkspecial, pte_none, pte_offset, pte_page, pte_special, pte_table, pte_write, ptep_get_and_clear, pud_offset, pud_table, set_pte_at, type pgd_table, PAGE_SIZE } from "./pgtable.ts";
+import {
+  mk_pte,
+  pgd_offset,
+  pmd_offset,
+  pmd_table,
+  populate,
+  pte_mkspecial,
+  pte_none,
+  pte_offset,
+  pte_page,
+  pte_special,
+  pte_table,
+  pte_write,
+  ptep_get_and_clear,
+  pud_offset,
+  pud_table,
+  set_pte_at,
+  type pgd_table,
+  PAGE_SIZE,
+} from "./pgtable.ts";
 
 export const FAULT_FLAG_WRITE = 0x1;
 export const FAULT_FLAG_ALLOW_RETRY = 0x4;
 export const FAULT_FLAG_REMOTE = 0x80;
-export const VM_FAULT_OOM = 0x1;
+const VM_FAULT_OOM = 0x1;
 export const VM_FAULT_ERROR = 0x1;
 export const VM_FAULT_RETRY = 0x400;
 

@@ -9,7 +9,28 @@ import { type mm_struct, type page, type vm_area_struct } from "./mm_types.ts";
 import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from "./mmu_notifier.ts";
 import { mmu_notifier_range_init } from "./mmu_notifier_types.ts";
 import { put_page } from "./page_alloc.ts";
-import { pgd_addr_end, pgd_offset, PGDIR_SIZE, pmd_addr_end, pmd_offset, PMD_SIZE, pte_none, pte_offset, pte_page, pte_special, ptep_get_and_clear, pud_addr_end, pud_offset, PUD_SIZE, type PageTable, type pgd_table, type pmd_table, type pte_table, type pud_table, PAGE_SIZE } from "./pgtable.ts";
+import {
+  pgd_addr_end,
+  pgd_offset,
+  PGDIR_SIZE,
+  pmd_addr_end,
+  pmd_offset,
+  PMD_SIZE,
+  pte_none,
+  pte_offset,
+  pte_page,
+  pte_special,
+  ptep_get_and_clear,
+  pud_addr_end,
+  pud_offset,
+  PUD_SIZE,
+  type PageTable,
+  type pgd_table,
+  type pmd_table,
+  type pte_table,
+  type pud_table,
+  PAGE_SIZE,
+} from "./pgtable.ts";
 
 /** What an mmu_gather has queued. Differs: a value that is handed on, not an object on the stack. */
 type Pages = readonly page[];
@@ -51,7 +72,7 @@ const unmap_page_range = kernelFunction(
   "unmap_page_range",
   function* (mm: mm_struct, addr: number, end: number, pages: Pages): Kernel<Pages> {
     const pgd = yield* loadPrivate(mm.pgd);
-    return yield* zap_pgd_range(pgd, addr, end, pages);
+    return yield* zap_pgd_range.restart(pgd, addr, end, pages);
   },
   {
     source: "mm/memory.c",
@@ -69,7 +90,7 @@ const zap_pgd_range = kernelFunction(
     const all = pud.isNull ? pages : yield* zap_pud_range(pud, addr, next, pages);
     return next === end ? all : yield* zap_pgd_range.restart(pgd, next, end, all);
   },
-  { source: "mm/memory.c", params: ["pgd", "addr", "end", "pages"], internal: true },
+  { source: "mm/memory.c", params: ["pgd", "addr", "end", "pages"] },
 );
 const zap_pud_range = kernelFunction(
   "zap_pud_range",
@@ -79,7 +100,12 @@ const zap_pud_range = kernelFunction(
     const all = pmd.isNull ? pages : yield* zap_pmd_range(pmd, addr, next, pages);
     return next === end ? all : yield* zap_pud_range.restart(pud, next, end, all);
   },
-  { source: "mm/memory.c", facts: "munmap", params: ["pud", "addr", "end", "pages"], internal: true },
+  {
+    source: "mm/memory.c",
+    facts: "munmap",
+    params: ["pud", "addr", "end", "pages"],
+    summary: "The part of one PUD table.",
+  },
 );
 const zap_pmd_range = kernelFunction(
   "zap_pmd_range",
@@ -89,7 +115,12 @@ const zap_pmd_range = kernelFunction(
     const all = pte.isNull ? pages : yield* zap_pte_range(pte, addr, next, pages);
     return next === end ? all : yield* zap_pmd_range.restart(pmd, next, end, all);
   },
-  { source: "mm/memory.c", facts: "munmap", params: ["pmd", "addr", "end", "pages"], internal: true },
+  {
+    source: "mm/memory.c",
+    facts: "munmap",
+    params: ["pmd", "addr", "end", "pages"],
+    summary: "The part of one PMD table.",
+  },
 );
 const zap_pte_range = kernelFunction(
   "zap_pte_range",
@@ -105,7 +136,6 @@ const zap_pte_range = kernelFunction(
     params: ["pte", "addr", "end", "pages"],
     summary: "Clears the PTEs of one table.",
     differs: "No rmap or rss to undo. Pages are never freed before notifier end, because no batch is ever full.",
-    internal: true,
   },
 );
 const zap_ptes = kernelFunction(
@@ -196,7 +226,11 @@ const free_pgd_range = kernelFunction(
     }
     return next === end ? all : yield* free_pgd_range.restart(pgd, next, end, floor, ceiling, all);
   },
-  { source: "mm/memory.c", params: ["pgd", "addr", "end", "floor", "ceiling", "tables"], internal: true },
+  {
+    source: "mm/memory.c",
+    params: ["pgd", "addr", "end", "floor", "ceiling", "tables"],
+    summary: "Unhooks PUD tables, and what is below them.",
+  },
 );
 const free_pud_range = kernelFunction(
   "free_pud_range",
@@ -221,7 +255,11 @@ const free_pud_range = kernelFunction(
     }
     return next === end ? all : yield* free_pud_range.restart(pud, next, end, floor, ceiling, all);
   },
-  { source: "mm/memory.c", params: ["pud", "addr", "end", "floor", "ceiling", "tables"], internal: true },
+  {
+    source: "mm/memory.c",
+    params: ["pud", "addr", "end", "floor", "ceiling", "tables"],
+    summary: "Unhooks PMD tables, and what is below them.",
+  },
 );
 const free_pmd_range = kernelFunction(
   "free_pmd_range",
@@ -236,7 +274,7 @@ const free_pmd_range = kernelFunction(
     }
     return next === end ? all : yield* free_pmd_range.restart(pmd, next, end, all);
   },
-  { source: "mm/memory.c", params: ["pmd", "addr", "end", "tables"], internal: true },
+  { source: "mm/memory.c", params: ["pmd", "addr", "end", "tables"], summary: "Unhooks PTE tables." },
 );
 
 export const tlb_finish_mmu = kernelFunction(

@@ -12,7 +12,6 @@ export const VM_WRITE = 0x2;
 export const VM_EXEC = 0x4;
 export const VM_PFNMAP = 0x400;
 export const VM_IO = 0x4000;
-export const VM_HUGETLB = 0x400000;
 export const VM_MIXEDMAP = 0x10000000;
 
 /** include/linux/rbtree.h. Differs: no colour and no parent; the tree is as deep as the order of insertion makes it. */

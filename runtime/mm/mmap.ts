@@ -36,7 +36,7 @@ export const vm_mmap_pgoff = kernelFunction(
   },
 );
 
-export const do_mmap = kernelFunction(
+const do_mmap = kernelFunction(
   "do_mmap",
   function* (mm: mm_struct, start: number, end: number, flags: number): Kernel<number> {
     if (misplaced(start, end)) return -EINVAL;
@@ -220,7 +220,7 @@ const remove_vma_list = kernelFunction(
     const next = yield* remove_vma(vma);
     if (!next.isNull) return yield* remove_vma_list.restart(next);
   },
-  { source: "mm/mmap.c", params: ["vma"], summary: "Frees a list of VMAs.", internal: true },
+  { source: "mm/mmap.c", params: ["vma"], summary: "Frees a list of VMAs." },
 );
 
 export const exit_mmap = kernelFunction(

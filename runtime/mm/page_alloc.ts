@@ -1,7 +1,7 @@
 /** Pages, page tables and other memory that the kernel gets by calls of its own instead of kmalloc. */
 import { storePrivate } from "../machine/access.ts";
 import { kfree } from "../machine/alloc.ts";
-import { atomic_dec_and_test, atomic_inc } from "../machine/atomic.ts";
+import { atomic_dec_and_test } from "../machine/atomic.ts";
 import { kernelFunction } from "../machine/function.ts";
 import type { list_head } from "../machine/list.ts";
 import { Op, step, type Kernel } from "../machine/step.ts";
@@ -42,12 +42,8 @@ export const alloc_page = kernelFunction(
     if (!p.isNull) yield* initCount(p._refcount, 1);
     return p;
   },
-  { source: "include/linux/gfp.h", params: [], summary: "Allocates a zeroed page.", internal: true },
+  { source: "include/linux/gfp.h", params: [], summary: "Allocates a zeroed page.", atom: true },
 );
-
-export function get_page(p: page): Kernel<void> {
-  return atomic_inc(p._refcount);
-}
 
 export const put_page = kernelFunction(
   "put_page",
@@ -58,7 +54,7 @@ export const put_page = kernelFunction(
     source: "include/linux/mm.h",
     params: ["page"],
     summary: "Drops a reference to a page; the last one frees it.",
-    internal: true,
+    atom: true,
   },
 );
 

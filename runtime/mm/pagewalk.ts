@@ -67,7 +67,7 @@ const walk_segment = kernelFunction(
     if (result[0] !== 0 || next >= end) return result;
     return yield* walk_segment.restart(mm, ahead, next, end, walk);
   },
-  { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"], internal: true },
+  { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"] },
 );
 
 const walk_pgd_range = kernelFunction(
@@ -80,7 +80,7 @@ const walk_pgd_range = kernelFunction(
     if (result[0] !== 0 || next === end) return result;
     return yield* walk_pgd_range.restart(pgd, next, end, walk);
   },
-  { source: "mm/pagewalk.c", params: ["pgd", "addr", "end", "walk"], internal: true },
+  { source: "mm/pagewalk.c", params: ["pgd", "addr", "end", "walk"], summary: "The part of the PGD." },
 );
 const walk_pud_range = kernelFunction(
   "walk_pud_range",
@@ -97,7 +97,7 @@ const walk_pud_range = kernelFunction(
     source: "mm/pagewalk.c",
     facts: "walk_pud_range",
     params: ["pud", "addr", "end", "walk"],
+    summary: "The part of one PUD table.",
     differs: "pud_entry walks the PMDs of the slot itself.",
-    internal: true,
   },
 );

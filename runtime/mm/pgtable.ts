@@ -49,7 +49,7 @@ export class pte_table extends Struct {
 export type PageTable = pgd_table | pud_table | pmd_table | pte_table;
 
 /** An entry that points to a table of the next level; prints as `pmd[3]`. */
-export class TableEntry<T extends Struct> extends Ref<T> {
+class TableEntry<T extends Struct> extends Ref<T> {
   readonly target: StructClass<T>;
   constructor(table: PageTable, index: number, target: StructClass<T>) {
     super(table, table.entries.addr + index * WORD);
@@ -64,7 +64,7 @@ export class TableEntry<T extends Struct> extends Ref<T> {
   }
 }
 /** An entry that maps a page. */
-export class PageEntry extends Ref<number> {
+class PageEntry extends Ref<number> {
   constructor(table: pte_table, index: number) {
     super(table, table.entries.addr + index * WORD);
     this.name = `[${index}]`;

@@ -36,7 +36,7 @@ const search = kernelFunction(
     if ((yield* load(vma.vm_start)) <= addr) return vma;
     return yield* search.restart(addr, yield* load(node.rb_left), vma);
   },
-  { source: "mm/mmap.c", params: ["addr", "node", "found"], internal: true },
+  { source: "mm/mmap.c", params: ["addr", "node", "found"] },
 );
 
 type Links = readonly [overlap: boolean, prev: vm_area_struct, link: Pointer<rb_node>];
@@ -46,7 +46,7 @@ export const find_vma_links = kernelFunction(
   function* (mm: mm_struct, start: number, end: number): Kernel<Links> {
     return yield* descend.restart(mm.mm_rb.rb_node, NULL(vm_area_struct), start, end);
   },
-  { source: "mm/mmap.c", params: ["mm", "addr", "end"], summary: "Finds the place of a new VMA.", internal: true },
+  { source: "mm/mmap.c", params: ["mm", "addr", "end"], summary: "Finds the place of a new VMA." },
 );
 const descend = kernelFunction(
   "find_vma_links",
@@ -58,7 +58,7 @@ const descend = kernelFunction(
     if ((yield* load(vma.vm_start)) < end) return [true, prev, link];
     return yield* descend.restart(vma.vm_rb.rb_left, prev, start, end);
   },
-  { source: "mm/mmap.c", params: ["link", "prev", "addr", "end"], internal: true },
+  { source: "mm/mmap.c", params: ["link", "prev", "addr", "end"] },
 );
 
 export const vma_link = kernelFunction(

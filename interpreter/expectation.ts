@@ -1,0 +1,17 @@
+/** Which reports an expectation names. */
+import { placeOf, type Finding } from "../runtime/machine/report.ts";
+import type { ReportKind } from "../runtime/machine/step.ts";
+
+export interface Named {
+  /** Undefined: any kind, but no broken expectation. */
+  readonly report: ReportKind | undefined;
+  /** Undefined: anywhere. */
+  readonly in: string | undefined;
+}
+
+/** `places`: every function that reports of this class were in. */
+export function fits(named: Named, finding: Finding, places: ReadonlySet<string> = NOWHERE_ELSE): boolean {
+  if (named.report === undefined ? finding.kind === "expectation" : named.report !== finding.kind) return false;
+  return named.in === undefined || placeOf(finding) === named.in || places.has(named.in);
+}
+const NOWHERE_ELSE: ReadonlySet<string> = new Set();
