@@ -1,10 +1,10 @@
 /** `hmm check`: every interleaving, the shortest way to everything that goes wrong, and what that says. */
 import type { Mutation } from "../runtime/machine/mutation.ts";
 import { classOf, isFatal, type Finding } from "../runtime/machine/report.ts";
-import { bounded } from "./bounded.ts";
+import { bounded, type Way } from "./bounded.ts";
 import { explore, type Explored } from "./explore.ts";
 import { fits } from "./expectation.ts";
-import { Findings, type FoundReport, type Outcome } from "./findings.ts";
+import { Findings, type Event, type FoundReport, type Outcome } from "./findings.ts";
 import { Watch, type Limits, type Stopped } from "./limits.ts";
 import { findLivelock } from "./liveness.ts";
 import { Scheduled } from "./pickers.ts";
@@ -38,10 +38,12 @@ export interface CheckedReport {
     readonly trace: Trace;
   } | null;
 }
+/** A bounded search: all schedules with so few switches, or as many as its budget allowed. */
 export interface Level {
   readonly switches: number;
   readonly complete: boolean;
   readonly states: number;
+  readonly ways: ReadonlyMap<Event, Way>;
 }
 export interface CheckResult {
   readonly program: Program;
@@ -58,8 +60,8 @@ export interface CheckResult {
   readonly statistics: ReturnType<Director["machine"]["automaton"]["statistics"]>;
 }
 
-const LEVELS = [0, 1, 2];
-const LEVEL_BUDGET = 400_000; // steps of one bounded search
+const FEW_SWITCHES = 2;
+const BOUNDED_BUDGET = 400_000; // steps of one bounded search
 const MINIMISE_BUDGET = 3_000_000;
 const LIVENESS_BUDGET = 5_000_000;
 
@@ -78,7 +80,7 @@ export function check(program: Program, options: CheckOptions): CheckResult {
     program,
     hasRace,
     reports,
-    outcomes: sortOutcomes([...findings.outcomes.values()]),
+    outcomes: sortOutcomes([...findings.outcomes.values()], levels),
     met: findings.met,
     explored,
     levels,
@@ -88,15 +90,18 @@ export function check(program: Program, options: CheckOptions): CheckResult {
   };
 }
 
-/** 0, 1, 2 switches: what is found there is what people want to see, and it takes no time. */
+/**
+ * Few switches first: what is found there is what people want to see. Where even that is too much to be completed,
+ * fewer are.
+ */
 function searchLevels(director: Director, findings: Findings, watch: Watch, options: CheckOptions): Level[] {
   const levels: Level[] = [];
-  for (const switches of LEVELS) {
-    const result = bounded(director, findings, watch, { switches, budget: LEVEL_BUDGET });
-    levels.push({ switches, complete: result.complete, states: result.states });
+  for (let switches = FEW_SWITCHES; switches >= 0; switches--) {
+    const { complete, states, ways } = bounded(director, findings, watch, { switches, budget: BOUNDED_BUDGET });
+    levels.push({ switches, complete, states, ways });
     const found = findings.reports.size;
-    options.progress?.(`${switches} switches: ${result.states} states, ${found} report${found === 1 ? "" : "s"}`);
-    if (!result.complete) break;
+    options.progress?.(`${switches} switches: ${states} states, ${found} report${found === 1 ? "" : "s"}`);
+    if (complete) break;
   }
   return levels;
 }
@@ -112,15 +117,14 @@ function addLivelock(director: Director, findings: Findings): boolean {
  * Which reports are told in full: those that no expectation names, and for each expectation the one that it names best.
  * The others are further places of what has been told.
  */
-function tellReports(
-  director: Director,
-  findings: Findings,
-  levels: readonly Level[],
-  all: boolean,
-): CheckedReport[] {
-  const found = [...findings.reports.values()].sort(worstFirst);
+function tellReports(director: Director, findings: Findings, levels: readonly Level[], all: boolean): CheckedReport[] {
+  const found = [...findings.reports.values()]
+    .map((f) => ({ ...f, schedule: bestKnown(f, levels).schedule }))
+    .sort(worstFirst);
   const expectations = director.program.items.flatMap((item) => (item.kind === "expect" ? item.expectation : []));
-  const spokenFor = new Set(expectations.flatMap((e) => (e.kind === "report" ? (found.find((f) => names(e, f)) ?? []) : [])));
+  const spokenFor = new Set(
+    expectations.flatMap((e) => (e.kind === "report" ? (found.find((f) => names(e, f)) ?? []) : [])),
+  );
   const reports = found.map((f): CheckedReport => {
     const isNamed = expectations.some((e) => names(e, f));
     if (all || !isNamed || spokenFor.has(f)) return shorten(director, findings, f, levels);
@@ -148,26 +152,36 @@ function shorten(director: Director, findings: Findings, found: FoundReport, lev
   const finding = trace.findings.findLast((f) => classOf(f) === classOf(found.finding)) ?? found.finding;
   return { finding, places: found.places, schedule, switches: switchesOf(schedule), full: { proven, trace } };
 }
+/** What the bounded searches have found, or else the path on which the full search met it. */
+function bestKnown(found: FoundReport, levels: readonly Level[]): { schedule: Schedule; proven: boolean } {
+  const complete = levels.find((level) => level.complete)?.ways.get(found.event);
+  if (complete !== undefined) return { schedule: complete.schedule, proven: true };
+  const ways = levels.flatMap((level) => level.ways.get(found.event) ?? []);
+  const [best] = ways.sort((a, b) => a.switches - b.switches || a.steps - b.steps);
+  return { schedule: best?.schedule ?? found.schedule, proven: false };
+}
 function shortest(
   director: Director,
   findings: Findings,
   found: FoundReport,
   levels: readonly Level[],
 ): { schedule: Schedule; proven: boolean } {
-  const most = switchesOf(found.schedule);
-  // Levels that were completed below the first that met it have shown that it takes more.
-  const least = Math.min(most, levels.filter((level) => level.complete && level.switches < most).length);
+  const known = bestKnown(found, levels);
+  if (known.proven) return known;
+  const most = switchesOf(known.schedule);
+  // A completed search that did not meet it has shown that it takes more.
+  const least = Math.min(most, (levels.find((level) => level.complete)?.switches ?? -1) + 1);
   for (let switches = least; switches <= most; switches++) {
-    const { best, complete } = bounded(director, findings, UNWATCHED, {
+    const { ways, complete } = bounded(director, findings, UNWATCHED, {
       switches,
       budget: MINIMISE_BUDGET,
-      target: found.event,
-      shorterThan: switches === most ? found.schedule.length + 1 : Infinity,
+      target: { event: found.event, shorterThan: switches === most ? known.schedule.length + 1 : Infinity },
     });
-    if (best !== undefined) return { schedule: best, proven: complete };
+    const way = ways.get(found.event);
+    if (way !== undefined) return { schedule: way.schedule, proven: complete };
     if (!complete) break;
   }
-  return { schedule: found.schedule, proven: false };
+  return known;
 }
 const UNWATCHED = new Watch({ maxStates: Infinity, maxSteps: Infinity, maxMemory: Infinity, timeout: 0 });
 
@@ -179,6 +193,10 @@ export function replay(director: Director, schedule: Schedule): Trace {
   return trace;
 }
 
-function sortOutcomes(outcomes: readonly Outcome[]): Outcome[] {
-  return [...outcomes].sort((a, b) => (a.event < b.event ? -1 : 1));
+function sortOutcomes(outcomes: readonly Outcome[], levels: readonly Level[]): Outcome[] {
+  const shortened = outcomes.map((outcome) => {
+    const way = levels.flatMap((level) => level.ways.get(outcome.event) ?? [])[0];
+    return way === undefined ? outcome : { ...outcome, schedule: way.schedule };
+  });
+  return shortened.sort((a, b) => (a.event < b.event ? -1 : 1));
 }

@@ -57,6 +57,8 @@ export interface DirectorEvents {
   /** An actor passed through calls and returns between two steps. */
   control?(actor: number, events: readonly ControlEvent[]): void;
   blocked?(actor: number): void;
+  /** It came to its end without meeting the place that its `until` names. */
+  missed?(actor: number): void;
   /** A condition of an `expect` holds here. */
   met?(item: ExpectItem): void;
 }
@@ -65,7 +67,7 @@ export class Director {
   readonly machine: Machine;
   readonly program: Program;
   listener: DirectorEvents | null = null;
-  private readonly actorsOfRace = new Map<Item, readonly number[]>();
+  private readonly raceActors = new Map<Item, readonly number[]>();
 
   constructor(machine: Machine, program: Program) {
     this.machine = machine;
@@ -102,15 +104,17 @@ export class Director {
   /** Who may move now; some of them may turn out to be blocked. */
   actors(): readonly number[] {
     const item = this.item;
-    if (item?.kind === "race" && this.inRace) return this.raceActors(item);
+    if (item?.kind === "race" && this.inRace) return this.actorsOfRace(item);
     const current = this.get(position.current) - 1;
     return current >= 0 ? [current] : [];
   }
-  private raceActors(item: Extract<Item, { kind: "race" }>): readonly number[] {
-    let actors = this.actorsOfRace.get(item);
+  /** Who takes part in a race: always the same list for the same race. */
+  actorsOfRace(item = this.item): readonly number[] {
+    if (item?.kind !== "race") return [];
+    let actors = this.raceActors.get(item);
     if (actors === undefined) {
       actors = [...item.programs.map((p) => p.cpu), RCU_ACTOR, SRCU_ACTOR, WORK_ACTOR];
-      this.actorsOfRace.set(item, actors);
+      this.raceActors.set(item, actors);
     }
     return actors;
   }
@@ -148,7 +152,10 @@ export class Director {
 
   /** After a step outside a race: does the actor stop here? */
   private afterStep(actor: number, events: readonly ControlEvent[]): void {
-    if (this.machine.isFinished(actor)) return this.leave(actor, Status.idle);
+    if (this.machine.isFinished(actor)) {
+      if (this.untilOf(actor) !== undefined) this.listener?.missed?.(actor);
+      return this.leave(actor, Status.idle);
+    }
     if (this.countsTowardsUntil(actor, events)) return this.leave(actor, Status.paused);
     const left = this.get(position.steps);
     if (left > 0 && this.get(position.phase) === 1) {
@@ -357,4 +364,3 @@ export class Director {
     return this.machine.reports;
   }
 }
-

@@ -92,7 +92,9 @@ export class Findings {
 
   addOutcome(machine: Machine, schedule: () => Schedule): Event {
     const values = this.program.outcomeWords.map((word) => word.show(machine, machine.peek(word.addr)));
-    const holds = this.sometimes.filter((item) => item.expectation.kind === "condition" && item.expectation.holds(machine));
+    const holds = this.sometimes.filter(
+      (item) => item.expectation.kind === "condition" && item.expectation.holds(machine),
+    );
     const event = `final ${values.join("|")} ${holds.map((item) => item.text).join("|")}`;
     if (!this.outcomes.has(event)) this.outcomes.set(event, { event, values, holds, schedule: schedule() });
     return event;

@@ -44,7 +44,7 @@ export function checkJson(result: CheckResult, verdict: Verdict): string {
     states: explored.states,
     transitions: explored.transitions,
     depth: explored.depth,
-    levels: result.levels,
+    levels: result.levels.map(({ switches, complete, states }) => ({ switches, complete, states })),
     reports: result.reports.map((report) => ({
       ...findingJson(report.finding),
       places: [...report.places].sort(),
@@ -67,16 +67,30 @@ export function runJson(program: Program, trace: Trace, judged: RunJudgement): s
     switch (event.kind) {
       case "statement":
         return [{ kind: event.kind, cpu: actorName(event.cpu), text: program.source.slice(event.at) }];
+      case "missed":
+        return [{ kind: event.kind, cpu: actorName(event.actor) }];
       case "call":
-        return [{ kind: event.kind, cpu: actorName(event.actor), depth: event.depth, text: event.text, fact: event.fact }];
+        return [
+          { kind: event.kind, cpu: actorName(event.actor), depth: event.depth, text: event.text, fact: event.fact },
+        ];
       case "return":
-        return [{ kind: event.kind, cpu: actorName(event.actor), depth: event.depth, name: event.name, value: event.value ?? null }];
+        return [
+          {
+            kind: event.kind,
+            cpu: actorName(event.actor),
+            depth: event.depth,
+            name: event.name,
+            value: event.value ?? null,
+          },
+        ];
       case "step": {
         const { actor, depth, text, result, fact, number, racing } = event;
         return [{ kind: event.kind, cpu: actorName(actor), depth, text, result, fact, number, racing }];
       }
       case "allocate":
-        return [{ kind: event.kind, cpu: actorName(event.actor), depth: event.depth, text: event.text, fact: event.fact }];
+        return [
+          { kind: event.kind, cpu: actorName(event.actor), depth: event.depth, text: event.text, fact: event.fact },
+        ];
       case "blocked":
         return [{ kind: event.kind, cpu: actorName(event.actor), text: event.text, holder: event.holder }];
       case "report":

@@ -1,3 +1,5 @@
+import { grouped } from "./numbers.ts";
+
 /** Every bound a search or a run has: its name, its default and the sentence that is said when it is hit. */
 export interface Limits {
   /** Distinct states. */
@@ -16,6 +18,7 @@ export type Stopped =
   | { readonly by: "interrupt"; readonly text: string };
 
 const CHECK_EVERY = 1 << 14;
+const CHECK_MEMORY_EVERY = 1 << 18; // asking for it takes a millisecond
 
 /** Watches over a search. `tick` is cheap enough for every state. */
 export class Watch {
@@ -30,9 +33,9 @@ export class Watch {
   }
   tick(states: number, depth: number): Stopped | undefined {
     const { maxStates, maxSteps } = this.limits;
-    if (states > maxStates) return { by: "max-states", text: `stopped at ${maxStates.toLocaleString("en")} states (--max-states)` };
+    if (states > maxStates) return { by: "max-states", text: `stopped at ${grouped(maxStates)} states (--max-states)` };
     if (depth > maxSteps)
-      return { by: "max-steps", text: `stopped at a path of ${maxSteps.toLocaleString("en")} steps (--max-steps)` };
+      return { by: "max-steps", text: `stopped at a path of ${grouped(maxSteps)} steps (--max-steps)` };
     if ((++this.ticks & (CHECK_EVERY - 1)) !== 0) return undefined;
     return this.slowTick();
   }
@@ -41,7 +44,7 @@ export class Watch {
     if (this.interrupted) return { by: "interrupt", text: "interrupted" };
     if (timeout > 0 && performance.now() - this.started > timeout * 1000)
       return { by: "timeout", text: `stopped after ${timeout} s (--timeout)` };
-    if (process.memoryUsage.rss() > maxMemory * 2 ** 20)
+    if ((this.ticks & (CHECK_MEMORY_EVERY - 1)) === 0 && process.memoryUsage.rss() > maxMemory * 2 ** 20)
       return { by: "max-memory", text: `stopped at ${maxMemory} MB of memory (--max-memory)` };
     return undefined;
   }

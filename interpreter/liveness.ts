@@ -53,7 +53,8 @@ class Components {
     const { machine } = this.director;
     const start = machine.mark();
     this.enter();
-    while (this.frames.length > 0 && this.found === undefined && this.budget > 0) this.turn(this.frames.at(-1) as Frame);
+    while (this.frames.length > 0 && this.found === undefined && this.budget > 0)
+      this.turn(this.frames.at(-1) as Frame);
     machine.undoTo(start);
     return this.found ?? (this.budget > 0 ? undefined : "unknown");
   }

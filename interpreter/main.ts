@@ -32,7 +32,10 @@ function count(values: Values, name: string): number | undefined {
   if (!/^\d{1,15}$/.test(value)) throw new UsageError(`--${name} takes a whole number, not \`${value}\``);
   return Number(value);
 }
-function scriptOf(values: Values, positionals: readonly string[]): { path: string | undefined; text: string | undefined } {
+function scriptOf(
+  values: Values,
+  positionals: readonly string[],
+): { path: string | undefined; text: string | undefined } {
   const statements = text(values, "e");
   if (positionals.length > 1) throw new UsageError("one script at a time");
   if (statements !== undefined && positionals.length > 0) throw new UsageError("give a script or -e, not both");

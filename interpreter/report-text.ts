@@ -56,6 +56,7 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
     for (const wait of finding.message.split("; ")) lines.push(`  ${wait}`);
     return lines;
   }
+  if (finding.kind === "livelock") return [...lines, sentence(finding)];
   if (finding.kind === "expectation" || finding.kind === "leak") {
     if (finding.addr !== 0) lines.push(...origin(finding.addr, trace, ["Allocated"]));
     return lines;
@@ -71,6 +72,10 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
   return lines;
 }
 
+/** "cpu0 in f goes round ...": who, unless the message says so itself. */
+function sentence(finding: Finding): string {
+  return finding.message.startsWith("goes") ? `${actorName(finding.actor)} ${finding.message}` : finding.message;
+}
 /** Who allocated the object at an address, and who freed it, the last time each. */
 function origin(addr: number, trace: Trace, which: readonly ("Allocated" | "Freed")[]): string[] {
   const base = headerAddress(addr) + WORD;

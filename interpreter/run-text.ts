@@ -44,6 +44,9 @@ class RunPrinter {
       case "statement":
         lines.push(`cpu${event.cpu}: ${event.note ?? statementText(this.program.source, event.at)}`);
         return;
+      case "missed":
+        lines.push(this.line(event.actor, 0, "(ran to its end: the place that `until` names was not met)", ""));
+        return;
       case "call":
         this.call(event);
         return;
@@ -108,7 +111,12 @@ function withResult(text: string, result: string): string {
   return result === "" ? text : `${text}  // ${result}`;
 }
 function statementText(source: SourceText, at: { start: number; end: number }): string {
-  const text = source.slice(at).replace(/\s+/g, " ").trim();
+  const text = source
+    .slice(at)
+    .replace(/([{;])?\s*\n\s*(\})?/g, (_all, before: string | undefined, after: string | undefined) =>
+      before === undefined && after === undefined ? "; " : `${before ?? ""} ${after ?? ""}`,
+    )
+    .replace(/\s+/g, " ")
+    .trim();
   return text.length > 100 ? `${text.slice(0, 97)}...` : text;
 }
-

@@ -29,7 +29,7 @@ export function vmaLines(machine: Machine): string[] {
   const lines: string[] = [];
   for (const mm of objects<mm_struct>(machine, mm_struct)) {
     const seen = new Set<number>();
-    for (let addr = machine.peek(mm.mmap.addr); addr !== 0 && !seen.has(addr); ) {
+    for (let addr = machine.peek(mm.mmap.addr); addr !== 0 && !seen.has(addr);) {
       seen.add(addr);
       const vma = at(vm_area_struct, addr);
       if (machine.memory.header(addr) < 0) {
@@ -70,7 +70,7 @@ function tableLines(machine: Machine, table: number, level: number, from: number
     if (index < 0 || index >= entries.length || value === 0) continue;
     const addr = from + index * 2 ** step.shift;
     if (level < LEVELS.length - 1) lines.push(...tableLines(machine, value, level + 1, addr));
-    else lines.push(`${hex(addr)} -> ${pageName(value)}${(value % PTE_FLAGS & 2) !== 0 ? " rw" : " ro"}`);
+    else lines.push(`${hex(addr)} -> ${pageName(value)}${((value % PTE_FLAGS) & 2) !== 0 ? " rw" : " ro"}`);
   }
   return lines;
 }

@@ -1,21 +1,27 @@
 /** `--stats`: what changes from run to run, on standard error, never in a golden. */
 import type { CheckResult } from "./check.ts";
+import { grouped } from "./numbers.ts";
 import type { Director } from "./director.ts";
 
 type Statistics = CheckResult["statistics"];
-const n = (value: number): string => Math.round(value).toLocaleString("en");
 
 function automata(statistics: Statistics): string[] {
   const largest = [...statistics.byFunction].sort((a, b) => b[1].nodes - a[1].nodes).slice(0, 12);
   return [
-    `automata      ${n(statistics.nodes)} nodes, ${n(statistics.locals)} local states`,
-    ...largest.map(([name, f]) => `  ${name.padEnd(36)} ${String(f.nodes).padStart(6)} nodes, longest frame ${f.deepest}`),
+    `automata      ${grouped(statistics.nodes)} nodes, ${grouped(statistics.locals)} local states`,
+    ...largest.map(
+      ([name, f]) => `  ${name.padEnd(36)} ${String(f.nodes).padStart(6)} nodes, longest frame ${f.deepest}`,
+    ),
   ];
 }
-const memory = (): string => `memory        ${n(process.memoryUsage.rss() / 2 ** 20)} MB resident`;
+const memory = (): string => `memory        ${grouped(process.memoryUsage.rss() / 2 ** 20)} MB resident`;
 
 export function statsText(director: Director, milliseconds: number): string {
-  const lines = [`time          ${milliseconds.toFixed(1)} ms`, memory(), ...automata(director.machine.automaton.statistics())];
+  const lines = [
+    `time          ${milliseconds.toFixed(1)} ms`,
+    memory(),
+    ...automata(director.machine.automaton.statistics()),
+  ];
   return `${lines.join("\n")}\n`;
 }
 
@@ -25,10 +31,13 @@ export function checkStatsText(result: CheckResult, milliseconds: number): strin
   const lines = [
     `time          ${milliseconds.toFixed(1)} ms in all`,
     memory(),
-    `states        ${n(explored.states)} (${n(rate)} a second over all phases), ${n(explored.transitions)} transitions`,
-    `depth         ${n(explored.depth)}, ${n(explored.ends)} ends of paths`,
-    `visited set   ${n(explored.bytes / 2 ** 20)} MB`,
-    ...result.levels.map((level) => `${level.switches} switches    ${n(level.states)} states${level.complete ? "" : ", not completed"}`),
+    `states        ${grouped(explored.states)} (${grouped(rate)} a second over all phases), ${grouped(explored.transitions)} transitions`,
+    `depth         ${grouped(explored.depth)}, ${grouped(explored.ends)} ends of paths`,
+    `visited set   ${grouped(explored.bytes / 2 ** 20)} MB`,
+    ...result.levels.map(
+      (level) =>
+        `${level.switches} switches    ${grouped(level.states)} states${level.complete ? "" : ", not completed"}`,
+    ),
     ...automata(result.statistics),
   ];
   return `${lines.join("\n")}\n`;

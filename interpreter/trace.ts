@@ -18,6 +18,8 @@ import type { Decision, Schedule } from "./schedule.ts";
 
 export type TraceEvent =
   | { readonly kind: "statement"; readonly cpu: number; readonly at: Span; readonly note: string | undefined }
+  /** A CPU came to its end without meeting the place that its `until` names. */
+  | { readonly kind: "missed"; readonly actor: number }
   | {
       readonly kind: "call";
       readonly actor: number;
@@ -142,6 +144,7 @@ class Recorder {
       },
       control: (actor, events) => this.pending.push({ actor, events }),
       blocked: (actor) => this.onBlocked(actor),
+      missed: (actor) => this.events.push({ kind: "missed", actor }),
       met: (item) => (met = item),
     };
     let end: End | undefined;
@@ -240,7 +243,14 @@ class Recorder {
     const { machine } = this.director;
     if (machine.isIdle(actor)) return;
     const text = machine.nextStep(actor)?.text(machine) ?? "";
-    this.events.push({ kind: "blocked", actor, depth: this.depthOf(actor), text, holder: this.holderOf(actor), racing: this.director.inRace });
+    this.events.push({
+      kind: "blocked",
+      actor,
+      depth: this.depthOf(actor),
+      text,
+      holder: this.holderOf(actor),
+      racing: this.director.inRace,
+    });
   }
   private holderOf(actor: number): string {
     const { machine } = this.director;

@@ -3,6 +3,7 @@ import { isFatal, type Finding } from "../runtime/machine/report.ts";
 import type { CheckedReport, CheckResult } from "./check.ts";
 import { fits } from "./expectation.ts";
 import type { ExpectItem, Expectation } from "./program.ts";
+import { grouped } from "./numbers.ts";
 import { reportName } from "./report-text.ts";
 
 export interface Judgement {
@@ -27,7 +28,8 @@ export function judge(result: CheckResult): Verdict {
   const unexpected = result.reports.map((r) => r.finding).filter((finding) => !isExpected(finding, items, result));
   const failed = unexpected.length > 0 || judgements.some((j) => !j.holds);
   const isPartial = result.stopped !== undefined || !result.livelockDecided;
-  const undecided = isPartial && judgements.every((j) => j.holds || couldStillHold(j.item.expectation)) && unexpected.length === 0;
+  const undecided =
+    isPartial && judgements.every((j) => j.holds || couldStillHold(j.item.expectation)) && unexpected.length === 0;
   const interrupted = result.stopped?.by === "interrupt";
   const definite = failed && !undecided;
   const exitCode = definite ? 1 : interrupted ? 130 : isPartial ? 3 : 0;
@@ -48,7 +50,9 @@ function judgeOne(item: ExpectItem, result: CheckResult): { holds: boolean; beca
         const holds = result.met.has(item);
         return { holds, because: holds ? "" : "it holds in no outcome" };
       } else {
-        const broken = result.reports.some((r) => r.finding.kind === "expectation" && r.finding.message.startsWith(item.text));
+        const broken = result.reports.some(
+          (r) => r.finding.kind === "expectation" && r.finding.message.startsWith(item.text),
+        );
         return { holds: !broken, because: broken ? "an outcome breaks it" : "" };
       }
     case "blocked":
@@ -82,20 +86,18 @@ function isExpected(finding: Finding, items: readonly ExpectItem[], result: Chec
 
 // ---- the one line
 
-const number = (n: number): string => n.toLocaleString("en");
-
 function verdictLine(result: CheckResult): string {
   const { explored, stopped, reports } = result;
   const bad = reports.filter((r) => r.finding.kind !== "expectation");
   if (stopped !== undefined) {
     const found = bad.length === 0 ? "no violation so far" : `${bad.length} found so far`;
-    return `INCOMPLETE: ${stopped.text}; ${number(explored.states)} states seen, more unexplored; ${found}.`;
+    return `INCOMPLETE: ${stopped.text}; ${grouped(explored.states)} states seen, more unexplored; ${found}.`;
   }
   if (!result.hasRace) return bad.length === 0 ? "NO RACE IN THIS SCRIPT: one run, nothing found." : violation(result);
   if (reports.length > 0) return violation(result);
   const livelock = result.livelockDecided ? "" : " Livelock was not decided: too many states for the second search.";
   return (
-    `VERIFIED up to hash compaction: all ${number(explored.states)} states / ${number(explored.transitions)} ` +
+    `VERIFIED up to hash compaction: all ${grouped(explored.states)} states / ${grouped(explored.transitions)} ` +
     `transitions, nothing found; probability that any state was missed < ${omission(explored.states)}.${livelock}`
   );
 }
@@ -107,7 +109,7 @@ function violation(result: CheckResult): string {
   const more = others === 0 ? "" : `, and ${others} other${others === 1 ? "" : "s"}`;
   const fatal = isFatal(first.finding.kind) ? "" : " (recorded; paths go on)";
   const search = result.hasRace
-    ? ` ${shapeOf(first)}; exhaustive: ${number(explored.states)} states / ${number(explored.transitions)} transitions.`
+    ? ` ${shapeOf(first)}; exhaustive: ${grouped(explored.states)} states / ${grouped(explored.transitions)} transitions.`
     : "";
   return `VIOLATION: ${reportName(first.finding)}${more}${fatal};${search}`.replace(/;$/, ".");
 }

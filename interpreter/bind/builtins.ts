@@ -92,7 +92,7 @@ const BUILTINS: Readonly<Record<string, Builtin>> = {
 const TRANSPARENT = new Set(["likely", "unlikely"]);
 
 export function isBuiltin(name: string): boolean {
-  return name in BUILTINS || TRANSPARENT.has(name) || name === "choose";
+  return Object.hasOwn(BUILTINS, name) || TRANSPARENT.has(name) || name === "choose";
 }
 export function builtinNames(): string[] {
   return [...Object.keys(BUILTINS), ...TRANSPARENT, "choose"];
@@ -103,7 +103,7 @@ export function bindBuiltin(binder: ExpressionBinder, call: Call, name: string):
   const values = call.args.map((arg) => arg.value);
   if (TRANSPARENT.has(name)) {
     if (values.length === 1) return binder.bind(values[0] as Expr);
-    scope.error("E300", call.at, `\`${name}\` takes 1 argument, ${values.length} given`);
+    scope.error("E300", call.at, `\`${name}\` takes 1 argument, ${values.length} given`, "it is its argument");
     return undefined;
   }
   if (name === "choose") return bindChoose(binder, call, values);

@@ -9,9 +9,11 @@ import { NULL, Struct } from "../../runtime/machine/struct.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
 import { ScriptError } from "../script-error.ts";
-import { memberAt, numeric, run, type Bound } from "./expression.ts";
+import { folded, memberAt, numeric, run, type Bound } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { typeOfResult, typeText, type Type } from "./types.ts";
+import { unknownFunction } from "./unknown.ts";
+import { showNumber } from "./values.ts";
 
 /** How one parameter gets its values. */
 interface Source {
@@ -38,7 +40,7 @@ interface Misfit {
 /** An argument is wrong whatever is called, and that has been told. */
 const TOLD: Misfit = { code: "", at: { start: 0, end: 0 }, message: "", fitted: -1 };
 
-export function bindCall(binder: ExpressionBinder, call: Call | { callee: Expr; args: readonly Argument[]; at: Span }): Bound | undefined {
+export function bindCall(binder: ExpressionBinder, call: Call): Bound | undefined {
   const { scope } = binder;
   if (call.callee.kind !== "name") {
     scope.error("E216", call.callee.at, "this cannot be called", "a call begins with the name of a function");
@@ -47,7 +49,7 @@ export function bindCall(binder: ExpressionBinder, call: Call | { callee: Expr; 
   const { name } = call.callee;
   const entries = scope.callables.get(name);
   if (entries === undefined) {
-    unknownFunction(binder, name, call.callee.at, call.args);
+    unknownFunction(binder, name, call.callee.at, call.args, call.bare);
     return undefined;
   }
   let best: Misfit | undefined;
@@ -66,7 +68,7 @@ export function bindCall(binder: ExpressionBinder, call: Call | { callee: Expr; 
 }
 
 /** "hmm_range_fault(m, range, [flags])" */
-export function signature(entry: Callable): string {
+function signature(entry: Callable): string {
   const params = entry.params
     .filter((p) => p.of.kind !== "current-mm")
     .map((p) => (p.otherwise !== undefined || p.of.kind === "flags" ? `[${p.name}]` : p.name));
@@ -193,9 +195,9 @@ function fitRange(
     return readRange(binder, first.at, ends);
   }
   const second = queue[1];
-  const start = binder.tryBind(first.value);
+  const start = binder.bindOnce(first.value);
   if (start === undefined) return TOLD;
-  const end = second === undefined ? undefined : binder.tryBind(second.value);
+  const end = second === undefined ? undefined : binder.bindOnce(second.value);
   if (start.type.kind === "number" && end?.type.kind === "number") {
     queue.splice(0, 2);
     return readRange(binder, first.at, [start, end]);
@@ -219,14 +221,8 @@ function rangeEnds(
   binder: ExpressionBinder,
   expr: Extract<Expr, { kind: "range" | "binary" }>,
 ): readonly [Bound, Bound] | undefined {
-  const plus = (start: Bound, length: Bound): Bound => ({
-    kind: "binary",
-    op: "+",
-    left: start,
-    right: length,
-    type: { kind: "number" },
-    at: expr.at,
-  });
+  const plus = (start: Bound, length: Bound): Bound =>
+    folded({ kind: "binary", op: "+", left: start, right: length, type: { kind: "number" }, at: expr.at });
   const page: Bound = { kind: "constant", value: PAGE_SIZE, type: { kind: "number" }, at: expr.at };
   if (expr.kind === "binary") {
     const start = binder.bindNumber(expr.left);
@@ -257,7 +253,12 @@ function checkRange(binder: ExpressionBinder, at: Span, from: number, to: number
   const { scope } = binder;
   const [low, high] = [showNumber(from), showNumber(to)];
   if (to <= from)
-    scope.error("E305", at, `this range is empty: its end, ${high}, is not above its start, ${low}`, "the end is excluded");
+    scope.error(
+      "E305",
+      at,
+      `this range is empty: its end, ${high}, is not above its start, ${low}`,
+      "the end is excluded",
+    );
   else if (from < 0 || to > ADDRESS_MAX)
     scope.error("E306", at, "this range leaves user memory", "user addresses are 0 to 0x7fffffffffff (2^47 - 1)");
   else if (from % PAGE_SIZE !== 0 || to % PAGE_SIZE !== 0)
@@ -271,15 +272,17 @@ function fitValue(
   arg: Argument,
   fitted: number,
 ): Source | Misfit {
-  const bound = arg.value.kind === "range" ? undefined : binder.tryBind(arg.value);
-  if (bound === undefined && arg.value.kind !== "range") return TOLD;
-  const wanted = accepts(param, bound?.type);
+  const isRange = arg.value.kind === "range";
+  const bound = isRange ? undefined : binder.bindOnce(arg.value);
+  if (bound === undefined && !isRange) return TOLD;
+  const type: Type = bound?.type ?? { kind: "range" };
+  const wanted = accepts(param, type);
   if (bound === undefined || wanted !== null) {
     const text = binder.scope.source.slice(arg.value.at);
     return misfit(
       "E301",
       arg.value.at,
-      `\`${entry.name}\` expects ${wanted} for \`${param.name}\`, \`${text}\` is ${bound === undefined ? "a range" : typeText(bound.type)}`,
+      `\`${entry.name}\` expects ${wanted} for \`${param.name}\`, \`${text}\` is ${typeText(type)}`,
       fitted,
       described(entry),
     );
@@ -308,7 +311,11 @@ function accepts(param: Param, type: Type): string | null {
     }
     case "number":
     case "address":
-      return type.kind === "number" || type.kind === "boolean" ? null : of.kind === "number" ? "a number" : "an address";
+      return type.kind === "number" || type.kind === "boolean"
+        ? null
+        : of.kind === "number"
+          ? "a number"
+          : "an address";
     case "lock":
       if (of.lock === "rwsem") return type.kind === "object" && type.cls === rw_semaphore ? null : "a rw_semaphore";
       return type.kind === of.lock ? null : `a ${of.lock}`;
@@ -320,7 +327,13 @@ function accepts(param: Param, type: Type): string | null {
 }
 
 /** `...` for one parameter. */
-function fitDefault(binder: ExpressionBinder, entry: Callable, param: Param, at: Span, fitted: number): Source | Misfit {
+function fitDefault(
+  binder: ExpressionBinder,
+  entry: Callable,
+  param: Param,
+  at: Span,
+  fitted: number,
+): Source | Misfit {
   const value = binder.defaultFor(param, at);
   if (value !== undefined)
     return {
@@ -332,7 +345,8 @@ function fitDefault(binder: ExpressionBinder, entry: Callable, param: Param, at:
       from: value,
     };
   if (param.otherwise !== undefined) return constant(param.otherwise);
-  const why = param.of.kind === "range" ? "nothing is mapped before this line" : `there is no default for \`${param.name}\``;
+  const why =
+    param.of.kind === "range" ? "nothing is mapped before this line" : `there is no default for \`${param.name}\``;
   return misfit("E308", at, `\`...\` stands for the defaults, and ${why}`, fitted, `${signature(entry)}`);
 }
 

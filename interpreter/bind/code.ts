@@ -14,7 +14,7 @@ import type { Code } from "../program.ts";
 import { isWord } from "./builtins.ts";
 import { firstCall, look, memberAt, run, truth, type Bound, type Place } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { NUMBER, typeText, type Type } from "./types.ts";
+import { compatible, NUMBER, typeOfKept, typeText, type Type } from "./types.ts";
 
 type Instruction =
   | { readonly kind: "do"; readonly at: Span; readonly run: () => Kernel<void> }
@@ -47,6 +47,7 @@ export class CodeBinder {
 
   finish(fn: number): { code: Code; body: AnyBody } {
     this.resolveGotos();
+    this.refuseIdleLoops();
     const { code, statements } = this;
     const places = code.map((instruction) => instruction.at);
     return { code: { fn, places, statements: [...statements] }, body: bodyOf(fn, code) as AnyBody };
@@ -63,6 +64,27 @@ export class CodeBinder {
       if (!label.used) scope.warning("E231", label.where, `nothing goes to the label \`${name}\``);
   }
 
+  /** A loop without a step in it is never left, and has no state in which anybody could find it. */
+  private refuseIdleLoops(): void {
+    for (const start of this.code.keys()) {
+      const seen = new Set<number>();
+      let pc: number | undefined = start;
+      while (pc !== undefined && !seen.has(pc)) {
+        seen.add(pc);
+        pc = afterNothing(this.code[pc]);
+      }
+      if (pc !== start) continue;
+      const help = "`wait false` blocks a CPU for ever";
+      this.names.scope.error(
+        "E230",
+        (this.code[pc] as Instruction).at,
+        "this loop goes round for ever without a step",
+        help,
+      );
+      return;
+    }
+  }
+
   private emit<I extends Instruction>(instruction: I): I {
     this.code.push(instruction);
     this.statements.push(this.statement);
@@ -74,6 +96,11 @@ export class CodeBinder {
 
   private add(statement: Statement): void {
     const { scope } = this.names;
+    if ("until" in statement && statement.until !== undefined) {
+      const help = "put it behind the `}`, or give this statement a line of its own";
+      scope.error("E234", statement.until.at, "`until` leads a CPU from outside: it cannot stand inside a block", help);
+      return;
+    }
     switch (statement.kind) {
       case "block":
         return this.addBlock(statement);
@@ -107,16 +134,15 @@ export class CodeBinder {
         this.loops.at(-1)?.breaks.push(this.emit({ kind: "jump" as const, at: statement.at, to: NOWHERE }));
         return;
       case "continue":
-        if (statement.what === "loop")
-          this.loops.at(-1)?.continues.push(this.emit({ kind: "jump" as const, at: statement.at, to: NOWHERE }));
-        else scope.error("E232", statement.at, "`continue` lets a paused CPU go on; inside its own code it cannot stand");
+        // One outside a loop the grammar has refused.
+        this.loops.at(-1)?.continues.push(this.emit({ kind: "jump" as const, at: statement.at, to: NOWHERE }));
         return;
       case "wait":
       case "assume":
       case "assert":
         return this.addCondition(statement.kind, statement.test, statement.at);
       default:
-        scope.error("E291", statement.at, `${WHAT[statement.kind] ?? "this"} cannot stand here in this version`);
+        scope.error("E290", statement.at, `this version cannot run ${WHAT[statement.kind] ?? "this"} yet`);
     }
   }
   private addBlock(block: Block): void {
@@ -133,8 +159,9 @@ export class CodeBinder {
       return;
     }
     const bound = this.names.bind(expr);
-    if (bound === undefined) return;
-    const keep = bound.type.kind === "void" || bound.type.kind === "string" ? undefined : this.resultPlace("$", bound.type);
+    if (bound === undefined) return this.names.scope.addMistaken("$");
+    const keep =
+      bound.type.kind === "void" || bound.type.kind === "string" ? undefined : this.resultPlace("$", bound.type);
     this.emit({
       kind: "do",
       at: expr.at,
@@ -149,19 +176,12 @@ export class CodeBinder {
   }
 
   private addAssign(statement: Assign): void {
-    const { scope } = this.names;
-    if (statement.value.kind === "init") {
-      scope.error("E292", statement.value.at, "this version has no objects local to a call yet");
+    const value = this.assigned(statement.value);
+    if (value === undefined) {
+      if (statement.target.kind === "name") this.names.scope.addMistaken(statement.target.name);
       return;
     }
-    const value = this.names.bind(statement.value);
-    if (value === undefined) return;
-    if (value.type.kind === "void") {
-      const text = scope.source.slice(statement.value.at);
-      scope.error("E314", statement.value.at, `\`${text}\` gives no value to keep`);
-      return;
-    }
-    const place = this.target(statement, value.type);
+    const place = this.target(statement, typeOfKept(value.type));
     if (place === undefined) return;
     const { op } = statement;
     const combined: Bound =
@@ -177,34 +197,60 @@ export class CodeBinder {
           };
     this.emit({ kind: "do", at: statement.at, run: () => assign(place, combined) });
   }
+  private assigned(expr: Assign["value"]): Bound | undefined {
+    const { scope } = this.names;
+    if (expr.kind === "init") {
+      scope.error("E290", expr.at, "this version has no objects local to a call yet");
+      return undefined;
+    }
+    const value = this.names.bindValue(expr);
+    if (value === undefined || !["array", "spinlock", "mutex"].includes(value.type.kind)) return value;
+    const text = scope.source.slice(expr.at);
+    scope.error("E314", expr.at, `\`${text}\` is ${typeText(value.type)}: it can be passed on, not kept`);
+    return undefined;
+  }
   private target(statement: Assign, type: Type): Place | undefined {
     const { scope } = this.names;
     const { target } = statement;
     if (target.kind === "name") {
       const { name } = target;
       const shared = scope.shared.get(name);
-      if (shared !== undefined) return { kind: "variable", ref: shared.ref(), isPrivate: false };
+      if (shared !== undefined) {
+        if (!this.mayHold(name, shared.type, type, statement.value.at)) return undefined;
+        return { kind: "variable", ref: shared.ref(), isPrivate: false };
+      }
       if (scope.objects.has(name)) {
-        scope.error("E225", target.at, `\`${name}\` is an object; it cannot be assigned to`);
+        const help = "its members can, and a result is kept in a name of its own";
+        scope.error("E225", target.at, `\`${name}\` is an object; it cannot be assigned to`, help);
         return undefined;
       }
       if (statement.op !== "=" && scope.findResult(this.names.cpu, name) === undefined) {
-        scope.error("E251", target.at, `nothing is called \`${name}\` here`);
+        this.names.unknownName(name, target.at);
         return undefined;
       }
       const known = scope.findResult(this.names.cpu, name);
-      if (known !== undefined && !compatible(known.type, type)) {
-        scope.error("E315", statement.at, `\`${name}\` has been ${typeText(known.type)}; here it would be ${typeText(type)}`);
-        return undefined;
-      }
+      if (known !== undefined && !this.mayHold(name, known.type, type, statement.value.at)) return undefined;
       const variable = scope.resultOf(this.names.cpu, name, type);
       return { kind: "variable", ref: variable.ref(), isPrivate: true };
     }
     const bound = this.names.bind(target);
     if (bound === undefined) return undefined;
-    if (isWord(bound)) return bound.place;
-    scope.error("E226", target.at, `\`${scope.source.slice(target.at)}\` cannot be assigned to`);
+    const text = scope.source.slice(target.at);
+    if (isWord(bound)) return this.mayHold(text, bound.type, type, statement.value.at) ? bound.place : undefined;
+    const help = bound.type.kind === "atomic" ? `\`atomic_set ${text} VALUE\` sets it` : undefined;
+    scope.error(
+      "E226",
+      target.at,
+      `\`${text}\` ${help === undefined ? "" : "is a counter: it "}cannot be assigned to`,
+      help,
+    );
     return undefined;
+  }
+  private mayHold(name: string, type: Type, value: Type, at: Span): boolean {
+    if (compatible(type, value)) return true;
+    const message = `\`${name}\` is ${typeText(type)}; this is ${typeText(value)}`;
+    this.names.scope.error("E315", at, message);
+    return false;
   }
 
   private addReturn(value: Expr | undefined, at: Span): void {
@@ -213,7 +259,7 @@ export class CodeBinder {
   }
 
   private addCondition(kind: "wait" | "assume" | "assert", expr: Expr, at: Span): void {
-    const test = this.names.bind(expr);
+    const test = this.names.bindValue(expr);
     if (test === undefined) return;
     const text = this.names.scope.source.slice(expr.at);
     if (kind === "assert") {
@@ -228,7 +274,13 @@ export class CodeBinder {
     }
     const call = firstCall(test);
     if (call !== undefined) {
-      this.names.scope.error("E227", call.at, `\`${kind}\` looks at the state in one step; it cannot call \`${call.name}\``);
+      const message = `\`${kind}\` looks at the state in one step; it cannot call \`${call.name}\``;
+      this.names.scope.error(
+        "E224",
+        call.at,
+        message,
+        "names and members are read as they stand: `wait mm.mm_users == 1`",
+      );
       return;
     }
     const guard = primitive(kind, (m) => {
@@ -247,7 +299,7 @@ export class CodeBinder {
   // ---- compound statements
 
   private branch(test: Expr, at: Span): Extract<Instruction, { kind: "branch" }> | undefined {
-    const bound = this.names.bind(test);
+    const bound = this.names.bindValue(test);
     if (bound === undefined) return undefined;
     return this.emit({ kind: "branch" as const, at, test: bound, yes: this.here + 1, no: NOWHERE });
   }
@@ -267,7 +319,13 @@ export class CodeBinder {
     const fallback = statement.arms.find((arm) => arm.isDefault);
     for (const arm of statement.arms) {
       if (arm === fallback) continue;
-      const tests = arm.values.map((value): Expr => ({ kind: "binary", op: "==", left: statement.value, right: value, at: value.at }));
+      const tests = arm.values.map((value): Expr => ({
+        kind: "binary",
+        op: "==",
+        left: statement.value,
+        right: value,
+        at: value.at,
+      }));
       const test = tests.reduce((left, right) => ({ kind: "binary", op: "||", left, right, at: arm.at }));
       const branch = this.branch(test, arm.at);
       this.addBlock(arm.body);
@@ -307,23 +365,38 @@ export class CodeBinder {
 }
 
 /** What a statement is called in a message, where its kind is no word of the language. */
-const WHAT: Readonly<Record<string, string>> = {
-  onCpu: "a CPU label",
+const WHAT: Readonly<Partial<Record<Statement["kind"], string>>> = {
   forIn: "`for ... in`",
-  forEach: "a list walk",
-  declare: "a declaration",
-  race: "a race",
-  expect: "`expect`",
-  show: "`show`",
-  step: "`step`",
+  forEach: "list walks",
+  declare: "declarations inside a block",
+  fn: "functions of your own",
+  struct: "structs of your own",
+  ops: "callbacks of your own",
+  patch: "patches of your own",
+  forKernel: "`for kernel`",
   fail: "`fail`",
+  sanitizer: "`sanitizer`",
 };
 
-function compatible(a: Type, b: Type): boolean {
-  const loose = (t: Type): boolean => t.kind === "number" || t.kind === "boolean";
-  if (a.kind === "null" || b.kind === "null") return true;
-  if (loose(a) && loose(b)) return true;
-  return a.kind === b.kind && (a.kind !== "object" || (b.kind === "object" && a.cls === b.cls));
+/** Where an instruction leads that does nothing; undefined for one that does something. */
+function afterNothing(instruction: Instruction | undefined): number | undefined {
+  if (instruction?.kind === "jump") return instruction.to;
+  if (instruction?.kind !== "branch" || !isFixed(instruction.test)) return undefined;
+  return truth(look(instruction.test, { peek: () => 0 })) ? instruction.yes : instruction.no;
+}
+function isFixed(expr: Bound): boolean {
+  switch (expr.kind) {
+    case "constant":
+      return true;
+    case "unary":
+      return isFixed(expr.operand);
+    case "binary":
+      return isFixed(expr.left) && isFixed(expr.right);
+    case "conditional":
+      return isFixed(expr.test) && isFixed(expr.yes) && isFixed(expr.no);
+    default:
+      return false;
+  }
 }
 
 function* assign(place: Place, value: Bound): Kernel<void> {
@@ -349,7 +422,6 @@ function bodyOf(fn: number, code: readonly Instruction[]): (pc: number) => Kerne
       }
       if (instruction.kind === "branch")
         return yield* goTo(truth(yield* run(instruction.test)) ? instruction.yes : instruction.no);
-      if (instruction.to === pc) return yield* goTo(pc);
       pc = instruction.to;
     }
   };

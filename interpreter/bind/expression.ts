@@ -8,6 +8,7 @@ import { Op, step, type Kernel, type Value } from "../../runtime/machine/step.ts
 import { Atomic, Ref, Refcount, Special, Struct, Words, type Member } from "../../runtime/machine/struct.ts";
 import type { BinaryOp } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
+import { ScriptError } from "../script-error.ts";
 import type { Type } from "./types.ts";
 
 /** A place in memory: known from the start, or a member of an object that is known only when it runs. */
@@ -35,14 +36,14 @@ export function* run(expr: Bound): Kernel<Value> {
     case "place":
       return yield* readPlace(expr.place);
     case "unary":
-      return unary(expr.op, yield* run(expr.operand));
+      return unary(expr, yield* run(expr.operand));
     case "binary": {
       const left = yield* run(expr.left);
       if (expr.op === "&&") return truth(left) && truth(yield* run(expr.right));
       if (expr.op === "||") return truth(left) || truth(yield* run(expr.right));
       const right = yield* run(expr.right);
       if (expr.op === "/" || expr.op === "%") yield* BUG_ON(numeric(right) === 0, "divide error: 0000");
-      return binary(expr.op, left, right);
+      return binary(expr, left, right);
     }
     case "conditional":
       return yield* run(truth(yield* run(expr.test)) ? expr.yes : expr.no);
@@ -91,12 +92,12 @@ export function look(expr: Bound, machine: Onlooker): Value {
     case "place":
       return lookAt(expr.place, machine);
     case "unary":
-      return unary(expr.op, look(expr.operand, machine));
+      return unary(expr, look(expr.operand, machine));
     case "binary": {
       const left = look(expr.left, machine);
       if (expr.op === "&&") return truth(left) && truth(look(expr.right, machine));
       if (expr.op === "||") return truth(left) || truth(look(expr.right, machine));
-      return binary(expr.op, left, look(expr.right, machine));
+      return binary(expr, left, look(expr.right, machine));
     }
     case "conditional":
       return look(truth(look(expr.test, machine)) ? expr.yes : expr.no, machine);
@@ -104,14 +105,18 @@ export function look(expr: Bound, machine: Onlooker): Value {
       throw new Error(`${expr.name} cannot be looked at`);
   }
 }
-/** The value of an expression that names no memory. */
-export function constantValue(expr: Extract<Bound, { kind: "unary" | "binary" }>): Value {
-  const value = (operand: Bound): Value => (operand as Extract<Bound, { kind: "constant" }>).value;
-  if (expr.kind === "unary") return unary(expr.op, value(expr.operand));
-  const [left, right] = [value(expr.left), value(expr.right)];
-  if (expr.op === "&&") return truth(left) && truth(right);
-  if (expr.op === "||") return truth(left) || truth(right);
-  return binary(expr.op, left, right);
+/** Constants are worked out at once, so that `0x1000 + 2 * PAGE_SIZE` is a constant like any other. */
+export function folded(expr: Extract<Bound, { kind: "unary" | "binary" }>): Bound {
+  const operands = expr.kind === "unary" ? [expr.operand] : [expr.left, expr.right];
+  const values = operands.flatMap((operand) => (operand.kind === "constant" ? [operand.value] : []));
+  if (values.length < operands.length) return expr;
+  const { type, at } = expr;
+  if (expr.kind === "unary") return { kind: "constant", value: unary(expr, values[0]), type, at };
+  const [left, right] = values;
+  if (expr.op === "/" || expr.op === "%") return expr; // dividing by zero is for the run to report
+  if (expr.op === "&&") return { kind: "constant", value: truth(left) && truth(right), type, at };
+  if (expr.op === "||") return { kind: "constant", value: truth(left) || truth(right), type, at };
+  return { kind: "constant", value: binary(expr, left, right), type, at };
 }
 function lookAt(place: Place, machine: Onlooker): Value {
   const member: Member =
@@ -157,12 +162,22 @@ export function numeric(value: Value): number {
   if (value !== null && typeof value === "object" && "addr" in value) return value.addr;
   return 0;
 }
-function unary(op: "-" | "!" | "~", value: Value): Value {
+interface Operation<O> {
+  readonly op: O;
+  readonly at: Span;
+}
+function unary({ op, at }: Operation<"-" | "!" | "~">, value: Value): Value {
   if (op === "!") return !truth(value);
-  return op === "-" ? -numeric(value) : -numeric(value) - 1;
+  return whole(op === "-" ? -numeric(value) : -numeric(value) - 1, at);
+}
+/** What fits a word. Adding zero turns -0 into 0: a word must not have two zeros. */
+function whole(value: number, at: Span): number {
+  if (Number.isSafeInteger(value)) return value + 0;
+  if (Number.isNaN(value)) throw new ScriptError("E138", at, "a shift by less than nothing");
+  throw new ScriptError("E138", at, "this comes to more than 2^53, where numbers end");
 }
 
-function binary(op: BinaryOp, left: Value, right: Value): Value {
+function binary({ op, at }: Operation<BinaryOp>, left: Value, right: Value): Value {
   const a = numeric(left);
   const b = numeric(right);
   switch (op) {
@@ -179,21 +194,21 @@ function binary(op: BinaryOp, left: Value, right: Value): Value {
     case ">=":
       return a >= b;
     case "+":
-      return a + b;
+      return whole(a + b, at);
     case "-":
-      return a - b;
+      return whole(a - b, at);
     case "*":
-      return a * b;
+      return whole(a * b, at);
     case "/":
-      return b === 0 ? 0 : Math.trunc(a / b);
+      return whole(b === 0 ? 0 : Math.trunc(a / b), at);
     case "%":
-      return b === 0 ? 0 : a % b;
+      return whole(b === 0 ? 0 : a % b, at);
     case "<<":
-      return a * 2 ** b;
+      return whole(b < 0 ? NaN : a === 0 ? 0 : a * 2 ** b, at);
     case ">>":
-      return Math.floor(a / 2 ** b);
+      return whole(b < 0 ? NaN : Math.floor(a / 2 ** b), at);
     default:
-      return bitwise(op, a, b);
+      return whole(bitwise(op, a, b), at);
   }
 }
 /** On all 53 bits that a word has. */

@@ -45,7 +45,7 @@ class Includer {
   ): PlacedStatement[] {
     const { path } = statement;
     if (statement.as !== undefined) {
-      this.error("E295", statement.as.at, from, "this version includes without `as` only");
+      this.error("E290", statement.as.at, from, "this version includes without `as` only");
       return [];
     }
     if (this.readFile === undefined) {

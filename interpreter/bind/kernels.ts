@@ -1,5 +1,5 @@
 /** Which kernel a script runs on, and what can be called in it. */
-import type { KernelName, Statement } from "../../grammar/ast.ts";
+import type { Ident, KernelName, Statement } from "../../grammar/ast.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { parse } from "../../grammar/parse.ts";
 import { SourceText, type Span } from "../../grammar/span.ts";
@@ -58,14 +58,17 @@ export function chooseKernel(
   return resolve(line.statement.kernel, line.from, out);
 }
 
+const KERNEL = "kernel ";
+
 function chosenByOption(text: string, out: Diagnostic[]): ChosenKernel | undefined {
-  const source = new SourceText("--kernel", `kernel ${text}`);
+  const source = new SourceText("--kernel", `${KERNEL}${text}`);
   const { script, diagnostics } = parse(source);
   const [statement] = script.statements;
   out.push(...diagnostics);
   if (diagnostics.length > 0) return undefined;
-  if (statement?.kind !== "kernel") {
-    out.push(error("E236", source, { start: 0, end: source.text.length }, "this names no kernel", "`v5.2 + odp-v4`"));
+  if (statement?.kind !== "kernel" || script.statements.length > 1) {
+    const help = "a kernel is an era and perhaps patches: `v5.2 + odp-v4`";
+    out.push(error("E133", source, { start: KERNEL.length, end: source.text.length }, "this names no kernel", help));
     return undefined;
   }
   return resolve(statement.kernel, source, out);
@@ -75,44 +78,61 @@ function resolve(kernel: KernelName, from: SourceText, out: Diagnostic[]): Chose
   const [first, ...rest] = kernel.parts;
   if (first === undefined) return undefined;
   if (!(ERAS as readonly string[]).includes(first.name)) {
-    const known = [...ERAS, ...ERAS_TO_COME];
-    const meant = nearest(first.name, known);
+    const meant = nearest(first.name, ERAS);
     const help = ERAS_TO_COME.includes(first.name)
       ? `this version models ${ERAS.join(", ")}; ${first.name} is still to come`
-      : meant === undefined
-        ? `this version models ${ERAS.join(", ")}`
-        : `did you mean \`${meant}\`?`;
+      : patches.some((p) => p.name === first.name)
+        ? `that is a patch; the kernel under it comes first: \`kernel ${NEWEST} + ${first.name}\``
+        : meant === undefined
+          ? `this version models ${ERAS.join(", ")}`
+          : `did you mean \`${meant}\`?`;
     out.push(error("E213", from, first.at, `no kernel is called \`${first.name}\` in this version`, help));
     return undefined;
   }
   const era = first.name as Era;
   const chosen: Patch[] = [];
-  for (const part of rest) {
-    const patch = patches.find((p) => p.name === part.name);
-    if (patch === undefined) {
-      const meant = nearest(
-        part.name,
-        patches.map((p) => p.name),
-      );
-      const help = meant === undefined ? `patches are: ${patches.map((p) => p.name).join(", ")}` : `did you mean \`${meant}\`?`;
-      out.push(error("E215", from, part.at, `no patch is called \`${part.name}\` in this version`, help));
-      return undefined;
+  for (const [i, part] of rest.entries()) {
+    const patch = patchCalled(part, from, out);
+    if (patch === undefined) return undefined;
+    if (rest.findIndex(({ name }) => name === part.name) < i) {
+      out.push(error("E235", from, part.at, `\`${part.name}\` stands twice`));
+      continue;
     }
-    if (!patch.eras.includes(era)) {
-      out.push(error("E237", from, part.at, `\`${patch.name}\` is a patch for ${patch.eras.join(", ")}, not for ${era}`));
-      return undefined;
-    }
-    const missing = patch.needs.filter((need) => !chosen.some((p) => p.name === need));
-    if (missing.length > 0) {
-      const line = [era, ...chosen.map((p) => p.name), ...missing, patch.name].join(" + ");
+    if (!patch.eras.includes(era))
       out.push(
-        error("E238", from, part.at, `\`${patch.name}\` needs \`${missing.join("`, `")}\` before it`, `kernel ${line}`),
+        error("E215", from, part.at, `\`${patch.name}\` is a patch for ${patch.eras.join(", ")}, not for ${era}`),
       );
-      return undefined;
+    const missing = missingBefore(patch, chosen);
+    if (missing.length > 0) {
+      const ready = [...chosen, ...missing, patch];
+      const others = rest.map(({ name }) => name).filter((name) => !ready.some((p) => p.name === name));
+      const help = `write \`kernel ${[era, ...ready.map((p) => p.name), ...others].join(" + ")}\``;
+      const needed = missing.map((p) => `\`${p.name}\``).join(", ");
+      out.push(error("E238", from, part.at, `\`${patch.name}\` needs ${needed} before it`, help));
     }
-    chosen.push(patch);
+    chosen.push(...missing, patch);
   }
   return { era, patches: chosen, text: [era, ...chosen.map((p) => p.name)].join(" + ") };
+}
+/** The patch, or after an error the one that was probably meant: the rest of the script is looked at with it. */
+function patchCalled({ name, at }: Ident, from: SourceText, out: Diagnostic[]): Patch | undefined {
+  const known = patches.find((p) => p.name === name);
+  if (known !== undefined) return known;
+  const names = patches.map((p) => p.name);
+  const meant = nearest(name, names);
+  const help = meant === undefined ? `patches are: ${names.join(", ")}` : `did you mean \`${meant}\`?`;
+  out.push(error("E215", from, at, `no patch is called \`${name}\` in this version`, help));
+  return patches.find((p) => p.name === meant);
+}
+/** What a patch stands on and the line does not have, in the order in which it is to be applied. */
+function missingBefore(patch: Patch, chosen: readonly Patch[]): Patch[] {
+  const missing: Patch[] = [];
+  for (const need of patch.needs) {
+    const needed = patches.find((p) => p.name === need);
+    if (needed === undefined || [...chosen, ...missing].includes(needed)) continue;
+    missing.push(...missingBefore(needed, [...chosen, ...missing]), needed);
+  }
+  return missing;
 }
 function error(code: string, source: SourceText, at: Span, message: string, help?: string): Diagnostic {
   return { code, severity: "error", source, at, message, ...(help === undefined ? {} : { help }) };

@@ -1,24 +1,30 @@
 /** From an expression of the text to a bound one: what its names mean on the CPU that runs it. */
-import type { Expr, Member as MemberExpr, Call } from "../../grammar/ast.ts";
+import type { Call, Expr, Ident, Member as MemberExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
-import { at, membersOf, type StructClass } from "../../runtime/machine/struct.ts";
+import { at, membersOf, type Member, type StructClass } from "../../runtime/machine/struct.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import type { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { bindBuiltin, isBuiltin } from "./builtins.ts";
 import { bindCall } from "./calls.ts";
-import { constantValue, numeric, type Bound, type Place } from "./expression.ts";
+import { showWords } from "../show.ts";
+import { ScriptError } from "../script-error.ts";
+import { folded, numeric, type Bound, type Place } from "./expression.ts";
 import type { Scope, Variable } from "./scope.ts";
-import { BOOLEAN, NUMBER, typeOfMember, typeText, type Type } from "./types.ts";
+import { BOOLEAN, compatible, NUMBER, typeOfMember, typeText, type Type } from "./types.ts";
+import { olderMember } from "./unknown.ts";
 
 const LAST_RESULT = "$";
+/** Calls that do no more than the name of a word does. */
+const READS: readonly string[] = ["READ_ONCE", "atomic_read", "refcount_read", "kref_read"];
 
 export class ExpressionBinder {
   readonly scope: Scope;
   /** The CPU whose code this is; undefined in expectations, which belong to none. */
   readonly cpu: number;
   readonly outside: boolean;
+  private readonly bound = new Map<Expr, Bound | undefined>();
   readonly kernel: string;
   /** Prepares what `...` needs and nobody has made yet; returns what to use. */
   readonly makeDefault: ((cls: StructClass, at: Span) => Bound | undefined) | undefined;
@@ -45,9 +51,25 @@ export class ExpressionBinder {
     return this.scope.shared.has(name) || this.scope.resultsCalled(name).length > 0;
   }
 
-  /** As `bind`; for callers that go on without the value. Errors are in the scope's list either way. */
-  tryBind(expr: Expr): Bound | undefined {
-    return this.bind(expr);
+  /** As `bind`, but each argument once, however many functions of one name are tried on it. */
+  bindOnce(expr: Expr): Bound | undefined {
+    if (!this.bound.has(expr)) this.bound.set(expr, this.bind(expr));
+    return this.bound.get(expr);
+  }
+  /** A number, or undefined after an error. */
+  bindNumber(expr: Expr): Bound | undefined {
+    const bound = this.bindOnce(expr);
+    return bound !== undefined && this.isNumeric(bound) ? bound : undefined;
+  }
+  /** Something that can be tested or compared: not the result of a function that has none. */
+  bindValue(expr: Expr): Bound | undefined {
+    const bound = this.bind(expr);
+    if (bound === undefined) return undefined;
+    if (bound.type.kind !== "void" && bound.type.kind !== "string") return bound;
+    const text = this.scope.source.slice(expr.at);
+    const why = bound.type.kind === "void" ? "gives no value" : "is a string: no value that a CPU could keep";
+    this.scope.error("E314", expr.at, `\`${text}\` ${why}`);
+    return undefined;
   }
 
   bind(expr: Expr): Bound | undefined {
@@ -74,21 +96,16 @@ export class ExpressionBinder {
       case "unary":
         return this.bindUnary(expr);
       case "binary": {
-        const left = this.bind(expr.left);
-        const right = this.bind(expr.right);
+        const left = this.bindValue(expr.left);
+        const right = this.bindValue(expr.right);
         if (left === undefined || right === undefined) return undefined;
         const { op } = expr;
         const type: Type = ["==", "!=", "<", "<=", ">", ">=", "&&", "||"].includes(op) ? BOOLEAN : NUMBER;
         if (type === NUMBER && !(this.isNumeric(left) && this.isNumeric(right))) return undefined;
-        return folded({ kind: "binary", op, left, right, type, at: expr.at });
+        return this.folded({ kind: "binary", op, left, right, type, at: expr.at });
       }
-      case "conditional": {
-        const test = this.bind(expr.test);
-        const yes = this.bind(expr.yes);
-        const no = this.bind(expr.no);
-        if (test === undefined || yes === undefined || no === undefined) return undefined;
-        return { kind: "conditional", test, yes, no, type: yes.type, at: expr.at };
-      }
+      case "conditional":
+        return this.bindConditional(expr);
       case "range":
         scope.error("E309", expr.at, "a range is not a value", "it stands where a function takes one");
         return undefined;
@@ -101,10 +118,24 @@ export class ExpressionBinder {
       case "update":
         scope.error("E218", expr.at, `\`${expr.op}\` changes its operand: it stands alone, as a statement`);
         return undefined;
-      default:
-        scope.error("E290", expr.at, "this version does not know what to do with this here");
+      case "sizeof":
+      case "type":
+        scope.error("E290", expr.at, "this version knows no sizes of types, and takes none as arguments");
         return undefined;
     }
+  }
+  private bindConditional(expr: Extract<Expr, { kind: "conditional" }>): Bound | undefined {
+    const test = this.bindValue(expr.test);
+    const yes = this.bindValue(expr.yes);
+    const no = this.bindValue(expr.no);
+    if (test === undefined || yes === undefined || no === undefined) return undefined;
+    if (compatible(yes.type, no.type)) {
+      const type = yes.type.kind === "null" ? no.type : yes.type;
+      return { kind: "conditional", test, yes, no, type, at: expr.at };
+    }
+    const message = `this is ${typeText(yes.type)} or ${typeText(no.type)}; it can be one of them only`;
+    this.scope.error("E315", expr.at, message);
+    return undefined;
   }
   private isNumeric(bound: Bound): boolean {
     if (["number", "boolean", "atomic"].includes(bound.type.kind)) return true;
@@ -128,12 +159,25 @@ export class ExpressionBinder {
     if (variable !== undefined) return this.read(variable, where);
     if (constant !== undefined) return { kind: "constant", ...constant, at: where };
     if (scope.callables.has(name)) {
-      return this.bindCallExpression({ kind: "call", callee: { kind: "name", name, at: where }, args: [], bare: true, at: where });
+      return this.bindCallExpression({
+        kind: "call",
+        callee: { kind: "name", name, at: where },
+        args: [],
+        bare: true,
+        at: where,
+      });
     }
-    const meant = scope.suggestion(name, this.outside ? undefined : this.cpu);
+    this.unknownName(name, where);
+    return undefined;
+  }
+  unknownName(name: string, where: Span): void {
+    const { scope } = this;
+    if (scope.isMistaken(name)) return;
+    const meant = showWords().includes(name)
+      ? `show ${name}`
+      : scope.suggestion(name, this.outside ? undefined : this.cpu);
     const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
     scope.error("E251", where, `nothing is called \`${name}\` here`, help);
-    return undefined;
   }
   private variable(name: string, where: Span): Variable | "ambiguous" | undefined {
     const { scope } = this;
@@ -143,13 +187,14 @@ export class ExpressionBinder {
     const candidates = scope.resultsCalled(name);
     if (candidates.length <= 1) return candidates[0];
     const names = candidates.map((v) => `\`cpu${v.cpu}.${name}\``).join(" or ");
-    scope.error("E252", where, `several CPUs have a \`${name}\``, `${names}?`);
+    scope.error("E252", where, `several CPUs keep a result called \`${name}\``, `${names}?`);
     return "ambiguous";
   }
   private bindResult(name: string, where: Span): Bound | undefined {
     const variable = this.outside ? undefined : this.scope.findResult(this.cpu, name);
     if (variable !== undefined) return this.read(variable, where);
-    this.scope.error("E253", where, "`$` is the last result of this CPU, and there is none before this line");
+    if (!this.scope.isMistaken(LAST_RESULT))
+      this.scope.error("E253", where, "`$` is the last result of this CPU, and there is none before this line");
     return undefined;
   }
   private read(variable: Variable, where: Span): Bound {
@@ -163,53 +208,65 @@ export class ExpressionBinder {
   }
 
   private bindMember(expr: MemberExpr): Bound | undefined {
-    const { scope } = this;
-    if (expr.object.kind === "cpu") {
-      const variable = scope.findResult(expr.object.number, expr.name.name);
-      if (variable !== undefined) {
-        if (this.outside || expr.object.number === this.cpu) return this.read(variable, expr.at);
-        scope.error("E219", expr.at, "a result of another CPU cannot be read while CPUs run", "share it with `var`");
-        return undefined;
-      }
-      scope.error("E254", expr.at, `cpu${expr.object.number} keeps no result called \`${expr.name.name}\``);
-      return undefined;
-    }
+    if (expr.object.kind === "cpu") return this.bindResultOf(expr.object.number, expr.name, expr.at);
     const object = this.bind(expr.object);
     if (object === undefined) return undefined;
-    const text = scope.source.slice(expr.object.at);
+    const member = this.memberOf(object, expr);
+    if (member === undefined) return undefined;
+    const place: Place = { kind: "member", object, name: expr.name.name };
+    return { kind: "place", place, type: typeOfMember(member), at: expr.at };
+  }
+  private memberOf(object: Bound, expr: MemberExpr): Member | undefined {
+    const { scope } = this;
+    const { name, at: where } = expr.name;
     if (object.type.kind !== "object") {
-      scope.error("E220", expr.name.at, `\`${text}\` is ${typeText(object.type)}: it has no members`);
+      const text = scope.source.slice(expr.object.at);
+      const what = text === "NULL" ? "has" : `is ${typeText(object.type)}: it has`;
+      scope.error("E220", where, `\`${text}\` ${what} no members`);
       return undefined;
     }
     const { cls } = object.type;
     const members = membersOf(at(cls, 0));
-    const member = members.find(([name]) => name === expr.name.name)?.[1];
-    if (member === undefined) {
-      const meant = nearest(
-        expr.name.name,
-        members.map(([name]) => name),
-      );
-      const help = meant === undefined ? `it has: ${members.map(([name]) => name).join(", ")}` : `did you mean \`${meant}\`?`;
-      scope.error("E221", expr.name.at, `struct ${cls.name} has no member \`${expr.name.name}\` in ${this.kernel}`, help);
+    const names = members.map(([known]) => known);
+    const member = members.find(([known]) => known === name)?.[1];
+    if (member !== undefined) return member;
+    const meant = nearest(name, names);
+    const help =
+      olderMember(name, this.kernel, names) ??
+      (meant === undefined ? `it has: ${names.join(", ")}` : `did you mean \`${meant}\`?`);
+    scope.error("E221", where, `struct ${cls.name} has no member \`${name}\` in ${this.kernel}`, help);
+    return undefined;
+  }
+  /** `cpu1.ret` */
+  private bindResultOf(cpu: number, { name }: Ident, where: Span): Bound | undefined {
+    const { scope } = this;
+    const variable = scope.findResult(cpu, name);
+    if (variable === undefined) {
+      if (scope.isMistaken(name)) return undefined;
+      const meant = nearest(name, scope.namesOf(cpu));
+      const help = meant === undefined ? undefined : `did you mean \`cpu${cpu}.${meant}\`?`;
+      scope.error("E254", where, `cpu${cpu} keeps no result called \`${name}\``, help);
       return undefined;
     }
-    const place: Place = { kind: "member", object, name: expr.name.name };
-    return { kind: "place", place, type: typeOfMember(member), at: expr.at };
+    if (this.outside || cpu === this.cpu) return this.read(variable, where);
+    const help = `\`var ${name} = 0\` at the top makes it one word for all CPUs`;
+    scope.error("E219", where, `\`${name}\` of cpu${cpu} is its own: cpu${this.cpu} cannot get at it`, help);
+    return undefined;
   }
   private bindIndex(arrayExpr: Expr, indexExpr: Expr, where: Span): Bound | undefined {
     const array = this.bind(arrayExpr);
-    const index = this.bind(indexExpr);
+    const index = this.bindNumber(indexExpr);
     if (array === undefined || index === undefined) return undefined;
     if (array.type.kind !== "array") {
       const text = this.scope.source.slice(arrayExpr.at);
-      this.scope.error("E222", where, `\`${text}\` is ${typeText(array.type)}, not an array`);
+      this.scope.error("E222", arrayExpr.at, `\`${text}\` is ${typeText(array.type)}, not an array`);
       return undefined;
     }
     return { kind: "place", place: { kind: "element", array, index }, type: NUMBER, at: where };
   }
 
   private bindUnary(expr: Extract<Expr, { kind: "unary" }>): Bound | undefined {
-    const operand = this.bind(expr.operand);
+    const operand = this.bindValue(expr.operand);
     if (operand === undefined) return undefined;
     switch (expr.op) {
       case "&": // the address of an object, an embedded struct or a lock: that is what its name stands for
@@ -219,10 +276,10 @@ export class ExpressionBinder {
         this.scope.error("E223", expr.at, "a pointer is followed with `.` or `->`, not with `*`");
         return undefined;
       case "!":
-        return folded({ kind: "unary", op: "!", operand, type: BOOLEAN, at: expr.at });
+        return this.folded({ kind: "unary", op: "!", operand, type: BOOLEAN, at: expr.at });
       default:
         if (!this.isNumeric(operand)) return undefined;
-        return folded({ kind: "unary", op: expr.op, operand, type: NUMBER, at: expr.at });
+        return this.folded({ kind: "unary", op: expr.op, operand, type: NUMBER, at: expr.at });
     }
   }
 
@@ -230,12 +287,20 @@ export class ExpressionBinder {
 
   private bindCallExpression(call: Call): Bound | undefined {
     if (this.outside) {
-      const text = this.scope.source.slice(call.at);
-      this.scope.error("E224", call.at, `an expectation looks at the state; \`${text}\` would call something`);
+      this.noCallHere(call);
       return undefined;
     }
     if (call.callee.kind === "name" && isBuiltin(call.callee.name)) return bindBuiltin(this, call, call.callee.name);
     return bindCall(this, call);
+  }
+
+  private noCallHere(call: Call): void {
+    const text = this.scope.source.slice(call.at);
+    const [arg] = call.args;
+    const isRead = call.callee.kind === "name" && READS.includes(call.callee.name) && call.args.length === 1;
+    const argument = arg === undefined ? "" : this.scope.source.slice(arg.at).replace(/^&/, "");
+    const help = isRead ? `write \`${argument}\`` : "call it before, and keep the result: `ret = ...`";
+    this.scope.error("E224", call.at, `an expectation only looks at the state; \`${text}\` would call something`, help);
   }
 
   /** What a later `...` in the text stands for follows from the calls before it. */
@@ -243,7 +308,8 @@ export class ExpressionBinder {
     const { scope } = this;
     const ends = entry.maps === undefined ? undefined : args.get(entry.maps);
     const [start, end] = ends ?? [];
-    if (start?.kind === "constant" && end?.kind === "constant") scope.lastRange = [numeric(start.value), numeric(end.value)];
+    if (start?.kind === "constant" && end?.kind === "constant")
+      scope.lastRange = [numeric(start.value), numeric(end.value)];
     const registered = entry.registers === undefined ? undefined : args.get(entry.registers)?.[0];
     if (registered?.type.kind === "object") scope.lastRegistered.set(registered.type.cls, registered);
   }
@@ -257,14 +323,14 @@ export class ExpressionBinder {
     const object = scope.lastRegistered.get(cls) ?? this.makeDefault?.(cls, where);
     return object === undefined ? undefined : [object];
   }
-}
 
-/** Constants are worked out at once, so that `0x1000 + 2 * PAGE_SIZE` is a constant like any other. */
-function folded(expr: Bound): Bound {
-  const isConstant = (b: Bound): boolean => b.kind === "constant";
-  if (expr.kind === "unary" && isConstant(expr.operand))
-    return { kind: "constant", value: constantValue(expr), type: expr.type, at: expr.at };
-  if (expr.kind === "binary" && isConstant(expr.left) && isConstant(expr.right) && expr.op !== "/" && expr.op !== "%")
-    return { kind: "constant", value: constantValue(expr), type: expr.type, at: expr.at };
-  return expr;
+  private folded(expr: Extract<Bound, { kind: "unary" | "binary" }>): Bound | undefined {
+    try {
+      return folded(expr);
+    } catch (error) {
+      if (!(error instanceof ScriptError)) throw error;
+      this.scope.error(error.code, error.at, error.message, error.help);
+      return undefined;
+    }
+  }
 }

@@ -3,7 +3,7 @@ import { nearest } from "../../grammar/suggest.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { SourceText, Span } from "../../grammar/span.ts";
 import type { Callable } from "../../runtime/callable.ts";
-import { errnoByName } from "../../runtime/errno.ts";
+import { ERRNO, errnoByName } from "../../runtime/errno.ts";
 import type { Machine } from "../../runtime/machine/machine.ts";
 import { at, Int, Pointer, Ref, SLOT, Struct, WORD, words, type StructClass } from "../../runtime/machine/struct.ts";
 import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine/types.ts";
@@ -35,6 +35,8 @@ export class Scope {
   readonly elsewhere: ReadonlyMap<string, readonly Callable[]>;
   readonly objects = new Map<string, Struct>();
   readonly shared = new Map<string, Variable>();
+  /** Names whose declaration or assignment has been refused: not known, but not to be reported again. */
+  private readonly mistaken = new Set<string>();
   private readonly results = new Map<number, Map<string, Variable>>();
   /** Which source the binder is in right now: the script, or a file that it includes. */
   source: SourceText;
@@ -57,7 +59,14 @@ export class Scope {
 
   error(code: string, where: Span, message: string, help?: string): void {
     const { source } = this;
-    this.diagnostics.push({ code, severity: "error", source, at: where, message, ...(help === undefined ? {} : { help }) });
+    this.diagnostics.push({
+      code,
+      severity: "error",
+      source,
+      at: where,
+      message,
+      ...(help === undefined ? {} : { help }),
+    });
   }
   warning(code: string, where: Span, message: string, help?: string): void {
     const { source } = this;
@@ -69,6 +78,13 @@ export class Scope {
       message,
       ...(help === undefined ? {} : { help }),
     });
+  }
+
+  addMistaken(name: string): void {
+    this.mistaken.add(name);
+  }
+  isMistaken(name: string): boolean {
+    return this.mistaken.has(name);
   }
 
   // ---- objects and variables
@@ -112,6 +128,9 @@ export class Scope {
   resultsCalled(name: string): Variable[] {
     return [...this.results.values()].flatMap((mine) => mine.get(name) ?? []);
   }
+  namesOf(cpu: number): string[] {
+    return [...(this.results.get(cpu)?.keys() ?? [])].filter((name) => name !== "$");
+  }
   *allVariables(): Generator<Variable> {
     yield* this.shared.values();
     for (const cpu of [...this.results.keys()].sort()) yield* this.results.get(cpu)?.values() ?? [];
@@ -135,9 +154,8 @@ export class Scope {
   // ---- names
 
   constant(name: string): { value: number | boolean | null; type: Type } | undefined {
-    if (name in CONSTANTS) return { value: CONSTANTS[name] as number, type: NUMBER };
-    const errno = errnoByName(name);
-    return errno === undefined ? undefined : { value: errno, type: NUMBER };
+    const value = Object.hasOwn(CONSTANTS, name) ? CONSTANTS[name] : errnoByName(name);
+    return typeof value === "number" ? { value, type: NUMBER } : undefined;
   }
   literal(value: boolean | null): { value: boolean | null; type: Type } {
     return { value, type: value === null ? NULL_TYPE : BOOLEAN };
@@ -145,6 +163,7 @@ export class Scope {
   /** The name most like one that nobody knows. */
   suggestion(name: string, cpu: number | undefined): string | undefined {
     const names = [...this.objects.keys(), ...this.shared.keys(), ...this.callables.keys()];
+    names.push(...Object.keys(CONSTANTS), ...Object.keys(ERRNO));
     if (cpu !== undefined) names.push(...(this.results.get(cpu)?.keys() ?? []));
     else for (const mine of this.results.values()) names.push(...mine.keys());
     return nearest(name, names);

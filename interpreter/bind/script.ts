@@ -1,6 +1,6 @@
 /** A whole script: from its text to a program, or to every mistake in it. */
-import type { Expect, Expr, Race, Statement } from "../../grammar/ast.ts";
-import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Declarator, Expect, Expr, Race, Statement } from "../../grammar/ast.ts";
+import { sortByPlace, type Diagnostic } from "../../grammar/diagnostic.ts";
 import { parse } from "../../grammar/parse.ts";
 import { SourceText, type Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
@@ -12,8 +12,9 @@ import { declarableTypes, defaultObjects, firstMm } from "../../runtime/kernel.t
 import { resolveBodies, type Era } from "../../runtime/patch.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { CPUS_MAX } from "../director.ts";
+import { showWords } from "../show.ts";
 import type { ExpectItem, Expectation, Item, OutcomeWord, Program, RaceItem, Until } from "../program.ts";
-import { firstCall, look, numeric, truth, type Bound } from "./expression.ts";
+import { look, numeric, truth, type Bound } from "./expression.ts";
 import { CodeBinder } from "./code.ts";
 import { expandIncludes, type ReadFile } from "./includes.ts";
 import { chooseKernel, tablesOf, type ChosenKernel } from "./kernels.ts";
@@ -21,7 +22,7 @@ import { ExpressionBinder } from "./names.ts";
 import { bindReportKind } from "./reports.ts";
 import { Scope, type Variable } from "./scope.ts";
 import { showWord } from "./values.ts";
-import { NUMBER } from "./types.ts";
+import { NUMBER, typeText } from "./types.ts";
 
 export interface BindOptions {
   /** Overrides the script's own kernel line: "v5.2 + odp-v4". */
@@ -41,23 +42,47 @@ export function bindScript(source: SourceText, options: BindOptions = {}): Bound
   const diagnostics: Diagnostic[] = [...parsed.diagnostics];
   const statements = expandIncludes(parsed.script, options.readFile, diagnostics);
   const kernel = chooseKernel(statements, options.kernel, source, diagnostics);
-  if (kernel === undefined) return { program: undefined, diagnostics: tidy(diagnostics) };
+  if (kernel === undefined) return { program: undefined, diagnostics: tidy(diagnostics, source) };
   const binder = new ScriptBinder(source, kernel);
+  for (const name of namesLost(diagnostics)) binder.scope.addMistaken(name);
   for (const { statement, from } of statements) binder.add(statement, from);
   diagnostics.push(...binder.scope.diagnostics);
   const failed = diagnostics.some((d) => d.severity === "error");
-  return { program: failed ? undefined : binder.program(), diagnostics: tidy(diagnostics) };
+  return { program: failed ? undefined : binder.program(), diagnostics: tidy(diagnostics, source) };
 }
 
-/** Sorted by place, each once: a mistake in an argument is met once for every function of that name. */
-function tidy(diagnostics: readonly Diagnostic[]): Diagnostic[] {
-  const seen = new Set<string>();
-  const once = diagnostics.filter((d) => {
-    const key = `${d.source.name}:${d.at.start}:${d.at.end}:${d.code}`;
-    return !seen.has(key) && seen.add(key);
-  });
-  return once.sort((a, b) => a.source.name.localeCompare(b.source.name) || a.at.start - b.at.start);
+/** What is assigned or defined in a text that could not be read as a whole: whoever uses it makes no mistake. */
+function namesLost(diagnostics: readonly Diagnostic[]): string[] {
+  const texts = new Set(diagnostics.filter((d) => d.severity === "error").map((d) => d.source.text));
+  return [...texts].flatMap((text) =>
+    [...text.matchAll(/([A-Za-z_]\w*)\s*(?:[-+*/%&|^]|<<|>>)?=(?!=)|\bfn\s+(\w+)/g)].map(([, x, f]) => x ?? f ?? ""),
+  );
 }
+
+/** Codes of what the text alone can tell. */
+const isGrammars = ({ code, severity }: Diagnostic): boolean => severity === "error" && /^E(1|20|21[01])/.test(code);
+
+/**
+ * The script's own first, by place. Each once, for a mistake in what several CPUs run is met by each of them; and
+ * where the grammar has refused something, what else is said about the same word follows from that.
+ */
+function tidy(diagnostics: readonly Diagnostic[], main: SourceText): Diagnostic[] {
+  const taken = new Map<string, Diagnostic>();
+  const kept = diagnostics.filter((d) => {
+    const key = `${d.source.name}:${d.at.start}`;
+    const first = taken.get(key);
+    if (first === undefined) taken.set(key, d);
+    return first === undefined || (!isGrammars(first) && first.code !== d.code);
+  });
+  const ofMain = kept.filter((d) => d.source === main);
+  return sortByPlace([...ofMain, ...kept.filter((d) => d.source !== main)]);
+}
+
+/** Statements that a CPU cannot run. */
+const OF_THE_SCRIPT: ReadonlySet<Statement["kind"]> = new Set([
+  ...(["expect", "fn", "forKernel", "include", "invariant", "kernel"] as const),
+  ...(["ops", "patch", "race", "sanitizer", "show", "struct"] as const),
+]);
 
 class ScriptBinder {
   readonly scope: Scope;
@@ -99,7 +124,8 @@ class ScriptBinder {
     const variables = [...this.scope.allVariables()].filter((v) => v.name !== "$");
     const times = new Map<string, number>();
     for (const { name } of variables) times.set(name, (times.get(name) ?? 0) + 1);
-    const nameOf = (v: Variable): string => (v.cpu >= 0 && (times.get(v.name) ?? 0) > 1 ? `cpu${v.cpu}.${v.name}` : v.name);
+    const nameOf = (v: Variable): string =>
+      v.cpu >= 0 && (times.get(v.name) ?? 0) > 1 ? `cpu${v.cpu}.${v.name}` : v.name;
     return variables.map((v) => ({
       name: nameOf(v),
       addr: v.addr,
@@ -126,38 +152,50 @@ class ScriptBinder {
       case "invariant":
         return this.addInvariant(statement);
       case "show":
-        this.items.push({
-          kind: "show",
-          what: statement.items.map((item) => ({ word: item.what.name, name: item.name?.name })),
-          at: statement.at,
-        });
-        return;
+        return this.addShow(statement);
       default:
         this.addStatement(this.cpu, statement);
     }
   }
 
+  private addShow(statement: Extract<Statement, { kind: "show" }>): void {
+    const known = showWords();
+    for (const { what } of statement.items) {
+      if (known.includes(what.name)) continue;
+      const meant = nearest(what.name, known);
+      const help = meant === undefined ? `it can show: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+      this.scope.error("E232", what.at, `\`show\` knows nothing called \`${what.name}\``, help);
+    }
+    const what = statement.items.map((item) => ({ word: item.what.name, name: item.name?.name }));
+    this.items.push({ kind: "show", what, at: statement.at });
+  }
+
   private addDeclaration(statement: Extract<Statement, { kind: "declare" }>): void {
-    const { scope } = this;
-    if (statement.type?.struct === true) {
-      for (const declarator of statement.names) this.addObject(statement.type.name, statement.type.at, declarator.name);
-      return;
-    }
     for (const declarator of statement.names) {
-      const { name, at } = declarator.name;
-      if (!this.isNew(name, at)) continue;
-      if (declarator.size !== undefined || declarator.value?.kind === "init") {
-        scope.error("E292", declarator.at, "this version has shared words only, no arrays or objects by value");
-        continue;
-      }
-      const value = declarator.value === undefined ? undefined : this.binder(undefined).bind(declarator.value);
-      if (declarator.value !== undefined && value === undefined) continue;
-      if (value !== undefined && value.kind !== "constant") {
-        scope.error("E228", value.at, "a shared word begins with a constant");
-        continue;
-      }
-      scope.addShared(name, NUMBER, value === undefined ? 0 : numeric(value.value));
+      if (statement.type?.struct === true && !declarator.pointer && declarator.value === undefined)
+        this.addObject(statement.type.name, statement.type.at, declarator.name);
+      else if (!this.addWord(declarator)) this.scope.addMistaken(declarator.name.name);
     }
+  }
+  /** Whether it could be declared. */
+  private addWord(declarator: Declarator): boolean {
+    const { scope } = this;
+    const { name, at } = declarator.name;
+    if (!this.isNew(name, at)) return true;
+    if (declarator.size !== undefined || declarator.pointer || declarator.value?.kind === "init") {
+      const help = "a name that keeps a result needs no declaration: `x = ...`";
+      scope.error("E290", declarator.at, "this version has shared numbers only: no arrays, pointers or objects", help);
+      return false;
+    }
+    const value = declarator.value === undefined ? undefined : this.binder(undefined).bindNumber(declarator.value);
+    if (declarator.value !== undefined && value === undefined) return false;
+    if (value !== undefined && value.kind !== "constant") {
+      const help = "a CPU can change it: `cpu0: x = mm.mm_users`";
+      scope.error("E228", value.at, "a shared word begins with a constant", help);
+      return false;
+    }
+    scope.addShared(name, NUMBER, value === undefined ? 0 : numeric(value.value));
+    return true;
   }
   private isNew(name: string, at: Span): boolean {
     const { scope } = this;
@@ -167,11 +205,13 @@ class ScriptBinder {
   }
   /** `TYPE NAME`: an object that a driver would embed, or declare static. */
   private addObject(typeName: string, typeAt: Span, ident: { name: string; at: Span }): void {
-    const type = declarableTypes[typeName];
+    const type = Object.hasOwn(declarableTypes, typeName) ? declarableTypes[typeName] : undefined;
     if (type === undefined) {
       const meant = nearest(typeName, Object.keys(declarableTypes));
-      const help = meant === undefined ? `objects are: ${Object.keys(declarableTypes).join(", ")}` : `did you mean \`${meant}\`?`;
+      const help =
+        meant === undefined ? `objects are: ${Object.keys(declarableTypes).join(", ")}` : `did you mean \`${meant}\`?`;
       this.scope.error("E255", typeAt, `no kernel object is called \`${typeName}\` in this version`, help);
+      this.scope.addMistaken(ident.name);
       return;
     }
     if (this.isNew(ident.name, ident.at)) this.scope.addObject(ident.name, type());
@@ -179,7 +219,8 @@ class ScriptBinder {
   private isDeclaration(statement: Statement): boolean {
     if (statement.kind !== "expression" || statement.expr.kind !== "call" || !statement.expr.bare) return false;
     const { callee, args } = statement.expr;
-    return callee.kind === "name" && callee.name in declarableTypes && args.length === 1 && args[0]?.value.kind === "name";
+    if (callee.kind !== "name" || !Object.hasOwn(declarableTypes, callee.name)) return false;
+    return args.length === 1 && args[0]?.value.kind === "name";
   }
 
   // ---- what CPUs run
@@ -216,10 +257,8 @@ class ScriptBinder {
       case "step":
         this.items.push({ kind: "step", cpu, count: statement.count, at: statement.at });
         return;
-      case "race":
-        this.scope.error("E233", statement.at, "a race names the CPUs of its own statements; it has no CPU label");
-        return;
     }
+    if (OF_THE_SCRIPT.has(statement.kind)) return this.refuseLabel(statement);
     if (statement.kind === "expression" && statement.expr.kind === "call" && this.isDeclaration(statement)) {
       const [name] = statement.expr.args;
       const { callee } = statement.expr;
@@ -228,8 +267,9 @@ class ScriptBinder {
       return;
     }
     const code = new CodeBinder(this.binder(cpu));
-    code.addStatements(statement.kind === "block" ? statement.statements : [statement]);
     const own = "until" in statement && statement.until !== undefined ? this.until(statement.until) : undefined;
+    const whole = own === undefined ? statement : ({ ...statement, until: undefined } as Statement);
+    code.addStatements(whole.kind === "block" ? whole.statements : [whole]);
     this.items.push({ kind: "run", cpu, code: this.register(code, cpu), until: until ?? own, at: statement.at });
   }
   private register(code: CodeBinder, cpu: number): ReturnType<CodeBinder["finish"]>["code"] {
@@ -237,6 +277,14 @@ class ScriptBinder {
     const finished = code.finish(fn);
     this.functions.set(fn, { name: `cpu${cpu}`, body: finished.body satisfies AnyBody, script: true });
     return finished.code;
+  }
+
+  private refuseLabel(statement: Statement): void {
+    const text = this.scope.source.slice(statement.at);
+    const [word] = /^\w+/.exec(text) ?? ["this"];
+    const at = { start: statement.at.start, end: statement.at.start + word.length };
+    const help = "it stands on a line without `cpuN:`";
+    this.scope.error("E233", at, `\`${word}\` belongs to the script, not to a CPU`, help);
   }
 
   private addRace(race: Race): void {
@@ -254,6 +302,7 @@ class ScriptBinder {
     if (statement.kind === "onCpu") {
       const numbers = this.knownCpus(statement.cpus.numbers, statement.cpus.at);
       this.cpu = numbers[0] ?? this.cpu;
+      if (statement.until !== undefined) return this.refuseUntil(statement.until.at);
       if (statement.body === undefined) return;
       for (const cpu of numbers) {
         this.cpu = cpu;
@@ -264,15 +313,17 @@ class ScriptBinder {
     this.addToRace(statement, codeOf(this.cpu));
   }
   private addToRace(statement: Statement, code: CodeBinder): void {
-    if ("until" in statement && statement.until !== undefined) {
-      this.scope.error("E234", statement.until.at, "in a race anything may interleave; `until` leads CPUs by hand, outside");
-      return;
-    }
+    if ("until" in statement && statement.until !== undefined) return this.refuseUntil(statement.until.at);
     if (statement.kind === "continue" && statement.what === "run") {
-      this.scope.error("E293", statement.at, "this version cannot race on from a paused CPU yet");
+      this.scope.error("E290", statement.at, "this version cannot race on from a paused CPU yet");
       return;
     }
     code.addStatements(statement.kind === "block" ? statement.statements : [statement]);
+  }
+
+  private refuseUntil(at: Span): void {
+    const help = "set the scene before the race, or leave `until` out and let all interleavings be tried";
+    this.scope.error("E234", at, "`until` leads a CPU by hand; in a race anything may interleave", help);
   }
 
   private binder(cpu: number | undefined): ExpressionBinder {
@@ -307,15 +358,17 @@ class ScriptBinder {
       return { place: { kind: "function", name: what.name.name, returns }, count };
     }
     if (what.kind === "text") return { place: { kind: "text", text: what.text }, count };
-    if (what.kind === "label") this.scope.error("E294", until.at, "this version has no functions of your own yet");
+    if (what.kind === "label") this.scope.error("E290", until.at, "this version has no functions of your own yet");
     return { place: { kind: "blocked" }, count };
   }
   private mustBeFunction(name: string, at: Span): void {
-    const names = allFunctions().map((fn) => fn.name);
-    if (names.includes(name)) return;
+    const names = allFunctions()
+      .filter((fn) => fn.info.internal !== true)
+      .map((fn) => fn.name);
+    if (allFunctions().some((fn) => fn.name === name)) return;
     const meant = nearest(name, names);
     const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
-    this.scope.error("E212", at, `\`${name}\` is no function of the model that one could stop in`, help);
+    this.scope.error("E212", at, `the modelled kernel has no function \`${name}\``, help);
   }
 
   // ---- expectations
@@ -354,13 +407,18 @@ class ScriptBinder {
         if (what.on === undefined) return { kind: "blocked", cpu, lock: undefined };
         const lock = this.binder(undefined).bind(what.on);
         if (lock === undefined) return undefined;
+        if (!["mutex", "spinlock", "object"].includes(lock.type.kind)) {
+          const text = this.scope.source.slice(what.on.at);
+          this.scope.error("E317", what.on.at, `nobody waits for \`${text}\`: it is ${typeText(lock.type)}`);
+          return undefined;
+        }
         return { kind: "blocked", cpu, lock: (machine) => numeric(look(lock, machine)) };
       }
     }
   }
   private condition(test: Expr): ((machine: { peek(addr: number): number }) => boolean) | undefined {
-    const bound = this.binder(undefined).bind(test);
-    if (bound === undefined || firstCall(bound) !== undefined) return undefined;
+    const bound = this.binder(undefined).bindValue(test);
+    if (bound === undefined) return undefined;
     return (machine) => truth(look(bound, machine));
   }
   private addInvariant(statement: Extract<Statement, { kind: "invariant" }>): void {
@@ -374,4 +432,3 @@ class ScriptBinder {
     });
   }
 }
-

@@ -20,6 +20,8 @@ export type Type =
   | { readonly kind: "void" }
   | { readonly kind: "null" }
   | { readonly kind: "string" }
+  /** Only where an argument is one. */
+  | { readonly kind: "range" }
   /** A pointer to a kernel object. */
   | { readonly kind: "object"; readonly cls: StructClass }
   | { readonly kind: "array" }
@@ -46,6 +48,19 @@ export function typeOfMember(member: Member): Type {
   if (member instanceof Flag) return BOOLEAN;
   if (member instanceof Ref) return NUMBER;
   return NUMBER;
+}
+
+/** What a variable holds that keeps a value of this type: counters are read. */
+export function typeOfKept(type: Type): Type {
+  return type.kind === "atomic" ? NUMBER : type;
+}
+
+/** Whether one variable can hold both. */
+export function compatible(a: Type, b: Type): boolean {
+  const loose = (t: Type): boolean => t.kind === "number" || t.kind === "boolean";
+  if (a.kind === "null" || b.kind === "null") return true;
+  if (loose(a) && loose(b)) return true;
+  return a.kind === b.kind && (a.kind !== "object" || (b.kind === "object" && a.cls === b.cls));
 }
 
 /** "a number", "a struct hmm_mirror": how a message names it. */

@@ -21,6 +21,8 @@ export function explain(words: readonly string[], io: Io): ExitCode {
       .split("\n")
       .map((line) => `    ${line}`.trimEnd())
       .join("\n");
-  io.out(`${code}: ${info.summary}\n\n${info.explanation}\n\nWrong:\n\n${indented(info.wrong)}\n\nRight:\n\n${indented(info.right)}\n`);
+  io.out(
+    `${code}: ${info.summary}\n\n${info.explanation}\n\nWrong:\n\n${indented(info.wrong)}\n\nRight:\n\n${indented(info.right)}\n`,
+  );
   return 0;
 }

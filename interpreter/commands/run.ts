@@ -43,7 +43,9 @@ export function run(options: RunOptions, io: Io): ExitCode {
       return 2;
     }
     if (!(error instanceof GoesRound)) throw error;
-    io.err(`hmm: ${error.actors.map((a) => director.nameOf(a)).join(" and ")} only go round: livelock on this schedule\n`);
+    io.err(
+      `hmm: ${error.actors.map((a) => director.nameOf(a)).join(" and ")} only go round: livelock on this schedule\n`,
+    );
     return 1;
   }
   if (picker instanceof Scheduled && picker.mismatch !== undefined) {

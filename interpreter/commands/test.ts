@@ -44,7 +44,16 @@ export function transcript(script: string, io: Io): string {
   let err = "";
   const inner: Io = { ...io, out: (text) => (out += text), err: (text) => (err += text) };
   const code = check(
-    { path: script, text: undefined, kernel: undefined, full: false, all: false, json: false, stats: false, limits: DEFAULT_LIMITS },
+    {
+      path: script,
+      text: undefined,
+      kernel: undefined,
+      full: false,
+      all: false,
+      json: false,
+      stats: false,
+      limits: DEFAULT_LIMITS,
+    },
     inner,
   );
   return `${err}${out}exit ${code}\n`;
@@ -57,7 +66,8 @@ function testOne(name: string, options: TestOptions, io: Io): string | undefined
     io.writeFile(golden, got);
     return undefined;
   }
-  if (!io.exists(golden)) return `${name}: no golden ${golden}; read the output of \`hmm check\`, then \`hmm test --update\``;
+  if (!io.exists(golden))
+    return `${name}: no golden ${golden}; read the output of \`hmm check\`, then \`hmm test --update\``;
   const wanted = io.readFile(golden);
   if (wanted === got) return undefined;
   return [`${name}: differs from ${golden}`, ...differenceLines(wanted, got)].join("\n");

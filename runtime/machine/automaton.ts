@@ -10,7 +10,7 @@ import { combine, keyOfNumber, keyOfText, type Key } from "./hash.ts";
 import { Op, type Call, type Request, type Step, type Value } from "./step.ts";
 import { Ref, SLOT, Special, Struct } from "./struct.ts";
 import { ALWAYS_LIVE, type Memory } from "./memory.ts";
-import { ModelFault } from "./fault.ts";
+import { GoesRound, ModelFault } from "./fault.ts";
 import { functionById, type AnyBody } from "./function.ts";
 import type { Frame } from "./report.ts";
 import { mutated, type Mutation } from "./mutation.ts";
@@ -152,8 +152,10 @@ export class Automaton {
 
   private settle(parent: number, node: Node, events?: ControlEvent[]): number {
     for (let turns = 0; ; turns++) {
-      if (turns > SILENT_MAX)
+      if (turns > SILENT_MAX) {
+        if (this.isScript(node.root.fn)) throw new GoesRound();
         throw new ModelFault(`${this.functionName(node.root.fn)} goes round without taking a step`);
+      }
       const { request } = node;
       if (request === null) {
         events?.push({ kind: "return", fn: node.root.fn, value: node.value });
@@ -374,10 +376,6 @@ function withMentions(known: readonly number[], learnt: readonly Value[]): reado
 function slotsIn(value: Value): number[] {
   if (Array.isArray(value)) return (value as readonly Value[]).flatMap(slotsIn);
   const addr =
-    typeof value === "number"
-      ? value
-      : typeof value === "object" && value !== null && "addr" in value
-        ? value.addr
-        : 0;
+    typeof value === "number" ? value : typeof value === "object" && value !== null && "addr" in value ? value.addr : 0;
   return addr >= 2 ** 52 ? [Math.floor(addr / SLOT)] : [];
 }

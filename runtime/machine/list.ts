@@ -149,10 +149,7 @@ export const list_del_rcu = kernelFunction(
 export const list_add_rcu = kernelFunction(
   "list_add_rcu",
   function* (node: list_head, head: list_head): Kernel<void> {
-    const next = at(
-      list_head,
-      yield* listStep(prepareRcu, head, [node, head], "new->next = @.next, new->prev = &@"),
-    );
+    const next = at(list_head, yield* listStep(prepareRcu, head, [node, head], "new->next = @.next, new->prev = &@"));
     yield* WRITE_ONCE(head.next, node);
     yield* store(next.prev, node);
   },

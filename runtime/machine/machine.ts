@@ -3,6 +3,7 @@
  * nothing of schedules, scripts or mm.
  */
 import { Automaton, FINISHED, type ControlEvent, type FunctionBody } from "./automaton.ts";
+import { GoesRound } from "./fault.ts";
 import { mixHi, mixLo } from "./hash.ts";
 import { HeldSets, type Holding } from "./held.ts";
 import { freedHeader, headerFreedBy, headerType, liveHeader, Memory } from "./memory.ts";
@@ -59,7 +60,8 @@ class PathEnd extends Error {
   }
 }
 
-const isPoison = (addr: number): boolean => headerAddress(addr) === headerAddress(LIST_POISON1) || addr === LIST_POISON2;
+const isPoison = (addr: number): boolean =>
+  headerAddress(addr) === headerAddress(LIST_POISON1) || addr === LIST_POISON2;
 
 export class Machine implements PrimitiveContext, Names {
   readonly memory = new Memory();
@@ -99,7 +101,11 @@ export class Machine implements PrimitiveContext, Names {
     this.actor = actor;
     this.choice = 0;
     if (this.reports.length > 0) this.reports = [];
-    this.setLocal(actor, this.automaton.start(fn, args, events));
+    try {
+      this.setLocal(actor, this.automaton.start(fn, args, events));
+    } catch (error) {
+      return this.goesRound(error, actor, FINISHED);
+    }
     return this.settleSilent(actor, events);
   }
 
@@ -185,7 +191,8 @@ export class Machine implements PrimitiveContext, Names {
       }
     }
     this.result = result;
-    const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
+    const to = this.advance(actor, local, result, events);
+    if (to === GONE_ROUND) return Moved.fatal;
     this.setLocal(actor, to);
     const op = automaton.localOp[to] as number;
     if (op >= Op.silentLoad && op <= Op.silentPrimitive) return this.settleSilent(actor, events);
@@ -215,8 +222,7 @@ export class Machine implements PrimitiveContext, Names {
     for (let turns = 0; ; turns++) {
       const local = this.locals[actor] as number;
       const op = automaton.localOp[local] as number;
-      if (op < Op.silentLoad || op > Op.silentPrimitive)
-        return this.reports.length > 0 ? Moved.withReports : Moved.yes;
+      if (op < Op.silentLoad || op > Op.silentPrimitive) return this.reports.length > 0 ? Moved.withReports : Moved.yes;
       const word = automaton.localWord[local] as number;
       let result = 0;
       if (op === Op.silentLoad) result = this.memory.words[word] as number;
@@ -231,13 +237,25 @@ export class Machine implements PrimitiveContext, Names {
         if (outcome === null) return Moved.fatal;
         result = outcome;
       }
-      if (turns > SILENT_STEPS_MAX) {
-        this.report("livelock", "goes round without touching shared memory", actor, local, 0);
-        return Moved.fatal;
-      }
-      const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
+      if (turns > SILENT_STEPS_MAX) return this.goesRound(new GoesRound(), actor, local);
+      const to = this.advance(actor, local, result, events);
+      if (to === GONE_ROUND) return Moved.fatal;
       this.setLocal(actor, to);
     }
+  }
+  private advance(actor: number, local: number, result: number, events: ControlEvent[] | undefined): number {
+    try {
+      if (events === undefined) return this.automaton.next(local, result);
+      return this.automaton.follow(local, result, events);
+    } catch (error) {
+      this.goesRound(error, actor, local);
+      return GONE_ROUND;
+    }
+  }
+  private goesRound(error: unknown, actor: number, local: number): Moved {
+    if (!(error instanceof GoesRound)) throw error;
+    this.report("livelock", "goes round without touching shared memory", actor, local, 0);
+    return Moved.fatal;
   }
 
   private setLocal(actor: number, local: number): void {
@@ -460,3 +478,4 @@ export class Machine implements PrimitiveContext, Names {
 }
 
 const SILENT_STEPS_MAX = 10_000;
+const GONE_ROUND = -1;

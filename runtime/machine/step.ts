@@ -137,15 +137,7 @@ export interface Callable {
 
 /** What may be an argument or a result of a kernel function: values, never objects with a life of their own. */
 export type Value =
-  | number
-  | boolean
-  | string
-  | null
-  | undefined
-  | void
-  | { readonly addr: number }
-  | Callable
-  | readonly Value[];
+  number | boolean | string | null | undefined | void | { readonly addr: number } | Callable | readonly Value[];
 
 const identity = (n: number): unknown => n;
 export const asBoolean = (n: number): boolean => n !== 0;

@@ -288,8 +288,8 @@ export function sizeOf(cls: StructClass): number {
 
 /** The members of a struct by name, in order of declaration; embedded structs are members themselves. */
 export function membersOf(struct: Struct): [string, Member][] {
-  return (Object.entries(struct) as [string, unknown][]).filter(
-    (entry): entry is [string, Member] => isMember(entry[1]),
+  return (Object.entries(struct) as [string, unknown][]).filter((entry): entry is [string, Member] =>
+    isMember(entry[1]),
   );
 }
 
