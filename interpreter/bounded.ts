@@ -6,6 +6,7 @@ import { FINISHED } from "../runtime/machine/automaton.ts";
 import { keyOfNumber, type Key } from "../runtime/machine/hash.ts";
 import { Moved } from "../runtime/machine/machine.ts";
 import { isFatal } from "../runtime/machine/report.ts";
+import { STEPS_A_BREATH, type Breathing } from "./breathing.ts";
 import { CostTable } from "./cost-table.ts";
 import type { Director } from "./director.ts";
 import type { Event, Findings } from "./findings.ts";
@@ -68,7 +69,12 @@ const emptyFrame = (): Frame => ({
   decision: null,
 });
 
-export function bounded(director: Director, findings: Findings, watch: Watch, options: BoundedOptions): Bounded {
+export function bounded(
+  director: Director,
+  findings: Findings,
+  watch: Watch,
+  options: BoundedOptions,
+): Breathing<Bounded> {
   return new BoundedSearch(director, findings, watch, options).run();
 }
 
@@ -95,28 +101,33 @@ class BoundedSearch {
     this.limit = options.target?.shorterThan ?? Infinity;
   }
 
-  run(): Bounded {
-    const { director, options } = this;
+  *run(): Breathing<Bounded> {
+    const { director } = this;
     const { machine } = director;
     const start = machine.mark();
     director.listener = { met: (item) => this.hit(this.findings.addMet(item, this.schedule)) };
     this.push(null, NOBODY, 0, 0);
-    let complete = true;
-    while (this.depth >= 0) {
-      const frame = this.frames[this.depth] as Frame;
+    while (this.runOn(STEPS_A_BREATH)) yield;
+    director.listener = null;
+    machine.undoTo(start);
+    return { complete: this.depth < 0, states: this.table.count, ways: this.ways };
+  }
+  /** Takes so many turns; false when there is nothing left to do, or the budget is used up. */
+  private runOn(turns: number): boolean {
+    const { machine } = this.director;
+    for (let i = 0; i < turns; i++) {
+      const frame = this.frames[this.depth];
+      if (this.depth < 0 || frame === undefined) return false;
       if (this.tryNext(frame)) {
-        if (++this.steps <= options.budget && this.watch.tick(0, this.depth) === undefined) continue;
-        complete = false;
-        break;
+        if (++this.steps > this.options.budget || this.watch.tick(0, this.depth) !== undefined) return false;
+        continue;
       }
       if (!frame.moved && this.goOn(frame)) continue;
       this.depth--;
       const below = this.frames[this.depth];
       if (below !== undefined) machine.undo(below.top, below.lo, below.hi);
     }
-    director.listener = null;
-    machine.undoTo(start);
-    return { complete, states: this.table.count, ways: this.ways };
+    return true;
   }
 
   private push(parent: Frame | null, last: number, switches: number, steps: number): void {

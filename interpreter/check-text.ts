@@ -1,7 +1,8 @@
 /** What `hmm check` prints. Nothing in it changes from run to run: no times, no rates, no memory. */
 import type { CheckedReport, CheckResult } from "./check.ts";
 import { diagram } from "./diagram.ts";
-import { kernelText } from "./program.ts";
+import { placeOf } from "../runtime/machine/report.ts";
+import { kernelText, type Program } from "./program.ts";
 import { reportLines, reportName, reportTitle } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
 import { shapeOf, type Verdict } from "./verdict.ts";
@@ -15,27 +16,28 @@ export interface CheckTextOptions {
   readonly kernelOption: string | undefined;
 }
 
-export function checkText(result: CheckResult, verdict: Verdict, options: CheckTextOptions): string {
-  const { program } = result;
-  const blocks: string[] = [`${program.name}: kernel ${kernelText(program.kernel)}`];
-  for (const report of result.reports) blocks.push(reportBlock(result, report, options));
-  const outcomes = outcomeTable(result);
-  if (outcomes !== "") blocks.push(outcomes);
-  const judged = expectations(verdict);
-  if (judged !== "") blocks.push(judged);
-  const closing = [...(verdict.observation === undefined ? [] : [verdict.observation]), verdict.line];
-  blocks.push(closing.join("\n"));
-  return `${blocks.join("\n\n")}\n`;
+/** What stands above everything else: also printed early, while the search goes on. */
+export function checkHeadline(program: Program, report: CheckedReport | undefined, options: CheckTextOptions): string {
+  const title = `${program.name}: kernel ${kernelText(program.kernel)}`;
+  return report === undefined ? `${title}\n` : `${title}\n\n${reportBlock(program, report, options)}\n`;
 }
 
-function reportBlock(result: CheckResult, report: CheckedReport, options: CheckTextOptions): string {
+/** Everything below the headline. */
+export function checkText(result: CheckResult, verdict: Verdict, options: CheckTextOptions): string {
   const { program } = result;
+  const blocks = result.reports.slice(1).map((report) => reportBlock(program, report, options));
+  for (const block of [otherPlaces(result), outcomeTable(result), expectations(verdict)])
+    if (block !== "") blocks.push(block);
+  blocks.push([...(verdict.observation === undefined ? [] : [verdict.observation]), verdict.line].join("\n"));
+  return `\n${blocks.join("\n\n")}\n`;
+}
+
+function reportBlock(program: Program, report: CheckedReport, options: CheckTextOptions): string {
   const { full } = report;
   const replay = `replay: ${replayCommand(options)} --schedule ${tokenOf(program, report.schedule)}`;
-  if (full === null) return `${withPlaces(reportTitle(report.finding), report)}\n${replay}`;
-  const [first = "", ...rest] = reportLines(report.finding, full.trace);
-  const lines = [withPlaces(first, report), ...rest, ""];
-  if (result.hasRace) {
+  if (full === null) return `${reportTitle(report.finding)}\n${replay}`;
+  const lines = [...reportLines(report.finding, full.trace), ""];
+  if (program.items.some((item) => item.kind === "race")) {
     const title = spread(
       `kernel ${kernelText(program.kernel)}: ${reportName(report.finding)}`,
       shapeOf(report).replace(/ \(.*/, ""),
@@ -44,9 +46,14 @@ function reportBlock(result: CheckResult, report: CheckedReport, options: CheckT
   }
   return [...lines, replay].join("\n");
 }
-function withPlaces(title: string, report: CheckedReport): string {
-  const more = report.places.size - 1;
-  return more > 0 ? `${title} (and ${more} more place${more === 1 ? "" : "s"})` : title;
+/** Where else reports of the same class were met, in other interleavings. */
+function otherPlaces(result: CheckResult): string {
+  const lines = result.reports.flatMap((report) => {
+    const others = [...report.places].filter((place) => place !== placeOf(report.finding)).sort();
+    if (others.length === 0) return [];
+    return `  ${reportName(report.finding)}, and ${others.length} more place${others.length === 1 ? "" : "s"}: ${others.join(", ")}`;
+  });
+  return lines.length === 0 ? "" : ["The same in other places:", ...lines].join("\n");
 }
 function replayCommand(options: CheckTextOptions): string {
   return `hmm run ${options.path}${options.kernelOption === undefined ? "" : ` --kernel "${options.kernelOption}"`}`;

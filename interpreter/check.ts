@@ -2,6 +2,7 @@
 import type { Mutation } from "../runtime/machine/mutation.ts";
 import { classOf, isFatal, type Finding } from "../runtime/machine/report.ts";
 import { bounded, type Way } from "./bounded.ts";
+import type { Breathing } from "./breathing.ts";
 import { explore, type Explored } from "./explore.ts";
 import { fits } from "./expectation.ts";
 import { Findings, type Event, type FoundReport, type Outcome } from "./findings.ts";
@@ -19,8 +20,11 @@ export interface CheckOptions {
   readonly mutations?: readonly Mutation[];
   /** Tell every class of reports in full. */
   readonly all?: boolean;
-  /** Told what the search is doing, now and then. */
-  readonly progress?: (line: string) => void;
+  /**
+   * Gets the report that will be told first, as soon as it is known that nothing can come before it: long before a
+   * large search is over.
+   */
+  readonly onHeadline?: (report: CheckedReport) => void;
   /** Gets the watch, so that Ctrl-C can stop the search. */
   readonly onWatch?: (watch: Watch) => void;
 }
@@ -65,17 +69,19 @@ const BOUNDED_BUDGET = 400_000; // steps of one bounded search
 const MINIMISE_BUDGET = 3_000_000;
 const LIVENESS_BUDGET = 5_000_000;
 
-export function check(program: Program, options: CheckOptions): CheckResult {
+export function* check(program: Program, options: CheckOptions): Breathing<CheckResult> {
   const director = simulate(program, options.mutations);
   const watch = new Watch(options.limits);
   options.onWatch?.(watch);
   const findings = new Findings(program);
   const hasRace = program.items.some((item) => item.kind === "race");
-  const levels = hasRace ? searchLevels(director, findings, watch, options) : [];
-  const explored = explore(director, findings, watch);
+  const levels = hasRace ? yield* searchLevels(director, findings, watch) : [];
+  const headline = yield* earlyHeadline(director, findings, levels);
+  if (headline !== undefined) options.onHeadline?.(headline);
+  const explored = yield* explore(director, findings, watch);
   let livelockDecided = explored.stopped === undefined;
-  if (livelockDecided && explored.mayGoRound) livelockDecided = addLivelock(director, findings);
-  const reports = tellReports(director, findings, levels, options.all ?? false);
+  if (livelockDecided && explored.mayGoRound) livelockDecided = yield* addLivelock(director, findings);
+  const reports = yield* tellReports(director, findings, levels, options.all ?? false);
   return {
     program,
     hasRace,
@@ -94,43 +100,63 @@ export function check(program: Program, options: CheckOptions): CheckResult {
  * Few switches first: what is found there is what people want to see. Where even that is too much to be completed,
  * fewer are.
  */
-function searchLevels(director: Director, findings: Findings, watch: Watch, options: CheckOptions): Level[] {
+function* searchLevels(director: Director, findings: Findings, watch: Watch): Breathing<Level[]> {
   const levels: Level[] = [];
   for (let switches = FEW_SWITCHES; switches >= 0; switches--) {
-    const { complete, states, ways } = bounded(director, findings, watch, { switches, budget: BOUNDED_BUDGET });
+    const { complete, states, ways } = yield* bounded(director, findings, watch, { switches, budget: BOUNDED_BUDGET });
     levels.push({ switches, complete, states, ways });
-    const found = findings.reports.size;
-    options.progress?.(`${switches} switches: ${states} states, ${found} report${found === 1 ? "" : "s"}`);
     if (complete) break;
   }
   return levels;
 }
 
-function addLivelock(director: Director, findings: Findings): boolean {
-  const livelock = findLivelock(director, LIVENESS_BUDGET);
+function* addLivelock(director: Director, findings: Findings): Breathing<boolean> {
+  const livelock = yield* findLivelock(director, LIVENESS_BUDGET);
   if (livelock === "unknown") return false;
   if (livelock !== undefined) findings.addLivelock(livelock);
   return true;
+}
+
+/** The worst report of a completed bounded search, if it is fatal: whatever else there is takes more switches. */
+function* earlyHeadline(
+  director: Director,
+  findings: Findings,
+  levels: readonly Level[],
+): Breathing<CheckedReport | undefined> {
+  if (!levels.some((level) => level.complete)) return undefined;
+  const [worst] = ranked(findings, levels);
+  if (worst === undefined || !isFatal(worst.finding.kind)) return undefined;
+  return yield* shorten(director, findings, worst, levels);
+}
+function ranked(findings: Findings, levels: readonly Level[]): FoundReport[] {
+  return [...findings.reports.values()]
+    .map((found) => ({ ...found, schedule: bestKnown(found, levels).schedule }))
+    .sort(worstFirst);
 }
 
 /**
  * Which reports are told in full: those that no expectation names, and for each expectation the one that it names best.
  * The others are further places of what has been told.
  */
-function tellReports(director: Director, findings: Findings, levels: readonly Level[], all: boolean): CheckedReport[] {
-  const found = [...findings.reports.values()]
-    .map((f) => ({ ...f, schedule: bestKnown(f, levels).schedule }))
-    .sort(worstFirst);
+function* tellReports(
+  director: Director,
+  findings: Findings,
+  levels: readonly Level[],
+  all: boolean,
+): Breathing<CheckedReport[]> {
+  const found = ranked(findings, levels);
   const expectations = director.program.items.flatMap((item) => (item.kind === "expect" ? item.expectation : []));
   const spokenFor = new Set(
     expectations.flatMap((e) => (e.kind === "report" ? (found.find((f) => names(e, f)) ?? []) : [])),
   );
-  const reports = found.map((f): CheckedReport => {
+  const reports: CheckedReport[] = [];
+  for (const f of found) {
     const isNamed = expectations.some((e) => names(e, f));
-    if (all || !isNamed || spokenFor.has(f)) return shorten(director, findings, f, levels);
     const { finding, places, schedule } = f;
-    return { finding, places, schedule, switches: switchesOf(schedule), full: null };
-  });
+    if (all || !isNamed || spokenFor.has(f) || f === found[0])
+      reports.push(yield* shorten(director, findings, f, levels));
+    else reports.push({ finding, places, schedule, switches: switchesOf(schedule), full: null });
+  }
   return reports.sort((a, b) => Number(a.full === null) - Number(b.full === null));
 }
 function worstFirst(a: FoundReport, b: FoundReport): number {
@@ -143,11 +169,16 @@ function names(expectation: Expectation, { finding, places }: FoundReport): bool
 }
 
 /** The way to a report with the fewest switches and, of those, the fewest steps. */
-function shorten(director: Director, findings: Findings, found: FoundReport, levels: readonly Level[]): CheckedReport {
+function* shorten(
+  director: Director,
+  findings: Findings,
+  found: FoundReport,
+  levels: readonly Level[],
+): Breathing<CheckedReport> {
   const { schedule, proven } =
     found.finding.kind === "livelock"
       ? { schedule: found.schedule, proven: false }
-      : shortest(director, findings, found, levels);
+      : yield* shortest(director, findings, found, levels);
   const trace = replay(director, schedule);
   const finding = trace.findings.findLast((f) => classOf(f) === classOf(found.finding)) ?? found.finding;
   return { finding, places: found.places, schedule, switches: switchesOf(schedule), full: { proven, trace } };
@@ -160,19 +191,19 @@ function bestKnown(found: FoundReport, levels: readonly Level[]): { schedule: Sc
   const [best] = ways.sort((a, b) => a.switches - b.switches || a.steps - b.steps);
   return { schedule: best?.schedule ?? found.schedule, proven: false };
 }
-function shortest(
+function* shortest(
   director: Director,
   findings: Findings,
   found: FoundReport,
   levels: readonly Level[],
-): { schedule: Schedule; proven: boolean } {
+): Breathing<{ schedule: Schedule; proven: boolean }> {
   const known = bestKnown(found, levels);
   if (known.proven) return known;
   const most = switchesOf(known.schedule);
   // A completed search that did not meet it has shown that it takes more.
   const least = Math.min(most, (levels.find((level) => level.complete)?.switches ?? -1) + 1);
   for (let switches = least; switches <= most; switches++) {
-    const { ways, complete } = bounded(director, findings, UNWATCHED, {
+    const { ways, complete } = yield* bounded(director, findings, UNWATCHED, {
       switches,
       budget: MINIMISE_BUDGET,
       target: { event: found.event, shorterThan: switches === most ? known.schedule.length + 1 : Infinity },

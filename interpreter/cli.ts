@@ -2,7 +2,8 @@
 /** `hmm`: the command line. Everything it does is a function of its arguments and an `Io`. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { main } from "./main.ts";
+import { drive } from "./breathing.ts";
+import { commandLine } from "./main.ts";
 import type { Io } from "./io.ts";
 
 const io: Io = {
@@ -23,4 +24,4 @@ const io: Io = {
 };
 
 process.stdout.on("error", () => process.exit(0)); // `hmm ... | head`
-process.exitCode = main(process.argv.slice(2), io);
+process.exitCode = await drive(commandLine(process.argv.slice(2), io));

@@ -5,6 +5,7 @@ import { isFatal } from "../runtime/machine/report.ts";
 import type { Director } from "./director.ts";
 import type { Findings } from "./findings.ts";
 import { reportLeaks } from "./leak.ts";
+import { STEPS_A_BREATH, type Breathing } from "./breathing.ts";
 import type { Stopped, Watch } from "./limits.ts";
 import type { Decision } from "./schedule.ts";
 import { Visited } from "./visited.ts";
@@ -66,7 +67,8 @@ export const CHOICES = 1 << 12; // a decision as one number: actor * CHOICES + c
 const NO_DECISION = -1;
 const SIEVE = 1 << 16;
 
-export function explore(director: Director, findings: Findings, watch: Watch): Explored {
+/** Comes up for air now and then: whoever drives it may look for signals. */
+export function explore(director: Director, findings: Findings, watch: Watch): Breathing<Explored> {
   return new Explorer(director, findings, watch).run();
 }
 
@@ -92,22 +94,29 @@ class Explorer {
     this.watch = watch;
   }
 
-  run(): Explored {
+  *run(): Breathing<Explored> {
     const { director, path } = this;
     const { machine } = director;
     director.listener = { met: (item) => void this.findings.addMet(item, this.schedule) };
     this.enter(false);
-    while (this.depth >= 0 && this.stopped === undefined) {
-      const d = this.depth;
-      if (this.tryNext(d)) continue;
-      if (path.moved[d] === 0 && this.goOn(d)) continue;
-      this.leave(d);
-    }
+    while (this.runOn(STEPS_A_BREATH)) yield;
     director.listener = null;
     this.depth = Math.max(this.depth, 0);
     machine.undo(path.top[0] as number, path.lo[0] as number, path.hi[0] as number);
     const { states, transitions, ends, stopped, mayGoRound } = this;
     return { states, transitions, depth: this.deepest, ends, stopped, mayGoRound, bytes: this.visited.bytes };
+  }
+  /** Takes so many turns; false when there is nothing left to do. */
+  private runOn(turns: number): boolean {
+    const { path } = this;
+    for (let i = 0; i < turns; i++) {
+      if (this.depth < 0 || this.stopped !== undefined) return false;
+      const d = this.depth;
+      if (this.tryNext(d)) continue;
+      if (path.moved[d] === 0 && this.goOn(d)) continue;
+      this.leave(d);
+    }
+    return true;
   }
   /**
    * Of a set of states that is never left and holds no end, the state that is left first has all its successors on the

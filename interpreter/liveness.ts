@@ -4,6 +4,7 @@
  */
 import { Moved } from "../runtime/machine/machine.ts";
 import { isFatal } from "../runtime/machine/report.ts";
+import { STEPS_A_BREATH, type Breathing } from "./breathing.ts";
 import { CostTable } from "./cost-table.ts";
 import type { Director } from "./director.ts";
 import { openDecisions } from "./pickers.ts";
@@ -26,7 +27,7 @@ interface Frame {
 }
 
 /** Tarjan's components over the state graph; the first bottom component without an end, if there is one. */
-export function findLivelock(director: Director, budget: number): Livelock | "unknown" | undefined {
+export function findLivelock(director: Director, budget: number): Breathing<Livelock | "unknown" | undefined> {
   return new Components(director, budget).run();
 }
 
@@ -49,12 +50,14 @@ class Components {
     this.budget = budget;
   }
 
-  run(): Livelock | "unknown" | undefined {
+  *run(): Breathing<Livelock | "unknown" | undefined> {
     const { machine } = this.director;
     const start = machine.mark();
     this.enter();
-    while (this.frames.length > 0 && this.found === undefined && this.budget > 0)
+    for (let turns = 1; this.frames.length > 0 && this.found === undefined && this.budget > 0; turns++) {
       this.turn(this.frames.at(-1) as Frame);
+      if (turns % STEPS_A_BREATH === 0) yield;
+    }
     machine.undoTo(start);
     return this.found ?? (this.budget > 0 ? undefined : "unknown");
   }

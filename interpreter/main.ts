@@ -1,5 +1,6 @@
 /** The commands, their options and their help. */
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { drain, type Breathing } from "./breathing.ts";
 import { check } from "./commands/check.ts";
 import { explain } from "./commands/explain.ts";
 import { run } from "./commands/run.ts";
@@ -15,7 +16,7 @@ interface Command {
   readonly options: NonNullable<ParseArgsConfig["options"]>;
   /** Option by option, as help shows them. */
   readonly help: readonly (readonly [string, string])[];
-  readonly run: (values: Values, positionals: readonly string[], io: Io) => ExitCode;
+  readonly run: (values: Values, positionals: readonly string[], io: Io) => ExitCode | Breathing<ExitCode>;
 }
 type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
@@ -193,6 +194,11 @@ function commandHelp(command: Command): string {
 }
 
 export function main(argv: readonly string[], io: Io): ExitCode {
+  return drain(commandLine(argv, io));
+}
+
+/** As `main`, breathing: the terminal's signals are heard while a search goes on. */
+export function* commandLine(argv: readonly string[], io: Io): Breathing<ExitCode> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     io.out(helpText());
@@ -213,7 +219,8 @@ export function main(argv: readonly string[], io: Io): ExitCode {
       io.out(commandHelp(command));
       return 0;
     }
-    return command.run(values, positionals, io);
+    const result = command.run(values, positionals, io);
+    return typeof result === "number" ? result : yield* result;
   } catch (error) {
     return failure(error, command, io);
   }

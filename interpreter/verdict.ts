@@ -33,7 +33,13 @@ export function judge(result: CheckResult): Verdict {
   const interrupted = result.stopped?.by === "interrupt";
   const definite = failed && !undecided;
   const exitCode = definite ? 1 : interrupted ? 130 : isPartial ? 3 : 0;
-  return { judgements, unexpected, exitCode, line: verdictLine(result), observation: observation(result, items) };
+  return {
+    judgements,
+    unexpected,
+    exitCode,
+    line: verdictLine(result, unexpected.length === 0),
+    observation: observation(result, items),
+  };
 }
 
 /** Something that an unfinished search may yet find. */
@@ -86,22 +92,23 @@ function isExpected(finding: Finding, items: readonly ExpectItem[], result: Chec
 
 // ---- the one line
 
-function verdictLine(result: CheckResult): string {
+function verdictLine(result: CheckResult, expected: boolean): string {
   const { explored, stopped, reports } = result;
   const bad = reports.filter((r) => r.finding.kind !== "expectation");
   if (stopped !== undefined) {
     const found = bad.length === 0 ? "no violation so far" : `${bad.length} found so far`;
     return `INCOMPLETE: ${stopped.text}; ${grouped(explored.states)} states seen, more unexplored; ${found}.`;
   }
-  if (!result.hasRace) return bad.length === 0 ? "NO RACE IN THIS SCRIPT: one run, nothing found." : violation(result);
-  if (reports.length > 0) return violation(result);
+  if (!result.hasRace)
+    return bad.length === 0 ? "NO RACE IN THIS SCRIPT: one run, nothing found." : violation(result, expected);
+  if (reports.length > 0) return violation(result, expected);
   const livelock = result.livelockDecided ? "" : " Livelock was not decided: too many states for the second search.";
   return (
     `VERIFIED up to hash compaction: all ${grouped(explored.states)} states / ${grouped(explored.transitions)} ` +
     `transitions, nothing found; probability that any state was missed < ${omission(explored.states)}.${livelock}`
   );
 }
-function violation(result: CheckResult): string {
+function violation(result: CheckResult, expected: boolean): string {
   const [first] = result.reports;
   if (first === undefined) return "";
   const { explored } = result;
@@ -111,7 +118,10 @@ function violation(result: CheckResult): string {
   const search = result.hasRace
     ? ` ${shapeOf(first)}; exhaustive: ${grouped(explored.states)} states / ${grouped(explored.transitions)} transitions.`
     : "";
-  return `VIOLATION: ${reportName(first.finding)}${more}${fatal};${search}`.replace(/;$/, ".");
+  return `VIOLATION${expected ? " (expected)" : ""}: ${reportName(first.finding)}${more}${fatal};${search}`.replace(
+    /;$/,
+    ".",
+  );
 }
 /** "2 switches, 105 steps (proven minimal)" */
 export function shapeOf(report: CheckedReport): string {

@@ -8,7 +8,7 @@ import type { Kernel, Value } from "../../runtime/machine/step.ts";
 import { Ref, type Struct } from "../../runtime/machine/struct.ts";
 import { memberAt, numeric, run, truth, type Bound, type Place } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { NUMBER, typeText, VOID, type Type } from "./types.ts";
+import { compatible, NUMBER, typeText, VOID, type Type } from "./types.ts";
 
 /** What a builtin takes, argument by argument. */
 type Shape = readonly ("place" | "value" | "object" | "condition")[];
@@ -119,12 +119,26 @@ export function bindBuiltin(binder: ExpressionBinder, call: Call, name: string):
     if (arg === undefined) return undefined;
     args.push(arg);
   }
+  if (!sameType(binder, args, values, builtin.shape)) return undefined;
   const text = values[0] === undefined ? "" : scope.source.slice(values[0].at);
   return { kind: "call", name, type: builtin.type(args), at: call.at, run: () => builtin.run(args, text) };
 }
 
+/** Whether the values fit the place that they are written to or compared with. */
+function sameType(binder: ExpressionBinder, args: readonly Bound[], values: readonly Expr[], shape: Shape): boolean {
+  const { scope } = binder;
+  const [place] = args;
+  if (place === undefined || shape[0] !== "place") return true;
+  const odd = args.findIndex((arg) => !compatible(place.type, arg.type));
+  if (odd < 0) return true;
+  const text = scope.source.slice((values[0] as Expr).at);
+  const message = `\`${text}\` is ${typeText(place.type)}; this is ${typeText((args[odd] as Bound).type)}`;
+  scope.error("E315", (values[odd] as Expr).at, message);
+  return false;
+}
+
 function bindShaped(binder: ExpressionBinder, expr: Expr, shape: Shape[number], name: string): Bound | undefined {
-  const bound = binder.bind(expr);
+  const bound = binder.bindValue(expr);
   if (bound === undefined) return undefined;
   const { scope } = binder;
   const text = scope.source.slice(expr.at);

@@ -123,7 +123,11 @@ function leftOver(binder: ExpressionBinder, entry: Callable, extra: Argument, gi
     return misfit("E300", extra.at, `${takes(entry)}, ${given} given`, fitted, "did you mean `until`?");
   if (flags.length === 0 || extra.value.kind !== "name")
     return misfit("E300", extra.at, `${takes(entry)}, ${given} given`, fitted, described(entry));
-  const meant = nearest(text, flags);
+  const unlike = (word: string): number => Math.abs(word.length - text.length);
+  const meant = nearest(
+    text,
+    [...flags].sort((a, b) => unlike(a) - unlike(b)),
+  );
   const help = meant === undefined ? `its words are ${flags.join(", ")}` : `did you mean \`${meant}\`?`;
   return misfit("E316", extra.at, `\`${text}\` is no word that \`${entry.name}\` takes`, fitted, help);
 }
@@ -216,6 +220,8 @@ function fitRange(
     start.type.kind === "number" ? help : described(entry),
   );
 }
+const ENDS = "a range is made of addresses";
+
 /** `a..b`, `a..+n`, `a..`; and, where a range is wanted, `a+n`. Undefined after an error. */
 function rangeEnds(
   binder: ExpressionBinder,
@@ -225,16 +231,16 @@ function rangeEnds(
     folded({ kind: "binary", op: "+", left: start, right: length, type: { kind: "number" }, at: expr.at });
   const page: Bound = { kind: "constant", value: PAGE_SIZE, type: { kind: "number" }, at: expr.at };
   if (expr.kind === "binary") {
-    const start = binder.bindNumber(expr.left);
-    const length = binder.bindNumber(expr.right);
+    const start = binder.bindNumber(expr.left, ENDS);
+    const length = binder.bindNumber(expr.right, ENDS);
     return start === undefined || length === undefined ? undefined : [start, plus(start, length)];
   }
-  const start = binder.bindNumber(expr.start);
+  const start = binder.bindNumber(expr.start, ENDS);
   if (expr.end !== undefined) {
-    const end = binder.bindNumber(expr.end);
+    const end = binder.bindNumber(expr.end, ENDS);
     return start === undefined || end === undefined ? undefined : [start, end];
   }
-  const length = expr.length === undefined ? page : binder.bindNumber(expr.length);
+  const length = expr.length === undefined ? page : binder.bindNumber(expr.length, ENDS);
   return start === undefined || length === undefined ? undefined : [start, plus(start, length)];
 }
 function readRange(binder: ExpressionBinder, at: Span, [start, end]: readonly [Bound, Bound]): Source {
@@ -289,11 +295,11 @@ function fitValue(
   }
   const isNull = bound.type.kind === "null" && param.of.kind === "object" ? param.of.type() : null;
   const place = bound.kind === "place" ? bound.place : undefined;
-  const byAddress = param.of.kind === "lock" || param.of.kind === "atomic";
+  const isCounter = param.of.kind === "atomic"; // whose name, elsewhere, is its value
   return {
     *values() {
       if (isNull !== null) return [NULL(isNull)];
-      if (byAddress && place !== undefined) return [(yield* memberAt(place)) as unknown as Value];
+      if (isCounter && place !== undefined) return [(yield* memberAt(place)) as unknown as Value];
       return [yield* run(bound)];
     },
     from: [bound],

@@ -142,7 +142,8 @@ export class CodeBinder {
       case "assert":
         return this.addCondition(statement.kind, statement.test, statement.at);
       default:
-        scope.error("E290", statement.at, `this version cannot run ${WHAT[statement.kind] ?? "this"} yet`);
+        if ("name" in statement) scope.addMistaken(statement.name.name);
+        scope.error("E290", statement.at, `this version has no ${WHAT[statement.kind] ?? "use for this here"} yet`);
     }
   }
   private addBlock(block: Block): void {
@@ -237,7 +238,9 @@ export class CodeBinder {
     if (bound === undefined) return undefined;
     const text = scope.source.slice(target.at);
     if (isWord(bound)) return this.mayHold(text, bound.type, type, statement.value.at) ? bound.place : undefined;
-    const help = bound.type.kind === "atomic" ? `\`atomic_set ${text} VALUE\` sets it` : undefined;
+    const call = CHANGES[statement.op] ?? "atomic_set";
+    const help =
+      bound.type.kind === "atomic" ? `\`${call}(&${text}${call === "atomic_set" ? ", VALUE" : ""})\`` : undefined;
     scope.error(
       "E226",
       target.at,
@@ -364,11 +367,14 @@ export class CodeBinder {
   }
 }
 
+/** How counters are changed instead. */
+const CHANGES: Readonly<Partial<Record<Assign["op"], string>>> = { "+=": "atomic_inc", "-=": "atomic_dec" };
+
 /** What a statement is called in a message, where its kind is no word of the language. */
 const WHAT: Readonly<Partial<Record<Statement["kind"], string>>> = {
   forIn: "`for ... in`",
   forEach: "list walks",
-  declare: "declarations inside a block",
+  declare: "declarations of a CPU's own",
   fn: "functions of your own",
   struct: "structs of your own",
   ops: "callbacks of your own",

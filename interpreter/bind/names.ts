@@ -13,7 +13,7 @@ import { ScriptError } from "../script-error.ts";
 import { folded, numeric, type Bound, type Place } from "./expression.ts";
 import type { Scope, Variable } from "./scope.ts";
 import { BOOLEAN, compatible, NUMBER, typeOfMember, typeText, type Type } from "./types.ts";
-import { olderMember } from "./unknown.ts";
+import { existsSomewhere, olderMember, unknownFunction } from "./unknown.ts";
 
 const LAST_RESULT = "$";
 /** Calls that do no more than the name of a word does. */
@@ -57,9 +57,9 @@ export class ExpressionBinder {
     return this.bound.get(expr);
   }
   /** A number, or undefined after an error. */
-  bindNumber(expr: Expr): Bound | undefined {
+  bindNumber(expr: Expr, why: string): Bound | undefined {
     const bound = this.bindOnce(expr);
-    return bound !== undefined && this.isNumeric(bound) ? bound : undefined;
+    return bound !== undefined && this.isNumeric(bound, why) ? bound : undefined;
   }
   /** Something that can be tested or compared: not the result of a function that has none. */
   bindValue(expr: Expr): Bound | undefined {
@@ -137,10 +137,10 @@ export class ExpressionBinder {
     this.scope.error("E315", expr.at, message);
     return undefined;
   }
-  private isNumeric(bound: Bound): boolean {
+  private isNumeric(bound: Bound, why = "arithmetic takes numbers"): boolean {
     if (["number", "boolean", "atomic"].includes(bound.type.kind)) return true;
     const text = this.scope.source.slice(bound.at);
-    this.scope.error("E311", bound.at, `\`${text}\` is ${typeText(bound.type)}; arithmetic takes numbers`);
+    this.scope.error("E311", bound.at, `\`${text}\` is ${typeText(bound.type)}; ${why}`);
     return false;
   }
 
@@ -173,6 +173,7 @@ export class ExpressionBinder {
   unknownName(name: string, where: Span): void {
     const { scope } = this;
     if (scope.isMistaken(name)) return;
+    if (existsSomewhere(this, name)) return unknownFunction(this, name, where, [], true);
     const meant = showWords().includes(name)
       ? `show ${name}`
       : scope.suggestion(name, this.outside ? undefined : this.cpu);
@@ -255,7 +256,7 @@ export class ExpressionBinder {
   }
   private bindIndex(arrayExpr: Expr, indexExpr: Expr, where: Span): Bound | undefined {
     const array = this.bind(arrayExpr);
-    const index = this.bindNumber(indexExpr);
+    const index = this.bindNumber(indexExpr, "an index is a number");
     if (array === undefined || index === undefined) return undefined;
     if (array.type.kind !== "array") {
       const text = this.scope.source.slice(arrayExpr.at);

@@ -1,5 +1,5 @@
 /** The names of a script: its objects, variables and CPUs' results, and where they live. */
-import { nearest } from "../../grammar/suggest.ts";
+import { distance, nearest } from "../../grammar/suggest.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { SourceText, Span } from "../../grammar/span.ts";
 import type { Callable } from "../../runtime/callable.ts";
@@ -11,10 +11,12 @@ import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
 import type { Bound } from "./expression.ts";
 import { BOOLEAN, NULL_TYPE, NUMBER, type Type } from "./types.ts";
 
+const WORDS_OF_A_CPU = 1024; // and as many again when they are used up
+
 /** What the variables of a script live in: each word is a variable with a name of its own. */
 class script_variables extends Struct {
   static readonly variables = true;
-  slots = words(1024);
+  slots = words(WORDS_OF_A_CPU);
 }
 
 export interface Variable {
@@ -137,7 +139,7 @@ export class Scope {
   }
   private makeVariable(name: string, cpu: number, type: Type): Variable {
     let slot = this.variableSlots.get(cpu);
-    if (slot === undefined) {
+    if (slot === undefined || slot.used === WORDS_OF_A_CPU) {
       const base = STATIC_ARENA + this.nextSlot++ * SLOT + WORD;
       slot = { base, used: 0 };
       this.variableSlots.set(cpu, slot);
@@ -163,10 +165,11 @@ export class Scope {
   /** The name most like one that nobody knows. */
   suggestion(name: string, cpu: number | undefined): string | undefined {
     const names = [...this.objects.keys(), ...this.shared.keys(), ...this.callables.keys()];
-    names.push(...Object.keys(CONSTANTS), ...Object.keys(ERRNO));
+    if (/^[A-Z]/.test(name)) names.push(...Object.keys(CONSTANTS), ...Object.keys(ERRNO));
     if (cpu !== undefined) names.push(...(this.results.get(cpu)?.keys() ?? []));
     else for (const mine of this.results.values()) names.push(...mine.keys());
-    return nearest(name, names);
+    const meant = nearest(name, names);
+    return meant === undefined || (name.length <= 3 && distance(name, meant, 1) > 1) ? undefined : meant;
   }
 }
 

@@ -80,7 +80,7 @@ function tidy(diagnostics: readonly Diagnostic[], main: SourceText): Diagnostic[
 
 /** Statements that a CPU cannot run. */
 const OF_THE_SCRIPT: ReadonlySet<Statement["kind"]> = new Set([
-  ...(["expect", "fn", "forKernel", "include", "invariant", "kernel"] as const),
+  ...(["declare", "expect", "fn", "forKernel", "include", "invariant", "kernel"] as const),
   ...(["ops", "patch", "race", "sanitizer", "show", "struct"] as const),
 ]);
 
@@ -187,7 +187,10 @@ class ScriptBinder {
       scope.error("E290", declarator.at, "this version has shared numbers only: no arrays, pointers or objects", help);
       return false;
     }
-    const value = declarator.value === undefined ? undefined : this.binder(undefined).bindNumber(declarator.value);
+    const value =
+      declarator.value === undefined
+        ? undefined
+        : this.binder(undefined).bindNumber(declarator.value, "a shared word holds a number");
     if (declarator.value !== undefined && value === undefined) return false;
     if (value !== undefined && value.kind !== "constant") {
       const help = "a CPU can change it: `cpu0: x = mm.mm_users`";
@@ -231,6 +234,7 @@ class ScriptBinder {
       this.cpu = numbers[0] ?? this.cpu;
       return;
     }
+    if (OF_THE_SCRIPT.has(statement.body.kind)) return this.refuseLabel(statement.body);
     for (const cpu of numbers) {
       this.cpu = cpu;
       this.addStatement(cpu, statement.body, statement.until === undefined ? undefined : this.until(statement.until));
@@ -258,7 +262,6 @@ class ScriptBinder {
         this.items.push({ kind: "step", cpu, count: statement.count, at: statement.at });
         return;
     }
-    if (OF_THE_SCRIPT.has(statement.kind)) return this.refuseLabel(statement);
     if (statement.kind === "expression" && statement.expr.kind === "call" && this.isDeclaration(statement)) {
       const [name] = statement.expr.args;
       const { callee } = statement.expr;

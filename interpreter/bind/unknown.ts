@@ -55,6 +55,21 @@ export function olderMember(name: string, kernel: string, members: readonly stri
 /** Types of objects that the language promises. */
 const TYPES_TO_COME = ["device", "mutex", "rwsem", "spinlock", "srcu", "waitqueue"];
 
+/** Functions, likewise. */
+const TO_COME: readonly string[] = [
+  ...["base", "container_of", "device_map", "device_read", "device_unmap", "device_write", "dma_map_page"],
+  ...["dma_unmap_page", "fork", "hlist_add_head", "kill", "kmalloc", "kref_put", "kthread_unuse_mm", "kthread_use_mm"],
+  ...["kzalloc", "madvise", "oom_reap_task_mm", "pr_debug", "pr_err", "pr_info", "pr_warn", "printk", "refcount_dec"],
+  ...["refcount_dec_and_test", "refcount_inc", "refcount_inc_not_zero", "refcount_set", "spin_lock_irqsave"],
+  ...["spin_unlock_irqrestore", "switch_mm"],
+];
+
+/** Whether there is anything to say about a function but that nobody knows it. */
+export function existsSomewhere({ scope, kernel }: ExpressionBinder, name: string): boolean {
+  if (scope.elsewhere.has(name) || TO_COME.includes(name) || younger(YOUNGER, name, kernel) !== undefined) return true;
+  return allFunctions().some((fn) => fn.name === name && fn.info.internal !== true);
+}
+
 export function unknownFunction(
   binder: ExpressionBinder,
   name: string,
@@ -63,7 +78,10 @@ export function unknownFunction(
   bare: boolean,
 ): void {
   const { scope, kernel } = binder;
-  if (scope.isMistaken(name)) return;
+  if (scope.isMistaken(name)) {
+    if (bare && args[0]?.value.kind === "name") scope.addMistaken(args[0].value.name); // its type was refused
+    return;
+  }
   const elsewhere = scope.elsewhere.get(name)?.[0];
   if (elsewhere !== undefined)
     return scope.error("E261", at, `\`${name}\` is not a function of ${kernel}`, whereItIs(elsewhere));
@@ -84,6 +102,7 @@ export function unknownFunction(
     const help = `\`until ${name}\` can stop a CPU in it`;
     return scope.error("E262", at, `\`${name}\` is inside the modelled kernel: a script cannot call it`, help);
   }
+  if (TO_COME.includes(name)) return scope.error("E290", at, `this version does not model \`${name}\` yet`);
   const meant = nearest(name, [...scope.callables.keys(), ...builtinNames()]);
   const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
   scope.error("E260", at, `\`${name}\` is not a function of ${kernel}`, help);

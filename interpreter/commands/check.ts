@@ -1,6 +1,7 @@
 /** `hmm check`: all schedules of a script. */
-import { check as search, type CheckResult } from "../check.ts";
-import { checkText } from "../check-text.ts";
+import type { Breathing } from "../breathing.ts";
+import { check as search, type CheckedReport, type CheckResult } from "../check.ts";
+import { checkHeadline, checkText } from "../check-text.ts";
 import type { ExitCode, Io } from "../io.ts";
 import { checkJson } from "../json.ts";
 import type { Limits, Watch } from "../limits.ts";
@@ -17,17 +18,25 @@ export interface CheckCommandOptions extends ScriptChoice {
   readonly limits: Limits;
 }
 
-export function check(options: CheckCommandOptions, io: Io): ExitCode {
+export function* check(options: CheckCommandOptions, io: Io): Breathing<ExitCode> {
   const program = loadProgram(options, io);
   if (program === undefined) return 2;
   const started = performance.now();
+  const path = options.path ?? `-e '${options.text ?? ""}'`;
+  const textOptions = { full: options.full, path, kernelOption: options.kernel };
+  let told = false;
+  const tell = (report: CheckedReport | undefined): void => {
+    if (told || options.json) return;
+    io.out(checkHeadline(program, report, textOptions));
+    told = true;
+  };
   let result: CheckResult;
   let stopListening = (): void => {};
   try {
     const onWatch = (watch: Watch): void => {
       stopListening = io.onInterrupt(() => (watch.interrupted = true));
     };
-    result = search(program, { limits: options.limits, all: options.all, onWatch });
+    result = yield* search(program, { limits: options.limits, all: options.all, onWatch, onHeadline: tell });
   } catch (error) {
     if (!(error instanceof ScriptError)) throw error;
     printDiagnostics([error.diagnostic(program.source)], io);
@@ -36,9 +45,8 @@ export function check(options: CheckCommandOptions, io: Io): ExitCode {
     stopListening();
   }
   const verdict = judge(result);
-  const path = options.path ?? `-e '${options.text ?? ""}'`;
-  if (options.json) io.out(checkJson(result, verdict));
-  else io.out(checkText(result, verdict, { full: options.full, path, kernelOption: options.kernel }));
+  tell(result.reports[0]);
+  io.out(options.json ? checkJson(result, verdict) : checkText(result, verdict, textOptions));
   if (options.stats) io.err(checkStatsText(result, performance.now() - started));
   return verdict.exitCode;
 }

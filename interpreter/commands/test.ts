@@ -1,5 +1,6 @@
 /** `hmm test [DIR]`: every script of a folder against its golden, which is what `hmm check` printed when it was read. */
 import { posix } from "node:path";
+import { drain } from "../breathing.ts";
 import type { ExitCode, Io } from "../io.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { check } from "./check.ts";
@@ -43,18 +44,20 @@ export function transcript(script: string, io: Io): string {
   let out = "";
   let err = "";
   const inner: Io = { ...io, out: (text) => (out += text), err: (text) => (err += text) };
-  const code = check(
-    {
-      path: script,
-      text: undefined,
-      kernel: undefined,
-      full: false,
-      all: false,
-      json: false,
-      stats: false,
-      limits: DEFAULT_LIMITS,
-    },
-    inner,
+  const code = drain(
+    check(
+      {
+        path: script,
+        text: undefined,
+        kernel: undefined,
+        full: false,
+        all: false,
+        json: false,
+        stats: false,
+        limits: DEFAULT_LIMITS,
+      },
+      inner,
+    ),
   );
   return `${err}${out}exit ${code}\n`;
 }

@@ -58,11 +58,11 @@ export class ib_umem_odp extends Struct {
   /** per_mm->umem_rwsem. */
   interval_tree = embed(list_head);
   umem_mutex = mutex();
-  /** HMM's entries, one per page. umem_mutex. */
+  /** HMM's entries, one per page. umem_mutex; the driver's invalidate_range reads them without. */
   pfns = words(UMEM_PAGES_MAX);
-  /** Bus addresses, one per page. umem_mutex; the driver's invalidate_range reads them without. */
+  /** Bus addresses, one per page. umem_mutex. */
   dma_list = words(UMEM_PAGES_MAX);
-  /** Pages mapped. umem_mutex, but not everywhere. */
+  /** Pages mapped. umem_mutex, but mapping adds to it without. */
   npages = int();
   /** Set by release, without a lock. */
   dying = flag();

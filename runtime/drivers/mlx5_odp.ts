@@ -41,7 +41,8 @@ const zap_xlt = kernelFunction(
   "mlx5_ib_update_xlt",
   function* (umem_odp: ib_umem_odp, idx: number, end: number): Kernel<void> {
     if (idx === end) return;
-    if ((yield* load(umem_odp.dma_list.at(idx))) !== 0) yield* store(umem_odp.xlt.at(idx), 0);
+    const mapped = (yield* load(umem_odp.pfns.at(idx))) % 2 !== 0;
+    if (mapped) yield* store(umem_odp.xlt.at(idx), 0);
     return yield* zap_xlt.restart(umem_odp, idx + 1, end);
   },
   { source: "drivers/infiniband/hw/mlx5/mr.c", params: ["umem_odp", "idx", "end"], internal: true },
@@ -58,16 +59,19 @@ const mlx5_ib_update_xlt = kernelFunction(
     source: "drivers/infiniband/hw/mlx5/mr.c",
     params: ["umem_odp", "idx", "end"],
     summary: "Gives the device the translations of some pages.",
-    differs: "A translation is a word of the umem; there is no queue of commands to the device.",
+    differs:
+      "A translation is a word of the umem, without access bits; there is no queue of commands to the device.",
   },
 );
 
 export const pagefault_mr = kernelFunction(
   "pagefault_mr",
   function* (umem_odp: ib_umem_odp, io_virt: number, bound: number, flags: number): Kernel<number> {
+    const [umemStart, umemEnd] = yield* umemBounds(umem_odp);
+    // Beyond the end of the umem the unsigned difference is huge.
+    const size = io_virt > umemEnd ? bound - io_virt : Math.min(bound, umemEnd) - io_virt;
     const start = Math.floor(io_virt / PAGE_SIZE) * PAGE_SIZE;
-    const end = start + Math.ceil((bound - io_virt) / PAGE_SIZE) * PAGE_SIZE;
-    const [umemStart] = yield* umemBounds(umem_odp);
+    const end = start + Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
     if (start < umemStart) return -EINVAL;
     const per_mm = yield* fact(5, load(umem_odp.per_mm));
     if (per_mm.isNull || (yield* load(per_mm.mm)).isNull) return -ENOENT;
@@ -80,7 +84,8 @@ export const pagefault_mr = kernelFunction(
       yield* fact(12, hmm_range_unregister(range));
     }
     yield* kfree(range);
-    return ret;
+    // An explicit MR has no next leaf for what is left.
+    return ret >= 0 && io_virt + size < bound ? -EAGAIN : ret;
   },
   {
     source: "drivers/infiniband/hw/mlx5/odp.c",
@@ -97,8 +102,9 @@ const fault_range = kernelFunction(
   "pagefault_mr",
   function* (umem_odp: ib_umem_odp, range: hmm_range, idx: number, flags: number): Kernel<number> {
     const writable = yield* loadPrivate(umem_odp.umem.writable);
-    if (flags % 2 === MLX5_PF_FLAGS_PREFETCH && !writable) return -EINVAL;
-    const write = writable && flags < MLX5_PF_FLAGS_DOWNGRADE;
+    const downgrade = flags >= MLX5_PF_FLAGS_DOWNGRADE;
+    if (flags % 2 === MLX5_PF_FLAGS_PREFETCH && !downgrade && !writable) return -EINVAL;
+    const write = writable && !downgrade;
     yield* fact(8, storePrivate(range.default_flags, HMM_PFN_VALID + (write ? HMM_PFN_WRITE : 0)));
     let ret = yield* fact(9, ib_umem_odp_map_dma_pages(umem_odp, range));
     if (ret >= 0) ret = yield* update_device(umem_odp, range, idx, ret);

@@ -1,5 +1,5 @@
 /** drivers/infiniband/core/umem_odp.c as the proposal "Use HMM for ODP v4" had it. */
-import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
+import { add, load, loadPrivate, store, storePrivate } from "../machine/access.ts";
 import { kfree, kzalloc } from "../machine/alloc.ts";
 import { WARN_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
@@ -22,7 +22,7 @@ import { ib_ucontext, ib_ucontext_per_mm, ib_umem_odp, UMEM_PAGES_MAX } from "./
 
 /** The one context there is. Differs: a process has one per device it opens. */
 export const context = staticObject(ib_ucontext);
-const ib_hmm_ops = staticObject(hmm_mirror_ops);
+const ib_umem_notifiers = staticObject(hmm_mirror_ops);
 
 const umemOf = (node: list_head): ib_umem_odp => container_of(node, ib_umem_odp, "interval_tree");
 const perMmOf = (mirror: hmm_mirror): ib_ucontext_per_mm => container_of(mirror, ib_ucontext_per_mm, "mirror");
@@ -57,7 +57,7 @@ const ib_sync_cpu_device_pagetables = kernelFunction(
   },
 );
 const invalidate_each = kernelFunction(
-  "ib_sync_cpu_device_pagetables",
+  "invalidate_range_trampoline",
   function* (
     node: list_head | null,
     per_mm: ib_ucontext_per_mm,
@@ -84,8 +84,8 @@ const invalidate_each = kernelFunction(
   },
 );
 
-const ib_mirror_release = kernelFunction(
-  "ib_mirror_release",
+const ib_umem_notifier_release = kernelFunction(
+  "ib_umem_notifier_release",
   function* (mirror: hmm_mirror): Kernel<void> {
     const per_mm = perMmOf(mirror);
     yield* down_read(per_mm.umem_rwsem);
@@ -100,7 +100,7 @@ const ib_mirror_release = kernelFunction(
   },
 );
 const release_each = kernelFunction(
-  "ib_mirror_release",
+  "ib_umem_notifier_release_trampoline",
   function* (node: list_head | null, per_mm: ib_ucontext_per_mm): Kernel<void> {
     if (node === null) return;
     const umem_odp = umemOf(node);
@@ -124,7 +124,7 @@ const alloc_per_mm = kernelFunction(
     yield* storePrivate(per_mm.mm, mm);
     yield* initList(per_mm.umem_tree);
     yield* storePrivate(per_mm.active, true);
-    yield* storePrivate(per_mm.mirror.ops, ib_hmm_ops);
+    yield* storePrivate(per_mm.mirror.ops, ib_umem_notifiers);
     yield* down_write(mm.mmap_sem);
     const error = yield* hmm_mirror_register(per_mm.mirror, mm);
     yield* up_write(mm.mmap_sem);
@@ -160,8 +160,7 @@ const get_per_mm = kernelFunction(
     if (per_mm.isNull) [error, per_mm] = yield* alloc_per_mm(mm);
     if (error === 0) {
       yield* store(umem_odp.per_mm, per_mm);
-      const count = yield* load(per_mm.odp_mrs_count);
-      yield* store(per_mm.odp_mrs_count, count + 1);
+      yield* add(per_mm.odp_mrs_count, 1);
     }
     yield* mutex_unlock(context.per_mm_list_lock);
     return error;
@@ -180,11 +179,10 @@ const put_per_mm = kernelFunction(
     const per_mm = yield* load(umem_odp.per_mm);
     yield* mutex_lock(context.per_mm_list_lock);
     yield* store(umem_odp.per_mm, null);
-    const count = yield* load(per_mm.odp_mrs_count);
-    yield* store(per_mm.odp_mrs_count, count - 1);
-    if (count === 1) yield* list_del(per_mm.ucontext_list);
+    const need_free = (yield* add(per_mm.odp_mrs_count, -1)) === 0;
+    if (need_free) yield* list_del(per_mm.ucontext_list);
     yield* mutex_unlock(context.per_mm_list_lock);
-    if (count !== 1) return;
+    if (!need_free) return;
     yield* down_write(per_mm.umem_rwsem);
     yield* store(per_mm.active, false);
     yield* up_write(per_mm.umem_rwsem);
@@ -280,8 +278,9 @@ export function* mapUnderMmapSem(umem_odp: ib_umem_odp, range: hmm_range, mm: mm
   yield* fact(10, mutex_unlock(umem_odp.umem_mutex));
   if (ret !== -EAGAIN) yield* fact(11, up_read(mm.mmap_sem));
   if (ret <= 0) return ret === 0 || ret === -EBUSY ? -EAGAIN : ret;
+  // umem_mutex is not held here: two faults can lose an update.
   const npages = yield* fact(13, load(umem_odp.npages));
-  yield* store(umem_odp.npages, npages + ret);
+  yield* fact(13, store(umem_odp.npages, npages + ret));
   return ret;
 }
 
@@ -322,8 +321,7 @@ export const ib_umem_odp_unmap_dma_pages = kernelFunction(
       true,
       0,
     );
-    const npages = yield* load(umem_odp.npages);
-    yield* store(umem_odp.npages, npages - n);
+    if (n > 0) yield* add(umem_odp.npages, -n);
     yield* mutex_unlock(umem_odp.umem_mutex);
   },
   {
@@ -338,6 +336,6 @@ export const ib_umem_odp_unmap_dma_pages = kernelFunction(
 export function umemOdpImage(write: ImageWriter): void {
   write(context.per_mm_list.next, context.per_mm_list);
   write(context.per_mm_list.prev, context.per_mm_list);
-  write(ib_hmm_ops.sync_cpu_device_pagetables, ib_sync_cpu_device_pagetables);
-  write(ib_hmm_ops.release, ib_mirror_release);
+  write(ib_umem_notifiers.sync_cpu_device_pagetables, ib_sync_cpu_device_pagetables);
+  write(ib_umem_notifiers.release, ib_umem_notifier_release);
 }

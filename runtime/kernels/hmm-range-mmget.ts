@@ -1,4 +1,8 @@
-/** The fix that went in with 5.3, on the bodies of 5.2: who has a range registered is a user of the address space. */
+/**
+ * The fix that went in with 5.3, on the bodies of 5.2: who has a range registered is a user of the address space.
+ *
+ * The commit also deletes hmm->dead and the tests of it; they stay here, and no longer decide anything.
+ */
 import { load, loadPrivate, storePrivate } from "../machine/access.ts";
 import { replaces } from "../machine/function.ts";
 import { list_del_rcu } from "../machine/list.ts";

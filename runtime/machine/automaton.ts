@@ -260,7 +260,7 @@ export class Automaton {
       const { request } = node;
       const step = request as Step;
       const isStep = request !== null && request.op !== Op.call && request.op !== Op.tailCall;
-      const word = isStep && step.addr !== 0 && touchesWord(step.op) ? this.memory.wordAt(step.addr) : 0;
+      const word = isStep && touchesWord(step) ? this.memory.wordAt(step.addr) : 0;
       this.localOp[local] = isStep ? step.op : -1;
       this.localWord[local] = word;
       this.localHeader[local] = word === 0 ? ALWAYS_LIVE : (this.memory.headers[word] as number);
@@ -342,7 +342,9 @@ export class Automaton {
   }
 }
 
-function touchesWord(op: number): boolean {
+/** Address 0 is NULL's first member, except to a primitive: there it says that there is no word. */
+function touchesWord({ op, addr }: Step): boolean {
+  if (op === Op.primitive || op === Op.silentPrimitive) return addr !== 0;
   return op !== Op.allocate && op !== Op.free && op !== Op.choose;
 }
 

@@ -190,6 +190,7 @@ export const hmm_mirror_mm_is_alive = kernelFunction(
     facts: "MAPG.6",
     params: ["mirror"],
     summary: "Whether the mm of a mirror looked alive a moment ago. No lock, no promise.",
+    differs: "mirror->hmm is loaded once.",
   },
 );
 
@@ -252,7 +253,7 @@ const invalidate_ranges = kernelFunction(
   function* (node: list_head | null, h: hmm, start: number, end: number): Kernel<void> {
     if (node === null) return;
     const range = rangeOf(node);
-    const apart = end < (yield* load(range.start)) || start >= (yield* load(range.end));
+    const apart = end < (yield* loadPrivate(range.start)) || start >= (yield* loadPrivate(range.end));
     if (!apart) yield* store(range.valid, false);
     return yield* invalidate_ranges.restart(yield* list_next(node, h.ranges), h, start, end);
   },
@@ -281,6 +282,7 @@ const hmm_invalidate_range_start = kernelFunction(
     facts: "START52",
     params: ["mn", "range"],
     summary: "Makes ranges invalid and has every mirror let go. What a mirror answers is lost, as in 5.2.",
+    differs: "Reading what is constant while registered (bounds of a range, ops of a mirror) is no scheduling point.",
   },
 );
 const put_and_return = kernelFunction(
@@ -297,7 +299,7 @@ const sync_mirrors = kernelFunction(
     if (node === null) return;
     const mirror = mirrorOf(node);
     const blockable = update[3];
-    const ops = yield* load(mirror.ops);
+    const ops = yield* loadPrivate(mirror.ops);
     const sync = yield* loadPrivate(ops.sync_cpu_device_pagetables);
     yield* BUG_ON(sync === null, "!mirror->ops->sync_cpu_device_pagetables");
     const ret = sync === null ? 0 : yield* sync(mirror, update);

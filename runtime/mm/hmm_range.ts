@@ -10,7 +10,7 @@ import { wait_event_timeout } from "../machine/wait.ts";
 import { EAGAIN, EBUSY, EFAULT, EINVAL, EPERM } from "../errno.ts";
 import { hmm_get_or_create, hmm_put } from "./hmm.ts";
 import { HMM_RANGE_PAGES_MAX, type hmm, type hmm_range } from "./hmm_types.ts";
-import { HMM_PFN_NONE, hmm_vma_walk_hole, hmm_vma_walk_pud, wordOfArray } from "./hmm_walk.ts";
+import { HMM_PFN_NONE, hmm_vma_walk_hole, hmm_vma_walk_pmd, wordOfArray } from "./hmm_walk.ts";
 import { VM_IO, VM_MIXEDMAP, VM_PFNMAP, VM_READ, type mm_struct, type vm_area_struct } from "./mm_types.ts";
 import { PAGE_SHIFT, PAGE_SIZE } from "./pgtable.ts";
 import { walk_page_range, type mm_walk } from "./pagewalk.ts";
@@ -180,7 +180,7 @@ function* walkOf(range: hmm_range, vma: vm_area_struct, fault: boolean): Kernel<
   const pfns = yield* pfnsOf(range);
   const default_flags = yield* loadPrivate(range.default_flags);
   const mask = yield* loadPrivate(range.pfn_flags_mask);
-  return [hmm_vma_walk_pud, hmm_vma_walk_hole, vma, range, start, pfns, default_flags, mask, fault];
+  return [hmm_vma_walk_pmd, hmm_vma_walk_hole, vma, range, start, pfns, default_flags, mask, fault];
 }
 
 // ---- snapshot

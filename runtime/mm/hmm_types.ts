@@ -45,7 +45,7 @@ export class hmm_mirror_ops extends Struct {
 /** Embedded in a driver's object. */
 export class hmm_mirror extends Struct {
   static readonly short: string = "mirror";
-  /** Written under hmm->mirrors_sem, read without. */
+  /** Set at registration without a lock, cleared under hmm->mirrors_sem; read without. */
   hmm = pointer(() => hmm);
   /** Constant once registered. */
   ops = pointer(() => hmm_mirror_ops);

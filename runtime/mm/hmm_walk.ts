@@ -15,17 +15,14 @@ import {
 import { page, type vm_area_struct } from "./mm_types.ts";
 import type { mm_walk, walk_result } from "./pagewalk.ts";
 import {
-  pmd_addr_end,
   pmd_offset,
   pte_none,
   pte_offset,
   pte_page,
   pte_special,
   pte_write,
-  pud_offset,
   type pmd_table,
   type pte_table,
-  type pud_table,
   PAGE_SIZE,
 } from "./pgtable.ts";
 
@@ -177,7 +174,9 @@ const hmm_vma_handle_pte = kernelFunction(
     facts: "PTE",
     params: ["pte", "addr", "end", "walk"],
     summary: "What a PTE means for the device: its page, nothing, a fault, or (zero page) an error.",
-    differs: "PTEs are empty, present or special; nothing is swapped out, migrating or on a device.",
+    differs:
+      "PTEs are empty, present or special; nothing is swapped out, migrating or on a device. With an empty " +
+      "pfn_flags_mask the entry itself is not loaded.",
   },
 );
 const handle_ptes = kernelFunction(
@@ -191,7 +190,7 @@ const handle_ptes = kernelFunction(
   { source: "mm/hmm.c", facts: "PMD", params: ["pte", "addr", "end", "walk"] },
 );
 
-const hmm_vma_walk_pmd = kernelFunction(
+export const hmm_vma_walk_pmd = kernelFunction(
   "hmm_vma_walk_pmd",
   function* (pmd: pmd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
     const pte = yield* fact("a", READ_ONCE(pmd_offset(pmd, addr)));
@@ -205,32 +204,4 @@ const hmm_vma_walk_pmd = kernelFunction(
     summary: "The entries of one PTE table, or a hole.",
     differs: "Nothing is huge, migrating or bad.",
   },
-);
-
-export const hmm_vma_walk_pud = kernelFunction(
-  "hmm_vma_walk_pud",
-  function* (pud: pud_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const entry = pud_offset(pud, addr);
-    if ((yield* READ_ONCE(entry)).isNull) return yield* hmm_vma_walk_hole(addr, end, walk);
-    const pmd = yield* load(entry);
-    if (pmd.isNull) return yield* hmm_vma_walk_pud.restart(pud, addr, end, walk);
-    return yield* walk_pmds.restart(pmd, addr, end, walk);
-  },
-  {
-    source: "mm/hmm.c",
-    facts: "PUD",
-    params: ["pud", "addr", "end", "walk"],
-    summary: "The PMDs of one PUD entry, or a hole.",
-    differs: "Nothing is huge, so nothing is split.",
-  },
-);
-const walk_pmds = kernelFunction(
-  "hmm_vma_walk_pud",
-  function* (pmd: pmd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const next = pmd_addr_end(addr, end);
-    const result = yield* hmm_vma_walk_pmd(pmd, addr, next, walk);
-    if (result[0] !== 0 || next === end) return result;
-    return yield* walk_pmds.restart(pmd, next, end, walk);
-  },
-  { source: "mm/hmm.c", facts: "PUD", params: ["pmd", "addr", "end", "walk"] },
 );

@@ -6,7 +6,11 @@ import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { VM_WRITE, type mm_struct, type vm_area_struct } from "./mm_types.ts";
-import { mmu_notifier_invalidate_range_only_end, mmu_notifier_invalidate_range_start } from "./mmu_notifier.ts";
+import {
+  mmu_notifier_invalidate_range,
+  mmu_notifier_invalidate_range_only_end,
+  mmu_notifier_invalidate_range_start,
+} from "./mmu_notifier.ts";
 import { mmu_notifier_range_init } from "./mmu_notifier_types.ts";
 import { alloc_page, allocate, empty_zero_page, put_page } from "./page_alloc.ts";
 import {
@@ -159,7 +163,7 @@ const do_anonymous_page = kernelFunction(
     if (pte.isNull) return VM_FAULT_OOM;
     const entry = pte_offset(pte, addr);
     if (!write) {
-      yield* fact("a3", spin_lock(pte.ptl));
+      yield* fact("a5", spin_lock(pte.ptl));
       if (pte_none(yield* fact("a6", load(entry))))
         yield* fact("a9", set_pte_at(entry, pte_mkspecial(empty_zero_page)));
       yield* fact("a10", spin_unlock(pte.ptl));
@@ -217,6 +221,7 @@ const wp_page_copy = kernelFunction(
     const same = (yield* fact("c5", load(entry))) === old;
     if (same) {
       yield* fact("c6", ptep_get_and_clear(entry));
+      yield* fact("c6", mmu_notifier_invalidate_range(mm, range[1], range[2]));
       yield* fact("c8", set_pte_at(entry, mk_pte(fresh, mayWrite(vmFlags))));
     }
     yield* fact("c10", spin_unlock(pte.ptl));
@@ -229,6 +234,6 @@ const wp_page_copy = kernelFunction(
     facts: "COW",
     params: ["mm", "vm_flags", "pte", "address", "orig_pte"],
     summary: "Replaces the zero page by a page of its own.",
-    differs: "Nobody hears invalidate_range and change_pte from here; the zero page has no reference to drop.",
+    differs: "No CPU TLB to flush, no change_pte; the zero page has no reference to drop.",
   },
 );

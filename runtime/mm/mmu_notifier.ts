@@ -60,8 +60,8 @@ const mm_take_all_locks = kernelFunction(
     params: ["mm"],
     summary: "Locks out whatever could change the page tables of an mm.",
     differs:
-      "VMAs have no rmap locks here, and nothing invalidates without mmap_sem: the mutex stands for all of them. No " +
-      "signal ever interrupts it.",
+      "VMAs have no rmap locks here, and no modelled path invalidates a live mm without mmap_sem: the mutex stands for " +
+      "all of them. No signal ever interrupts it.",
   },
 );
 const mm_drop_all_locks = kernelFunction(
@@ -266,7 +266,18 @@ export const mmu_notifier_mm_destroy = kernelFunction(
   "mmu_notifier_mm_destroy",
   function* (mm: mm_struct): Kernel<void> {
     const subscriptions = yield* load(mm.mmu_notifier_mm);
-    if (subscriptions.isNull) return;
+    if (!subscriptions.isNull) yield* __mmu_notifier_mm_destroy(mm, subscriptions);
+  },
+  {
+    source: "include/linux/mmu_notifier.h",
+    facts: "__mmdrop",
+    params: ["mm"],
+    summary: "Frees the list of notifiers, if the mm ever had one.",
+  },
+);
+const __mmu_notifier_mm_destroy = kernelFunction(
+  "__mmu_notifier_mm_destroy",
+  function* (mm: mm_struct, subscriptions: mmu_notifier_mm): Kernel<void> {
     yield* BUG_ON(!(yield* hlist_empty(subscriptions.list)), "!hlist_empty(&mm->mmu_notifier_mm->list)");
     yield* kfree(subscriptions);
     yield* store(mm.mmu_notifier_mm, at(mmu_notifier_mm, LIST_POISON1));
@@ -274,8 +285,9 @@ export const mmu_notifier_mm_destroy = kernelFunction(
   {
     source: "mm/mmu_notifier.c",
     facts: "__mmdrop",
-    params: ["mm"],
+    params: ["mm", "mmu_notifier_mm"],
     summary: "Frees the list of notifiers, which must be empty.",
+    differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
   },
 );
 
@@ -392,4 +404,46 @@ const end_each = kernelFunction(
     return yield* end_each.restart(yield* READ_ONCE(node.next), range, only_end);
   },
   { source: "mm/mmu_notifier.c", params: ["node", "range", "only_end"], internal: true },
+);
+
+/** Called with the lock of the page table held, between start and end: no callback may sleep. */
+export const mmu_notifier_invalidate_range = kernelFunction(
+  "mmu_notifier_invalidate_range",
+  function* (mm: mm_struct, start: number, end: number): Kernel<void> {
+    const subscriptions = yield* load(mm.mmu_notifier_mm);
+    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range(subscriptions, mm, start, end);
+  },
+  {
+    source: "include/linux/mmu_notifier.h",
+    facts: "NI",
+    params: ["mm", "start", "end"],
+    summary: "Flushes what devices have in their own TLBs of a range.",
+  },
+);
+const __mmu_notifier_invalidate_range = kernelFunction(
+  "__mmu_notifier_invalidate_range",
+  function* (subscriptions: mmu_notifier_mm, mm: mm_struct, start: number, end: number): Kernel<void> {
+    yield* fact(1, srcu_read_lock(srcu));
+    yield* fact(2, flush_each(yield* READ_ONCE(subscriptions.list.first), mm, start, end));
+    yield* fact(3, srcu_read_unlock(srcu));
+  },
+  {
+    source: "mm/mmu_notifier.c",
+    facts: "invalidate_range",
+    params: ["mmu_notifier_mm", "mm", "start", "end"],
+    summary: "Calls invalidate_range() of each notifier.",
+    differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
+  },
+);
+const flush_each = kernelFunction(
+  "__mmu_notifier_invalidate_range",
+  function* (node: hlist_node, mm: mm_struct, start: number, end: number): Kernel<void> {
+    if (node.isNull) return;
+    const mn = notifierOf(node);
+    const ops = yield* load(mn.ops);
+    const flush = yield* loadPrivate(ops.invalidate_range);
+    if (flush !== null) yield* flush(mn, mm, start, end);
+    return yield* flush_each.restart(yield* READ_ONCE(node.next), mm, start, end);
+  },
+  { source: "mm/mmu_notifier.c", params: ["node", "mm", "start", "end"], internal: true },
 );

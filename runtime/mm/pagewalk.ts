@@ -7,7 +7,17 @@ import { NULL } from "../machine/struct.ts";
 import type { hmm_range } from "./hmm_types.ts";
 import { find_vma } from "./vma_tree.ts";
 import { vm_area_struct, type mm_struct } from "./mm_types.ts";
-import { pgd_addr_end, pgd_offset, pud_addr_end, pud_offset, type pgd_table, type pud_table } from "./pgtable.ts";
+import {
+  pgd_addr_end,
+  pgd_offset,
+  pmd_addr_end,
+  pmd_offset,
+  pud_addr_end,
+  pud_offset,
+  type pgd_table,
+  type pmd_table,
+  type pud_table,
+} from "./pgtable.ts";
 
 /** What HMM hands to its callbacks: the range, and of its fields those that do not change meanwhile. */
 export type hmm_vma_walk = readonly [
@@ -23,7 +33,7 @@ export type hmm_vma_walk = readonly [
  * beside the error code.
  */
 export type mm_walk = readonly [
-  pud_entry: KernelFunction<[pud_table, number, number, mm_walk], walk_result>,
+  pmd_entry: KernelFunction<[pmd_table, number, number, mm_walk], walk_result>,
   pte_hole: KernelFunction<[number, number, mm_walk], walk_result>,
   vma: vm_area_struct,
   ...hmm_vma_walk,
@@ -42,14 +52,16 @@ export const walk_page_range = kernelFunction(
     facts: "walk_page_range",
     params: ["mm", "start", "end", "walk"],
     summary: "Calls back for the page-table entries of a range, VMA by VMA and hole by hole.",
-    differs: "Only pud_entry and pte_hole. Nothing is huge, and no entry is bad. VM_PFNMAP is not looked for.",
+    differs:
+      "Only pmd_entry and pte_hole: 5.2 calls pud_entry under the PUD lock, for what is huge, and nothing is. No entry is " +
+      "bad. VM_PFNMAP is not looked for. mmap_sem is asserted as by lockdep; in 5.2 it is VM_BUG_ON(!rwsem_is_locked()).",
   },
 );
 /** One VMA, or one hole before `vma`, and what follows. */
 const walk_segment = kernelFunction(
   "walk_page_range",
   function* (mm: mm_struct, vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const [pud_entry, pte_hole, , ...rest] = walk;
+    const [pmd_entry, pte_hole, , ...rest] = walk;
     let inside = NULL(vm_area_struct);
     let ahead = vma;
     let next = end;
@@ -63,7 +75,7 @@ const walk_segment = kernelFunction(
       }
     }
     const pgd = yield* fact(4, loadPrivate(mm.pgd));
-    const result = yield* walk_pgd_range(pgd, start, next, [pud_entry, pte_hole, inside, ...rest]);
+    const result = yield* walk_pgd_range(pgd, start, next, [pmd_entry, pte_hole, inside, ...rest]);
     if (result[0] !== 0 || next >= end) return result;
     return yield* walk_segment.restart(mm, ahead, next, end, walk);
   },
@@ -85,11 +97,16 @@ const walk_pgd_range = kernelFunction(
 const walk_pud_range = kernelFunction(
   "walk_pud_range",
   function* (pud: pud_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const [pud_entry, pte_hole, vma] = walk;
+    const [, pte_hole, vma] = walk;
     const next = pud_addr_end(addr, end);
-    const pmd = yield* fact("B1", load(pud_offset(pud, addr)));
-    const hole = pmd.isNull || vma.isNull;
-    const result = hole ? yield* pte_hole(addr, next, walk) : yield* fact("B3", pud_entry(pud, addr, next, walk));
+    const entry = pud_offset(pud, addr);
+    let result: walk_result;
+    if ((yield* fact("B1", load(entry))).isNull || vma.isNull) result = yield* pte_hole(addr, next, walk);
+    else {
+      const pmd = yield* fact("B8", load(entry));
+      if (pmd.isNull) return yield* walk_pud_range.restart(pud, addr, end, walk);
+      result = yield* fact("B10", walk_pmd_range(pmd, addr, next, walk));
+    }
     if (result[0] !== 0 || next === end) return result;
     return yield* walk_pud_range.restart(pud, next, end, walk);
   },
@@ -98,6 +115,23 @@ const walk_pud_range = kernelFunction(
     facts: "walk_pud_range",
     params: ["pud", "addr", "end", "walk"],
     summary: "The part of one PUD table.",
-    differs: "pud_entry walks the PMDs of the slot itself.",
+    differs: "The tests for huge entries, and the load in pmd_offset(), see what the test for an empty entry saw.",
+  },
+);
+const walk_pmd_range = kernelFunction(
+  "walk_pmd_range",
+  function* (pmd: pmd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+    const [pmd_entry, pte_hole] = walk;
+    const next = pmd_addr_end(addr, end);
+    const hole = (yield* fact("P1", load(pmd_offset(pmd, addr)))).isNull;
+    const result = hole ? yield* pte_hole(addr, next, walk) : yield* fact("P2", pmd_entry(pmd, addr, next, walk));
+    if (result[0] !== 0 || next === end) return result;
+    return yield* walk_pmd_range.restart(pmd, next, end, walk);
+  },
+  {
+    source: "mm/pagewalk.c",
+    facts: "walk_pmd_range",
+    params: ["pmd", "addr", "end", "walk"],
+    summary: "The part of one PMD table.",
   },
 );

@@ -15,7 +15,7 @@ import {
   mmu_notifier_invalidate_range_start_nonblock,
 } from "../../runtime/mm/mmu_notifier.ts";
 import { mmu_notifier_range_init } from "../../runtime/mm/mmu_notifier_types.ts";
-import { EFAULT, EINVAL } from "../../runtime/errno.ts";
+import { EAGAIN, EFAULT, EINVAL } from "../../runtime/errno.ts";
 import { checkBodies, World, type Explored } from "./world.ts";
 
 const RW = VM_READ | VM_WRITE;
@@ -107,10 +107,14 @@ test("arguments are checked", () => {
     ["warning"],
   );
   assert.is(world.run(pagefault_mr, umem, 0x5000, 0x6000, 0), -EINVAL);
-  assert.is(world.run(pagefault_mr, umem, 0x7000, 0x9000, 0), -EINVAL);
+  assert.is(world.run(pagefault_mr, umem, 0x9000, 0xa000, 0), -EINVAL);
+  assert.is(world.run(pagefault_mr, umem, 0x7000, 0x9000, 0), -EAGAIN);
+  assert.is(world.peek(umem.npages), 1);
   const readOnly = scene(["odp-v4"], [], false);
   assert.is(readOnly.world.run(pagefault_mr, readOnly.umem, 0x6000, 0x7000, MLX5_PF_FLAGS_PREFETCH), -EINVAL);
   assert.is(readOnly.world.run(pagefault_mr, readOnly.umem, 0x6000, 0x7000, MLX5_PF_FLAGS_DOWNGRADE), 1);
+  const prefetchReads = MLX5_PF_FLAGS_PREFETCH + MLX5_PF_FLAGS_DOWNGRADE;
+  assert.is(readOnly.world.run(pagefault_mr, readOnly.umem, 0x6000, 0x7000, prefetchReads), 1);
 });
 
 test("munmap takes the pages from the device first", () => {

@@ -1,6 +1,6 @@
 /** A machine with nothing but the primitives on it, for tests of runtime/machine: no mm, no script, no search. */
 import type { ControlEvent, FunctionBody } from "../../runtime/machine/automaton.ts";
-import { allFunctions, type KernelFunction } from "../../runtime/machine/function.ts";
+import { allFunctions, type AnyBody, type KernelFunction } from "../../runtime/machine/function.ts";
 import { Machine, Moved } from "../../runtime/machine/machine.ts";
 import type { Mutation } from "../../runtime/machine/mutation.ts";
 import { invoke_callbacks, rcu } from "../../runtime/machine/rcu.ts";
@@ -18,7 +18,7 @@ export function oldestBodies(): Map<number, FunctionBody> {
   const bodies = new Map<number, FunctionBody>();
   for (const fn of allFunctions()) {
     const [oldest] = fn.bodies;
-    if (oldest !== undefined) bodies.set(fn.id, { name: fn.name, body: oldest.body });
+    if (oldest !== undefined) bodies.set(fn.id, { name: fn.name, body: oldest.body as AnyBody });
   }
   return bodies;
 }
