@@ -241,7 +241,7 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
   },
   E138: {
     summary: "a number that is too large",
-    explanation: "Numbers reach 2^53; addresses reach 2^47.",
+    explanation: "Numbers reach 2^53, also as results; addresses reach 2^47. Nothing wraps.",
     wrong: "x = 99999999999999999999",
     right: "x = 0x7fffffffffff",
   },
@@ -333,6 +333,403 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     explanation: "`until` drives a CPU from outside: it stands where the CPU calls the function.",
     wrong: ["fn f(x) {", "  g x until h", "}"].join("\n"),
     right: ["fn f(x) { g x }", "cpu0: f 1 until h"].join("\n"),
+  },
+  E212: {
+    summary: "`until` or `in` with a function that the modelled kernel does not have",
+    explanation:
+      "A CPU stops, and a report lies, in a function of the modelled kernel, by its real name. Those of " +
+      "your own have labels to stop at.",
+    wrong: "cpu0: mmput mm until exit_mmmap",
+    right: "cpu0: mmput mm until exit_mmap",
+  },
+  E213: {
+    summary: "a kernel that this version does not model",
+    explanation: "A kernel is named by its era, the release whose code it has; patches come behind it, with `+`.",
+    wrong: "kernel 5.2",
+    right: "kernel v5.2",
+  },
+  E214: {
+    summary: "a variable where a function is called",
+    explanation:
+      "A name and something behind a space is a call. A `-` with a space before it and none behind it " +
+      "begins an argument, as in `f -EBUSY`.",
+    wrong: ["cpu0: n = 3", "cpu0: x = n -1"].join("\n"),
+    right: ["cpu0: n = 3", "cpu0: x = n - 1"].join("\n"),
+  },
+  E215: {
+    summary: "a patch that does not exist, or not for this kernel",
+    explanation: "Patches have names of their own. Each says which eras it applies to.",
+    wrong: "kernel v5.2 + opd-v4",
+    right: "kernel v5.2 + odp-v4",
+  },
+  E216: {
+    summary: "a call of something that is no function",
+    explanation: "What is called is a function by its name. Callbacks are called by the kernel.",
+    wrong: "cpu0: mm.mm_users(3)",
+    right: "cpu0: x = mm.mm_users",
+  },
+  E217: {
+    summary: "a CPU where a value is expected",
+    explanation: "A CPU is no number and no object. `cpu1.ret` is what cpu1 keeps in `ret`.",
+    wrong: "cpu0: x = cpu1",
+    right: ["cpu1: ret = 3", "expect cpu1.ret == 3"].join("\n"),
+  },
+  E218: {
+    summary: "`++` or `--` within an expression",
+    explanation:
+      "It reads and writes, which are two steps, and another CPU can come between: it has a line of " + "its own.",
+    wrong: ["cpu0: x = 3", "cpu0: y = x++"].join("\n"),
+    right: ["cpu0: x = 3", "cpu0: y = x", "cpu0: x++"].join("\n"),
+  },
+  E219: {
+    summary: "what another CPU keeps",
+    explanation:
+      "A result belongs to the CPU that keeps it, as a register does. CPUs share what is in memory: " +
+      "members of objects, and words declared with `var`.",
+    wrong: ["cpu0: x = 3", "cpu1: y = cpu0.x"].join("\n"),
+    right: ["var x = 0", "cpu0: x = 3", "cpu1: y = x"].join("\n"),
+  },
+  E220: {
+    summary: "a member of something that has none",
+    explanation: "Objects, and pointers to them, have members; numbers, counters and locks have none.",
+    wrong: "cpu0: x = mm.mm_users.counter",
+    right: "cpu0: x = mm.mm_users",
+  },
+  E221: {
+    summary: "a member that the structure does not have",
+    explanation:
+      "Members carry their kernel names, which change from release to release. The model has those " +
+      "that matter to its functions.",
+    wrong: ["kernel v5.2", "cpu0: down_read mm.mmap_lock"].join("\n"),
+    right: ["kernel v5.2", "cpu0: down_read mm.mmap_sem", "cpu0: up_read mm.mmap_sem"].join("\n"),
+  },
+  E222: {
+    summary: "an index behind something that is no array",
+    explanation: "Members that are arrays have elements. There is no arithmetic with pointers.",
+    wrong: "cpu0: x = mm[3]",
+    right: "cpu0: x = mm.pgd.entries[3]",
+  },
+  E223: {
+    summary: "`*` in front of a pointer",
+    explanation: "The members of what a pointer points to are reached with `.` or `->`.",
+    wrong: "cpu0: x = *mm",
+    right: "cpu0: x = mm.mm_users",
+  },
+  E224: {
+    summary: "a call where the state is only looked at",
+    explanation:
+      "`expect`, `always`, `never`, `wait` and `assume` look at the state from outside, at one moment. " +
+      "A call would take steps. Words and counters are read by their names.",
+    wrong: "expect atomic_read(&mm->mm_users) == 1",
+    right: "expect mm->mm_users == 1",
+  },
+  E225: {
+    summary: "an assignment to an object",
+    explanation: "An object stays what it is; its members can change. A result needs a name of its own.",
+    wrong: "cpu0: mm = 3",
+    right: "cpu0: x = 3",
+  },
+  E226: {
+    summary: "an assignment to something that is no word",
+    explanation:
+      "Words can be assigned to. Counters, locks and lists change by the calls that the kernel has for " + "them.",
+    wrong: "cpu0: mm.mm_users = 3",
+    right: "cpu0: atomic_set(&mm.mm_users, 3)",
+  },
+  E228: {
+    summary: "a shared word that begins with something else than a constant",
+    explanation: "Shared words have their values before the first step.",
+    wrong: "var users = mm.mm_users",
+    right: ["var users = 0", "cpu0: users = mm.mm_users"].join("\n"),
+  },
+  E229: {
+    summary: "a name that is declared twice",
+    explanation: "Objects and shared words have one name each, in the script and all that it includes.",
+    wrong: ["var hits = 0", "var hits = 1"].join("\n"),
+    right: "var hits = 1",
+  },
+  E230: {
+    summary: "a loop in which nothing happens",
+    explanation:
+      "A loop whose condition never changes and whose body takes no step is never left, whatever the " +
+      "other CPUs do. `wait` blocks a CPU until something is true.",
+    wrong: "cpu0: { while true { } }",
+    right: ["cpu1: wait mm.mm_users == 2", "cpu0: mmget mm"].join("\n"),
+  },
+  E231: {
+    summary: "a label that nothing goes to",
+    explanation: "It does no harm, but a `goto` may be missing, or name another label. A warning only.",
+    wrong: ["cpu0: {", "again:", "  mmget mm", "}"].join("\n"),
+    right: ["cpu0: {", "  mmget mm", "}"].join("\n"),
+  },
+  E232: {
+    summary: "`show` with something that it does not know",
+    explanation: "What `show` can print are parts of the state that have no name in the kernel.",
+    wrong: "show lock",
+    right: "show locks",
+  },
+  E233: {
+    summary: "a CPU label in front of something that no CPU runs",
+    explanation:
+      "Races, expectations and declarations belong to the script as a whole; the statements in a race " +
+      "name their CPUs.",
+    wrong: "cpu0: race { cpu0: mmget mm }",
+    right: "race { cpu0: mmget mm }",
+  },
+  E234: {
+    summary: "`until` where no CPU is led by hand",
+    explanation:
+      "`until` stops a CPU between two lines of the script. In a race all interleavings are tried, and " +
+      "a block is run as a whole: `until` may stand behind its `}`.",
+    wrong: "cpu0: { mmput mm until exit_mmap }",
+    right: "cpu0: { mmput mm } until exit_mmap",
+  },
+  E235: {
+    summary: "a kernel, or a patch of it, that is named twice",
+    explanation: "A script has one `kernel` line, and each patch is applied once.",
+    wrong: ["kernel v5.2", "kernel v5.2 + odp-v4"].join("\n"),
+    right: "kernel v5.2 + odp-v4",
+  },
+  E238: {
+    summary: "a patch without what it stands on",
+    explanation: "Patches apply one on top of the other, in the order of the line.",
+    wrong: "kernel v5.2 + odp-mmget-not-zero",
+    right: "kernel v5.2 + odp-v4 + odp-mmget-not-zero",
+  },
+  E240: {
+    summary: "`continue` or `step` for a CPU that has nothing to go on with",
+    explanation:
+      "Both take up a CPU that `until`, `step` or a lock has stopped inside a call. One that has come " +
+      "to the end of its call is stopped nowhere. This shows only when the script runs.",
+    wrong: ["cpu0: mmput mm", "cpu0: continue"].join("\n"),
+    right: ["cpu0: mmput mm until exit_mmap", "cpu0: continue"].join("\n"),
+  },
+  E241: {
+    summary: "another call for a CPU that is still inside one",
+    explanation:
+      "A CPU runs one thing at a time. What it was stopped in goes on first. This shows only when the " +
+      "script runs.",
+    wrong: ["cpu0: mmput mm until exit_mmap", "cpu0: rcu_read_lock"].join("\n"),
+    right: ["cpu0: mmput mm until exit_mmap", "cpu0: continue", "cpu0: rcu_read_lock", "cpu0: rcu_read_unlock"].join(
+      "\n",
+    ),
+  },
+  E242: {
+    summary: "a system call in a process that is gone",
+    explanation:
+      "When mm_users is 0 the last thread has exited: nobody is left to call anything or to touch user " +
+      "memory. Drivers and kernel threads still can. This shows only when the script runs.",
+    wrong: ["cpu0: mmput mm", "cpu0: mmap 0x1000.."].join("\n"),
+    right: ["cpu0: mmap 0x1000..", "cpu0: mmput mm"].join("\n"),
+  },
+  E251: {
+    summary: "a name that nothing has",
+    explanation: "Names are those of objects, shared words, results that this CPU keeps, constants and functions.",
+    wrong: ["cpu0: ret = mmget_not_zero mm", "expect rte == true"].join("\n"),
+    right: ["cpu0: ret = mmget_not_zero mm", "expect ret == true"].join("\n"),
+  },
+  E252: {
+    summary: "a result that several CPUs keep under one name",
+    explanation: "An expectation belongs to no CPU. Where several keep a result of that name it says whose.",
+    wrong: ["cpu0, cpu1: ret = mmget_not_zero mm", "expect ret == true"].join("\n"),
+    right: ["cpu0, cpu1: ret = mmget_not_zero mm", "expect cpu1.ret == true"].join("\n"),
+  },
+  E253: {
+    summary: "`$` before there is a result",
+    explanation: "`$` is what the last call of this CPU gave, in the order of the text.",
+    wrong: "cpu0: x = $",
+    right: ["cpu0: mmget_not_zero mm", "cpu0: x = $"].join("\n"),
+  },
+  E254: {
+    summary: "a result that this CPU does not keep",
+    explanation: "`cpu1.ret` is what a statement of cpu1 before this line keeps in `ret`.",
+    wrong: ["cpu0: ret = mmget_not_zero mm", "expect cpu1.ret == true"].join("\n"),
+    right: ["cpu0: ret = mmget_not_zero mm", "expect cpu0.ret == true"].join("\n"),
+  },
+  E255: {
+    summary: "a type of object that cannot be declared",
+    explanation: "Objects that a driver would embed are declared by their kernel type.",
+    wrong: "mmu_notifer mn",
+    right: "mmu_notifier mn",
+  },
+  E256: {
+    summary: "a CPU beyond those of the model",
+    explanation: "Eight CPUs are more than any of the known races needs, and more than can be searched.",
+    wrong: "cpu8: mmget mm",
+    right: "cpu7: mmget mm",
+  },
+  E257: {
+    summary: "a kind of report that nothing can detect yet",
+    explanation:
+      "Expecting it, or expecting none, would say nothing: whatever the kernel does, no such report " + "would come.",
+    wrong: "expect no stale-translation",
+    right: "expect no use-after-free",
+  },
+  E258: {
+    summary: "a file that cannot be included",
+    explanation:
+      "The path is relative to the file that includes, with `/`, and never leads above the folder of " +
+      "the script. What comes from standard input or `-e` has no folder.",
+    wrong: 'include "lib/gpuu.hmm"',
+    right: 'include "lib/gpu.hmm"',
+  },
+  E259: {
+    summary: "a file that includes itself",
+    explanation: "A file stands in the place of its `include` line, once, and cannot stand inside itself.",
+    wrong: 'include "example.hmm"',
+    right: 'include "lib/gpu.hmm"',
+  },
+  E260: {
+    summary: "a function that does not exist",
+    explanation: "Functions are called by their real names, those of the kernel that the script runs on.",
+    wrong: "cpu0: mmptu mm",
+    right: "cpu0: mmput mm",
+  },
+  E261: {
+    summary: "a function of another kernel",
+    explanation:
+      "It exists in an older or younger release, or comes with a patch. The `kernel` line says which " +
+      "one the script runs on.",
+    wrong: ["kernel v5.2", "ib_umem_odp umem", "cpu0: ib_umem_odp_get umem 0x1000.."].join("\n"),
+    right: ["kernel v5.2 + odp-v4", "ib_umem_odp umem", "cpu0: ib_umem_odp_get umem 0x1000.."].join("\n"),
+  },
+  E262: {
+    summary: "a function inside the modelled kernel",
+    explanation:
+      "The kernel calls it, with locks held and things prepared. A script calls what leads there, and " +
+      "can stop in it with `until`.",
+    wrong: "cpu0: exit_mmap mm",
+    right: ["cpu0: mmput mm until exit_mmap", "cpu0: continue"].join("\n"),
+  },
+  E290: {
+    summary: "something that this version does not have yet",
+    explanation:
+      "The manual describes the language as a whole. What is still missing is refused, never passed " +
+      "over in silence.",
+    wrong: "sanitizer kcsan",
+    right: "# sanitizer kcsan",
+  },
+  E300: {
+    summary: "too few or too many arguments",
+    explanation:
+      "Functions take their kernel arguments; where the kernel takes a start and an end, or a length, a " +
+      "range can stand for both. Those in `[ ]` may be left out.",
+    wrong: "cpu0: mmput",
+    right: "cpu0: mmput mm",
+  },
+  E301: {
+    summary: "an argument of the wrong kind",
+    explanation: "Objects are passed by name, with or without `&`. A lock is passed, not the object that it is in.",
+    wrong: "cpu0: down_read mm",
+    right: ["cpu0: down_read mm.mmap_sem", "cpu0: up_read mm.mmap_sem"].join("\n"),
+  },
+  E302: {
+    summary: "a parameter that the function does not have",
+    explanation: "`name=value` passes an argument by the name of its parameter.",
+    wrong: "cpu0: mmput m=mm",
+    right: "cpu0: mmput mm=mm",
+  },
+  E303: {
+    summary: "a number where a range is needed",
+    explanation:
+      "A range is `start..end`, `start..+length`, or `start..` for one page. A plain number is never " +
+      "taken for a range.",
+    wrong: "cpu0: munmap 0x1000",
+    right: "cpu0: munmap 0x1000..",
+  },
+  E304: {
+    summary: "a range with a `-`",
+    explanation:
+      "/proc/PID/maps writes ranges with a hyphen. Here that is a subtraction, and a range has two dots; " +
+      "either way the end is excluded.",
+    wrong: "cpu0: mmap 0x1000-0x2000",
+    right: "cpu0: mmap 0x1000..0x2000",
+  },
+  E305: {
+    summary: "an empty range",
+    explanation: "The end of a range is excluded, so it must be above the start.",
+    wrong: "cpu0: mmap 0x1000..0x1000",
+    right: "cpu0: mmap 0x1000..0x2000",
+  },
+  E306: {
+    summary: "a range beyond user memory",
+    explanation: "User addresses have 47 bits, as on x86-64 with four levels of page tables.",
+    wrong: "cpu0: mmap 0x800000000000..",
+    right: "cpu0: mmap 0x7fffffffe000..",
+  },
+  E307: {
+    summary: "a range that begins or ends within a page",
+    explanation: "Memory is mapped in pages of 4096 bytes: `4K`, `0x1000`, `PAGE_SIZE`.",
+    wrong: "cpu0: mmap 0x1000..0x1800",
+    right: "cpu0: mmap 0x1000..0x2000",
+  },
+  E308: {
+    summary: "`...` where there is no default",
+    explanation:
+      "`...` stands for the range mapped last, in the order of the text, and for the mirror or notifier " +
+      "registered last. Nothing else has a default.",
+    wrong: "cpu0: munmap ...",
+    right: ["cpu0: mmap 0x1000..", "cpu0: munmap ..."].join("\n"),
+  },
+  E309: {
+    summary: "a range where a value is needed",
+    explanation: "A range is an argument of functions that take one. It cannot be kept, added or compared.",
+    wrong: "cpu0: x = 0x1000..0x2000",
+    right: "cpu0: x = 0x1000",
+  },
+  E310: {
+    summary: "`...` outside the arguments of a call",
+    explanation: "It stands for default arguments.",
+    wrong: "cpu0: x = ...",
+    right: ["cpu0: mmap 0x1000..", "cpu0: munmap ..."].join("\n"),
+  },
+  E311: {
+    summary: "something else where only a number will do",
+    explanation: "Arithmetic, indices, shared words and the ends of ranges take numbers; pointers are none.",
+    wrong: "cpu0: x = mm + 1",
+    right: "cpu0: x = mm.mm_users + 1",
+  },
+  E312: {
+    summary: "a value where a place in memory is needed",
+    explanation: "READ_ONCE, WRITE_ONCE, xchg and cmpxchg work on a word: a variable, a member or an element.",
+    wrong: "cpu0: x = READ_ONCE(3)",
+    right: "cpu0: x = READ_ONCE(mm.mmap)",
+  },
+  E313: {
+    summary: "`choose` among values that are not fixed",
+    explanation: "`choose` tries each of its values, in schedules of their own: they are known beforehand.",
+    wrong: ["cpu0: n = 3", "cpu0: x = choose(0, n)"].join("\n"),
+    right: "cpu0: x = choose(0, 3)",
+  },
+  E314: {
+    summary: "something that has no value, where one is needed",
+    explanation:
+      "Functions that return void give none. Strings, arrays and locks are none that a CPU could keep " + "or test.",
+    wrong: "cpu0: ret = mmput mm",
+    right: "cpu0: mmput mm",
+  },
+  E315: {
+    summary: "a value that a name or member cannot hold",
+    explanation: "A name that holds a number cannot hold a pointer, nor a pointer to something else; NULL fits both.",
+    wrong: ["cpu0: x = 3", "cpu0: x = mm"].join("\n"),
+    right: ["cpu0: x = NULL", "cpu0: x = mm"].join("\n"),
+  },
+  E316: {
+    summary: "a word that the function does not take",
+    explanation: "Some functions take words, such as protections; each has its own.",
+    wrong: "cpu0: mmap 0x1000.. wr",
+    right: "cpu0: mmap 0x1000.. rw",
+  },
+  E317: {
+    summary: "`expect blocked ... on` something that nobody waits for",
+    explanation: "CPUs wait for locks, and in objects that have a queue: completions, work items, SRCU.",
+    wrong: "expect blocked cpu1 on mm.mm_users",
+    right: [
+      "cpu0: down_write mm.mmap_sem",
+      "cpu1: down_read mm.mmap_sem",
+      "expect blocked cpu1 on mm.mmap_sem",
+      "cpu0: up_write mm.mmap_sem",
+    ].join("\n"),
   },
 };
 

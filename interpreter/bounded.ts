@@ -159,7 +159,8 @@ class BoundedSearch {
     const { director, options } = this;
     const { machine } = director;
     if (frame.steps + (frame.racing ? 1 : 0) >= this.limit) {
-      frame.moved = true; // not stuck: too long to be of interest
+      // Too long to be of interest; but where nobody can move the path ends, and is no longer than it is.
+      frame.moved = frame.steps >= this.limit || frame.actors.some((actor) => director.canMove(actor));
       return false;
     }
     const fast = frame.racing && director.program.invariants.length === 0;

@@ -62,6 +62,8 @@ export interface CheckResult {
   readonly livelockDecided: boolean;
   readonly stopped: Stopped | undefined;
   readonly statistics: ReturnType<Director["machine"]["automaton"]["statistics"]>;
+  /** Runs every body again along all it has done; the name of one that does not do the same twice. */
+  readonly impure: () => string | null;
 }
 
 const FEW_SWITCHES = 2;
@@ -93,6 +95,7 @@ export function* check(program: Program, options: CheckOptions): Breathing<Check
     livelockDecided,
     stopped: explored.stopped,
     statistics: director.machine.automaton.statistics(),
+    impure: () => director.machine.automaton.impureFunction(),
   };
 }
 
@@ -152,12 +155,20 @@ function* tellReports(
   const reports: CheckedReport[] = [];
   for (const f of found) {
     const isNamed = expectations.some((e) => names(e, f));
-    const { finding, places, schedule } = f;
     if (all || !isNamed || spokenFor.has(f) || f === found[0])
       reports.push(yield* shorten(director, findings, f, levels));
-    else reports.push({ finding, places, schedule, switches: switchesOf(schedule), full: null });
+    else reports.push(inBrief(director, f));
   }
   return reports.sort((a, b) => Number(a.full === null) - Number(b.full === null));
+}
+function inBrief(director: Director, found: FoundReport): CheckedReport {
+  const { schedule, places } = found;
+  const finding = findingOf(replay(director, schedule), found);
+  return { finding, places, schedule, switches: switchesOf(schedule), full: null };
+}
+/** The report as it is met on this way: another of its class may have been met first. */
+function findingOf(trace: Trace, found: FoundReport): Finding {
+  return trace.findings.findLast((f) => classOf(f) === classOf(found.finding)) ?? found.finding;
 }
 function worstFirst(a: FoundReport, b: FoundReport): number {
   const fatal = Number(isFatal(b.finding.kind)) - Number(isFatal(a.finding.kind));
@@ -180,7 +191,7 @@ function* shorten(
       ? { schedule: found.schedule, proven: false }
       : yield* shortest(director, findings, found, levels);
   const trace = replay(director, schedule);
-  const finding = trace.findings.findLast((f) => classOf(f) === classOf(found.finding)) ?? found.finding;
+  const finding = findingOf(trace, found);
   return { finding, places: found.places, schedule, switches: switchesOf(schedule), full: { proven, trace } };
 }
 /** What the bounded searches have found, or else the path on which the full search met it. */

@@ -92,8 +92,10 @@ function chosenLines(events: readonly TraceEvent[]): Line[] {
       if (!inAtom || chosen.get(event) === "fatal") lines.push(stepLine(event, depth));
     } else if (event.kind === "blocked" && event.racing) {
       const { depth, inAtom } = descend(event.actor);
-      const comment = event.holder === "" ? "waits" : `waits for ${event.holder}`;
-      lines.push({ actor: event.actor, depth: inAtom ? depth - 1 : depth, text: event.text, comment });
+      const comment = `waits${event.holder === "" ? "" : ` ${event.holder}`}`;
+      const asked = lines.findLastIndex((line) => line.actor === event.actor);
+      if (lines[asked]?.text === event.text) lines[asked] = { ...(lines[asked] as Line), comment };
+      else lines.push({ actor: event.actor, depth: inAtom ? depth - 1 : depth, text: event.text, comment });
     } else if (event.kind === "report") {
       const depth = callsOf(event.actor).filter((call) => call.role !== "hidden").length;
       const line = reportLine(event, depth);
@@ -119,7 +121,8 @@ function stepsThatMatter(events: readonly TraceEvent[]): Map<StepEvent, Why> {
     if (event.kind === "step") last = event;
     if (event.kind !== "report") continue;
     if (event.finding.addr > 0) bad.add(headerAddress(event.finding.addr));
-    if (last !== undefined) chosen.set(last, "fatal");
+    if (last?.actor === event.actor && event.finding.stack.length > 0 && event.finding.kind !== "deadlock")
+      chosen.set(last, "fatal");
   }
   const order = (step: StepEvent): void => void (chosen.has(step) || chosen.set(step, "order"));
   for (const step of steps) if (step.frees !== 0 && bad.has(headerAddress(step.frees))) order(step);

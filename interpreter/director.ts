@@ -57,6 +57,8 @@ export interface DirectorEvents {
   /** An actor passed through calls and returns between two steps. */
   control?(actor: number, events: readonly ControlEvent[]): void;
   blocked?(actor: number): void;
+  /** Its statement is left in the middle, for `until` or `step` says so. */
+  paused?(actor: number): void;
   /** It came to its end without meeting the place that its `until` names. */
   missed?(actor: number): void;
   /** A condition of an `expect` holds here. */
@@ -166,6 +168,7 @@ export class Director {
   private leave(actor: number, status: number): void {
     this.put(position.status.at(actor), status);
     this.put(position.current, 0);
+    if (status === Status.paused) this.listener?.paused?.(actor);
     if (status !== Status.blocked) {
       this.put(position.governs.at(actor), 0);
       this.put(position.met.at(actor), 0);

@@ -67,6 +67,8 @@ export function runJson(program: Program, trace: Trace, judged: RunJudgement): s
     switch (event.kind) {
       case "statement":
         return [{ kind: event.kind, cpu: actorName(event.cpu), text: program.source.slice(event.at) }];
+      case "paused":
+        return [{ kind: event.kind, cpu: actorName(event.actor), stack: event.stack }];
       case "missed":
         return [{ kind: event.kind, cpu: actorName(event.actor) }];
       case "call":

@@ -44,6 +44,9 @@ class RunPrinter {
       case "statement":
         lines.push(`cpu${event.cpu}: ${event.note ?? statementText(this.program.source, event.at)}`);
         return;
+      case "paused":
+        lines.push(this.line(event.actor, 0, `stops in ${event.stack.join(" > ")}`, ""));
+        return;
       case "missed":
         lines.push(this.line(event.actor, 0, "(ran to its end: the place that `until` names was not met)", ""));
         return;
@@ -61,7 +64,7 @@ class RunPrinter {
         if (this.depth === "steps") lines.push(this.line(event.actor, event.depth, event.text, event.fact));
         return;
       case "blocked": {
-        const holder = event.holder === "" ? "" : `, held by ${event.holder}`;
+        const holder = event.holder === "" ? "" : ` ${event.holder}`;
         lines.push(this.line(event.actor, event.depth, `${event.text} waits${holder}`, ""));
         return;
       }

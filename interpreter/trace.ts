@@ -6,6 +6,8 @@ import type { ControlEvent } from "../runtime/machine/automaton.ts";
 import { Moved } from "../runtime/machine/machine.ts";
 import { showValue } from "../runtime/machine/access.ts";
 import { isFatal, type Finding } from "../runtime/machine/report.ts";
+import { waiters } from "../runtime/machine/rwsem.ts";
+import { WORD } from "../runtime/machine/struct.ts";
 import { Op, type Access, type Step, type Value } from "../runtime/machine/step.ts";
 import { functionById } from "../runtime/machine/function.ts";
 import type { Span } from "../grammar/span.ts";
@@ -18,6 +20,8 @@ import type { Decision, Schedule } from "./schedule.ts";
 
 export type TraceEvent =
   | { readonly kind: "statement"; readonly cpu: number; readonly at: Span; readonly note: string | undefined }
+  /** A CPU is left in the middle of its statement; outermost call first. */
+  | { readonly kind: "paused"; readonly actor: number; readonly stack: readonly string[] }
   /** A CPU came to its end without meeting the place that its `until` names. */
   | { readonly kind: "missed"; readonly actor: number }
   | {
@@ -52,7 +56,7 @@ export type TraceEvent =
       readonly actor: number;
       readonly depth: number;
       readonly text: string;
-      /** Who holds what it waits for. */
+      /** "for cpu0", who holds what it waits for; "behind cpu1", who waits in front of it. */
       readonly holder: string;
       readonly racing: boolean;
     }
@@ -144,6 +148,10 @@ class Recorder {
       },
       control: (actor, events) => this.pending.push({ actor, events }),
       blocked: (actor) => this.onBlocked(actor),
+      paused: (actor) => {
+        this.flushControl();
+        this.events.push({ kind: "paused", actor, stack: this.stackOf(actor) });
+      },
       missed: (actor) => this.events.push({ kind: "missed", actor }),
       met: (item) => (met = item),
     };
@@ -255,10 +263,17 @@ class Recorder {
   private holderOf(actor: number): string {
     const { machine } = this.director;
     const step = machine.nextStep(actor);
+    if (step === null) return "";
+    const inFront = /^down_(read|write)$/.test(step.primitive?.name ?? "") ? this.queuedBefore(actor, step.addr) : [];
+    if (inFront.length > 0) return `behind ${inFront.map(actorName).join(", ")}`;
     const holders = [];
     for (let other = 0; other < machine.locals.length; other++)
-      if (machine.locksOf(other).some((h) => h.lock === step?.addr)) holders.push(actorName(other));
-    return holders.join(", ");
+      if (machine.locksOf(other).some((h) => h.lock === step.addr)) holders.push(actorName(other));
+    return holders.length === 0 ? "" : `for ${holders.join(", ")}`;
+  }
+  private queuedBefore(actor: number, sem: number): number[] {
+    const queue = waiters(this.director.machine.peek(sem + WORD)).map((waiter) => waiter.actor);
+    return queue.slice(0, Math.max(0, queue.indexOf(actor)));
   }
   /** Calls and returns are told after the step that led to them. */
   private flushControl(): void {

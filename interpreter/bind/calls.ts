@@ -5,13 +5,13 @@ import { nearest } from "../../grammar/suggest.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
 import { Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { rw_semaphore } from "../../runtime/machine/rwsem.ts";
-import { NULL, Struct } from "../../runtime/machine/struct.ts";
+import { at, membersOf, NULL, Struct } from "../../runtime/machine/struct.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
 import { ScriptError } from "../script-error.ts";
 import { folded, memberAt, numeric, run, type Bound } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { typeOfResult, typeText, type Type } from "./types.ts";
+import { typeOfMember, typeOfResult, typeText, type Type } from "./types.ts";
 import { unknownFunction } from "./unknown.ts";
 import { showNumber } from "./values.ts";
 
@@ -43,7 +43,8 @@ const TOLD: Misfit = { code: "", at: { start: 0, end: 0 }, message: "", fitted: 
 export function bindCall(binder: ExpressionBinder, call: Call): Bound | undefined {
   const { scope } = binder;
   if (call.callee.kind !== "name") {
-    scope.error("E216", call.callee.at, "this cannot be called", "a call begins with the name of a function");
+    const text = scope.source.slice(call.callee.at);
+    scope.error("E216", call.callee.at, `\`${text}\` is no function`, "a call begins with the name of one");
     return undefined;
   }
   const { name } = call.callee;
@@ -290,7 +291,7 @@ function fitValue(
       arg.value.at,
       `\`${entry.name}\` expects ${wanted} for \`${param.name}\`, \`${text}\` is ${typeText(type)}`,
       fitted,
-      described(entry),
+      memberMeant(param, type, text) ?? described(entry),
     );
   }
   const isNull = bound.type.kind === "null" && param.of.kind === "object" ? param.of.type() : null;
@@ -304,6 +305,13 @@ function fitValue(
     },
     from: [bound],
   };
+}
+/** "did you mean `mm.mmap_sem`?", for `down_read mm`. */
+function memberMeant(param: Param, type: Type, text: string): string | undefined {
+  if (type.kind !== "object") return undefined;
+  const members = membersOf(at(type.cls, 0)).filter(([, member]) => accepts(param, typeOfMember(member)) === null);
+  const [only] = members;
+  return members.length === 1 && only !== undefined ? `did you mean \`${text}.${only[0]}\`?` : undefined;
 }
 /** Null if a value of this type fits; otherwise what is wanted, in words. */
 function accepts(param: Param, type: Type): string | null {

@@ -115,9 +115,11 @@ export class ExpressionBinder {
       case "cpu":
         scope.error("E217", expr.at, "a CPU is not a value here", "`cpu1.ret` is a result of cpu1");
         return undefined;
-      case "update":
-        scope.error("E218", expr.at, `\`${expr.op}\` changes its operand: it stands alone, as a statement`);
+      case "update": {
+        const help = `on a line of its own: \`${scope.source.slice(expr.at)}\``;
+        scope.error("E218", expr.at, `\`${expr.op}\` changes its operand: it stands alone, as a statement`, help);
         return undefined;
+      }
       case "sizeof":
       case "type":
         scope.error("E290", expr.at, "this version knows no sizes of types, and takes none as arguments");
@@ -177,7 +179,13 @@ export class ExpressionBinder {
     const meant = showWords().includes(name)
       ? `show ${name}`
       : scope.suggestion(name, this.outside ? undefined : this.cpu);
-    const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
+    const [elsewhere] = scope.resultsCalled(name);
+    const help =
+      elsewhere !== undefined
+        ? `\`${name}\` of cpu${elsewhere.cpu} is its own; \`var ${name} = 0\` at the top makes it one word for all CPUs`
+        : meant === undefined
+          ? undefined
+          : `did you mean \`${meant}\`?`;
     scope.error("E251", where, `nothing is called \`${name}\` here`, help);
   }
   private variable(name: string, where: Span): Variable | "ambiguous" | undefined {

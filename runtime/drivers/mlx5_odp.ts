@@ -59,8 +59,7 @@ const mlx5_ib_update_xlt = kernelFunction(
     source: "drivers/infiniband/hw/mlx5/mr.c",
     params: ["umem_odp", "idx", "end"],
     summary: "Gives the device the translations of some pages.",
-    differs:
-      "A translation is a word of the umem, without access bits; there is no queue of commands to the device.",
+    differs: "A translation is a word of the umem, without access bits; there is no queue of commands to the device.",
   },
 );
 

@@ -1,10 +1,10 @@
 /** kernel/fork.c: how an address space begins and ends. */
-import { load, storePrivate } from "../machine/access.ts";
+import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { kfree } from "../machine/alloc.ts";
 import { atomic_dec_and_test, atomic_inc, atomic_inc_not_zero, atomic_read } from "../machine/atomic.ts";
 import { BUG_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
-import type { Kernel } from "../machine/step.ts";
+import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { hmm_mm_destroy } from "./hmm.ts";
 import { exit_mmap } from "./mmap.ts";
@@ -82,10 +82,11 @@ export const mmgrab = kernelFunction(
 export const mmput = kernelFunction(
   "mmput",
   function* (mm: mm_struct): Kernel<void> {
-    if (yield* atomic_dec_and_test(mm.mm_users)) yield* __mmput(mm);
+    if (yield* fact(2, atomic_dec_and_test(mm.mm_users))) yield* fact(2, __mmput(mm));
   },
   {
     source: "kernel/fork.c",
+    facts: "mmput",
     params: ["mm"],
     summary: "One user of the address space less; the last one takes it down.",
     differs: "Whether the caller may sleep is not checked.",
@@ -94,9 +95,9 @@ export const mmput = kernelFunction(
 const __mmput = kernelFunction(
   "__mmput",
   function* (mm: mm_struct): Kernel<void> {
-    yield* BUG_ON((yield* atomic_read(mm.mm_users)) !== 0, "atomic_read(&mm->mm_users)");
-    yield* exit_mmap(mm);
-    yield* mmdrop(mm);
+    yield* BUG_ON((yield* fact(1, atomic_read(mm.mm_users))) !== 0, "atomic_read(&mm->mm_users)");
+    yield* fact(6, exit_mmap(mm));
+    yield* fact(8, mmdrop(mm));
   },
   {
     source: "kernel/fork.c",
@@ -121,11 +122,11 @@ export const mmdrop = kernelFunction(
 const __mmdrop = kernelFunction(
   "__mmdrop",
   function* (mm: mm_struct): Kernel<void> {
-    const pgd = yield* load(mm.pgd);
-    yield* kfree(pgd, "pgd_free");
+    const pgd = yield* loadPrivate(mm.pgd);
+    yield* fact(3, kfree(pgd, "pgd_free"));
     yield* hmm_mm_destroy(mm);
-    yield* mmu_notifier_mm_destroy(mm);
-    yield* kfree(mm, "free_mm");
+    yield* fact(5, mmu_notifier_mm_destroy(mm));
+    yield* fact(7, kfree(mm, "free_mm"));
   },
   {
     source: "kernel/fork.c",

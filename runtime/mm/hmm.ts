@@ -55,7 +55,7 @@ const hmm_free = kernelFunction(
     const mm = yield* load(h.mm);
     yield* fact(1, mmu_notifier_unregister_no_release(h.mmu_notifier, mm));
     yield* fact(2, spin_lock(mm.page_table_lock));
-    if ((yield* fact(3, load(mm.hmm))) === h) yield* store(mm.hmm, null);
+    if ((yield* fact(3, load(mm.hmm))) === h) yield* fact(3, store(mm.hmm, null));
     yield* fact(4, spin_unlock(mm.page_table_lock));
     yield* fact(5, kfree(h));
   },
@@ -83,9 +83,9 @@ export const hmm_get_or_create = kernelFunction(
       return NULL(hmm);
     }
     yield* fact(8, store(h.mmu_notifier.ops, hmm_mmu_notifier_ops));
-    if ((yield* __mmu_notifier_register(h.mmu_notifier, mm)) === 0) return h;
+    if ((yield* fact(8, __mmu_notifier_register(h.mmu_notifier, mm))) === 0) return h;
     yield* unpublish(h, mm);
-    yield* kfree(h);
+    yield* fact(10, kfree(h));
     return NULL(hmm);
   },
   {
@@ -101,7 +101,7 @@ const publish = kernelFunction(
   function* (h: hmm, mm: mm_struct): Kernel<boolean> {
     yield* fact(4, spin_lock(mm.page_table_lock));
     const free = (yield* fact(5, load(mm.hmm))).isNull;
-    if (free) yield* store(mm.hmm, h);
+    if (free) yield* fact(5, store(mm.hmm, h));
     yield* fact(6, spin_unlock(mm.page_table_lock));
     return free;
   },
@@ -111,8 +111,8 @@ const unpublish = kernelFunction(
   "hmm_get_or_create",
   function* (h: hmm, mm: mm_struct): Kernel<void> {
     yield* fact(10, spin_lock(mm.page_table_lock));
-    if ((yield* load(mm.hmm)) === h) yield* store(mm.hmm, null);
-    yield* spin_unlock(mm.page_table_lock);
+    if ((yield* fact(10, load(mm.hmm))) === h) yield* fact(10, store(mm.hmm, null));
+    yield* fact(10, spin_unlock(mm.page_table_lock));
   },
   { source: "mm/hmm.c", facts: "GOC52", params: ["hmm", "mm"], internal: true },
 );
@@ -129,9 +129,9 @@ export const hmm_mm_destroy = kernelFunction(
       return;
     }
     yield* fact(4, store(h.mm, null));
-    yield* store(h.dead, true);
-    yield* spin_unlock(mm.page_table_lock);
-    yield* hmm_put(h);
+    yield* fact(4, store(h.dead, true));
+    yield* fact(4, spin_unlock(mm.page_table_lock));
+    yield* fact(4, hmm_put(h));
   },
   {
     source: "mm/hmm.c",
@@ -148,7 +148,7 @@ export const hmm_mirror_register = kernelFunction(
   function* (mirror: hmm_mirror, mm: mm_struct): Kernel<number> {
     if (mm.isNull || mirror.isNull || (yield* fact(1, load(mirror.ops))).isNull) return -EINVAL;
     const h = yield* fact(2, hmm_get_or_create(mm));
-    yield* store(mirror.hmm, h);
+    yield* fact(2, store(mirror.hmm, h));
     if (h.isNull) return -ENOMEM;
     yield* fact(3, down_write(h.mirrors_sem));
     yield* fact(4, list_add(mirror.list, h.mirrors));
@@ -180,14 +180,14 @@ export const hmm_mirror_unregister = kernelFunction(
 export const hmm_mirror_mm_is_alive = kernelFunction(
   "hmm_mirror_mm_is_alive",
   function* (mirror: hmm_mirror): Kernel<boolean> {
-    const h = yield* load(mirror.hmm);
+    const h = yield* fact(6, load(mirror.hmm));
     if (h.isNull) return false;
-    const mm = yield* READ_ONCE(h.mm);
-    return !(yield* load(h.dead)) && !mm.isNull;
+    const mm = yield* fact(6, READ_ONCE(h.mm));
+    return !(yield* fact(6, load(h.dead))) && !mm.isNull;
   },
   {
     source: "include/linux/hmm.h",
-    facts: "MAPG.6",
+    facts: "MAPG",
     params: ["mirror"],
     summary: "Whether the mm of a mirror looked alive a moment ago. No lock, no promise.",
     differs: "mirror->hmm is loaded once.",
@@ -203,7 +203,7 @@ const hmm_release = kernelFunction(
     const h = yield* fact(1, mm_get_hmm(mm));
     yield* fact(2, store(h.dead, true));
     yield* fact(3, mutex_lock(h.lock));
-    yield* fact(4, set_valid(yield* list_next(h.ranges, h.ranges), h, false));
+    yield* set_invalid(yield* fact(4, list_next(h.ranges, h.ranges)), h, false);
     yield* fact(5, wake_up_all(h.wq));
     yield* fact(6, mutex_unlock(h.lock));
     yield* fact(7, down_write(h.mirrors_sem));
@@ -228,9 +228,9 @@ const release_mirrors = kernelFunction(
     const ops = yield* fact("9b", load(mirror.ops));
     const release = yield* loadPrivate(ops.release);
     if (release !== null) {
-      yield* up_write(h.mirrors_sem);
-      yield* release(mirror);
-      yield* down_write(h.mirrors_sem);
+      yield* fact("9b", up_write(h.mirrors_sem));
+      yield* fact("9b", release(mirror));
+      yield* fact("9b", down_write(h.mirrors_sem));
     }
     return yield* release_mirrors.restart(h);
   },
@@ -238,15 +238,20 @@ const release_mirrors = kernelFunction(
 );
 
 /** Writes `valid` of every range from `node` on. hmm->lock is held. */
-const set_valid = kernelFunction(
-  "setValid",
-  function* (node: list_head | null, h: hmm, valid: boolean): Kernel<void> {
-    if (node === null) return;
-    yield* store(rangeOf(node).valid, valid);
-    return yield* set_valid.restart(yield* list_next(node, h.ranges), h, valid);
-  },
-  { source: "mm/hmm.c", params: ["node", "hmm", "valid"], internal: true },
-);
+const setValid = (caller: string, facts: string) => {
+  const self = kernelFunction(
+    caller,
+    function* (node: list_head | null, h: hmm, valid: boolean): Kernel<void> {
+      if (node === null) return;
+      yield* fact(4, store(rangeOf(node).valid, valid));
+      return yield* self.restart(yield* fact(4, list_next(node, h.ranges)), h, valid);
+    },
+    { source: "mm/hmm.c", facts, params: ["node", "hmm", "valid"], internal: true },
+  );
+  return self;
+};
+const set_invalid = setValid("hmm_release", "REL52");
+const set_valid = setValid("hmm_invalidate_range_end", "END52");
 /** Makes every range that meets [start, end) invalid. hmm->lock is held. */
 const invalidate_ranges = kernelFunction(
   "hmm_invalidate_range_start",
@@ -254,8 +259,8 @@ const invalidate_ranges = kernelFunction(
     if (node === null) return;
     const range = rangeOf(node);
     const apart = end < (yield* loadPrivate(range.start)) || start >= (yield* loadPrivate(range.end));
-    if (!apart) yield* store(range.valid, false);
-    return yield* invalidate_ranges.restart(yield* list_next(node, h.ranges), h, start, end);
+    if (!apart) yield* fact(4, store(range.valid, false));
+    return yield* invalidate_ranges.restart(yield* fact(4, list_next(node, h.ranges)), h, start, end);
   },
   { source: "mm/hmm.c", facts: "START52", params: ["node", "hmm", "start", "end"], internal: true },
 );
@@ -269,11 +274,11 @@ const hmm_invalidate_range_start = kernelFunction(
     if (blockable) yield* fact(2, mutex_lock(h.lock));
     else if (!(yield* fact(2, mutex_trylock(h.lock)))) return yield* put_and_return(h, -EAGAIN);
     yield* fact(3, add(h.notifiers, 1));
-    yield* fact(4, invalidate_ranges(yield* list_next(h.ranges, h.ranges), h, start, end));
+    yield* invalidate_ranges(yield* fact(4, list_next(h.ranges, h.ranges)), h, start, end);
     yield* fact(5, mutex_unlock(h.lock));
     if (blockable) yield* fact(6, down_read(h.mirrors_sem));
     else if (!(yield* fact(6, down_read_trylock(h.mirrors_sem)))) return yield* put_and_return(h, -EAGAIN);
-    yield* fact(7, sync_mirrors(yield* list_next(h.mirrors, h.mirrors), h, [start, end, event, blockable]));
+    yield* sync_mirrors(yield* fact(7, list_next(h.mirrors, h.mirrors)), h, [start, end, event, blockable]);
     yield* fact(8, up_read(h.mirrors_sem));
     return yield* put_and_return(h, 0);
   },
@@ -302,9 +307,9 @@ const sync_mirrors = kernelFunction(
     const ops = yield* loadPrivate(mirror.ops);
     const sync = yield* loadPrivate(ops.sync_cpu_device_pagetables);
     yield* BUG_ON(sync === null, "!mirror->ops->sync_cpu_device_pagetables");
-    const ret = sync === null ? 0 : yield* sync(mirror, update);
+    const ret = sync === null ? 0 : yield* fact(7, sync(mirror, update));
     if (!blockable && ret === -EAGAIN) return;
-    return yield* sync_mirrors.restart(yield* list_next(node, h.mirrors), h, update);
+    return yield* sync_mirrors.restart(yield* fact(7, list_next(node, h.mirrors)), h, update);
   },
   { source: "mm/hmm.c", facts: "START52", params: ["node", "hmm", "update"], internal: true },
 );
@@ -316,8 +321,8 @@ const hmm_invalidate_range_end = kernelFunction(
     yield* BUG_ON(h.isNull, "!hmm");
     yield* fact(2, mutex_lock(h.lock));
     if ((yield* fact(3, add(h.notifiers, -1))) === 0) {
-      yield* fact(4, set_valid(yield* list_next(h.ranges, h.ranges), h, true));
-      yield* wake_up_all(h.wq);
+      yield* set_valid(yield* fact(4, list_next(h.ranges, h.ranges)), h, true);
+      yield* fact(4, wake_up_all(h.wq));
     }
     yield* fact(5, mutex_unlock(h.lock));
     yield* fact(6, hmm_put(h));

@@ -31,7 +31,7 @@ export function* initRange(range: hmm_range, start: number, end: number, page_sh
 export function* enterRange(range: hmm_range, h: hmm): Kernel<void> {
   yield* fact(7, mutex_lock(h.lock));
   yield* fact(8, list_add_rcu(range.list, h.ranges));
-  if ((yield* fact(9, load(h.notifiers))) === 0) yield* store(range.valid, true);
+  if ((yield* fact(9, load(h.notifiers))) === 0) yield* fact(9, store(range.valid, true));
   yield* fact(10, mutex_unlock(h.lock));
 }
 
@@ -43,8 +43,8 @@ export const hmm_range_register = kernelFunction(
     const h = yield* fact(5, hmm_get_or_create(mm));
     if (h.isNull) return -EFAULT;
     yield* storePrivate(range.hmm, h);
-    if ((yield* fact(6, load(h.mm))).isNull || (yield* load(h.dead))) {
-      yield* hmm_put(h);
+    if ((yield* fact(6, load(h.mm))).isNull || (yield* fact(6, load(h.dead)))) {
+      yield* fact(6, hmm_put(h));
       return -EFAULT;
     }
     yield* enterRange(range, h);
@@ -102,8 +102,8 @@ export const hmm_range_wait_until_valid = kernelFunction(
   "hmm_range_wait_until_valid",
   function* (range: hmm_range): Kernel<boolean> {
     const h = yield* loadPrivate(range.hmm);
-    if (h.isNull || (yield* fact(1, load(h.dead))) || (yield* load(h.mm)).isNull) {
-      yield* store(range.valid, false);
+    if (h.isNull || (yield* fact(1, load(h.dead))) || (yield* fact(1, load(h.mm))).isNull) {
+      yield* fact(1, store(range.valid, false));
       return false;
     }
     if (yield* fact(2, load(range.valid))) return true;
@@ -134,7 +134,7 @@ function* hasRoom(range: hmm_range): Kernel<boolean> {
 }
 
 /** The end of the VMA at `start`, or of the range if that comes first; and what stands against walking it. */
-const vmaCheck = (caller: string) =>
+const vmaCheck = (caller: string, facts: string) =>
   kernelFunction(
     caller,
     function* (
@@ -158,10 +158,10 @@ const vmaCheck = (caller: string) =>
       yield* storePrivate(range.vma, vma);
       return [0, vma, Math.min(end, yield* fact(7, load(vma.vm_end)))];
     },
-    { source: "mm/hmm.c", facts: "SNAP52", params: ["range", "mm", "start"], internal: true },
+    { source: "mm/hmm.c", facts, params: ["range", "mm", "start"], internal: true },
   );
-const vma_to_snapshot = vmaCheck("hmm_range_snapshot");
-const vma_to_fault = vmaCheck("hmm_range_fault");
+const vma_to_snapshot = vmaCheck("hmm_range_snapshot", "SNAP52");
+const vma_to_fault = vmaCheck("hmm_range_fault", "FAULT52");
 
 /** Empties entries `i` .. `n`-1. */
 const hmm_pfns_clear = kernelFunction(
@@ -191,7 +191,7 @@ export const hmm_range_snapshot = kernelFunction(
     if (!(yield* hasRoom(range))) return -EINVAL;
     const h = yield* loadPrivate(range.hmm);
     const mm = yield* fact(1, load(h.mm));
-    if (mm.isNull || (yield* load(h.dead))) return -EFAULT;
+    if (mm.isNull || (yield* fact(1, load(h.dead)))) return -EFAULT;
     return yield* snapshot_vma.restart(range, mm, yield* loadPrivate(range.start));
   },
   {
@@ -223,7 +223,7 @@ export const hmm_range_fault = kernelFunction(
     if (!(yield* hasRoom(range))) return -EINVAL;
     const h = yield* loadPrivate(range.hmm);
     const mm = yield* fact(1, load(h.mm));
-    if (mm.isNull || (yield* load(h.dead))) return -EFAULT;
+    if (mm.isNull || (yield* fact(1, load(h.dead)))) return -EFAULT;
     return yield* fault_vma.restart(range, mm, yield* loadPrivate(range.start));
   },
   {
@@ -240,7 +240,7 @@ const fault_vma = kernelFunction(
   "hmm_range_fault",
   function* (range: hmm_range, mm: mm_struct, start: number): Kernel<number> {
     if (!(yield* fact(2, load(range.valid)))) {
-      yield* up_read(mm.mmap_sem);
+      yield* fact(2, up_read(mm.mmap_sem));
       return -EAGAIN;
     }
     const [error, vma, end] = yield* vma_to_fault(range, mm, start);
@@ -254,7 +254,8 @@ const fault_walk = kernelFunction(
     const rangeStart = yield* loadPrivate(range.start);
     const rangeEnd = yield* loadPrivate(range.end);
     const [error, last] = yield* fact(7, walk_page_range(mm, start, end, yield* walkOf(range, vma, true)));
-    if (error === -EBUSY && (yield* load(range.valid))) return yield* fault_walk.restart(range, mm, vma, last, end);
+    if (error === -EBUSY && (yield* fact(7, load(range.valid))))
+      return yield* fault_walk.restart(range, mm, vma, last, end);
     if (error !== 0) {
       const pfns = yield* pfnsOf(range);
       yield* fact(8, hmm_pfns_clear(range, pfns, (last - rangeStart) / PAGE_SIZE, (rangeEnd - rangeStart) / PAGE_SIZE));

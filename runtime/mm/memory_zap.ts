@@ -295,7 +295,6 @@ export const tlb_finish_mmu = kernelFunction(
     facts: "Gather",
     params: ["tables", "pages"],
     summary: "Frees the page tables and the pages that were gathered.",
-    differs:
-      "There is no CPU TLB to flush, so no second invalidate_range; page tables are freed at once, without RCU.",
+    differs: "There is no CPU TLB to flush, so no second invalidate_range; page tables are freed at once, without RCU.",
   },
 );

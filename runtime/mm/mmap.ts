@@ -229,9 +229,9 @@ export const exit_mmap = kernelFunction(
     yield* fact("E1", mmu_notifier_release(mm));
     const vma = yield* fact("E4", load(mm.mmap));
     if (vma.isNull) return;
-    const pages = yield* unmap_vmas(vma, 0, TASK_SIZE);
-    const tables = yield* free_pgtables(mm, vma, 0, TASK_SIZE);
-    yield* tlb_finish_mmu(tables, pages);
+    const pages = yield* fact("E4", unmap_vmas(vma, 0, TASK_SIZE));
+    const tables = yield* fact("E4", free_pgtables(mm, vma, 0, TASK_SIZE));
+    yield* fact("E4", tlb_finish_mmu(tables, pages));
     yield* fact("E5", remove_vma_list(vma));
   },
   {

@@ -37,8 +37,8 @@ import { mmu_notifier, mmu_notifier_mm, type mmu_notifier_range } from "./mmu_no
 export const srcu = staticObject<srcu_struct>(srcu_struct);
 
 class mm_all_locks extends Struct {
-  static readonly short: string = "mm_all_locks";
-  mutex = mutex();
+  static readonly variables = true;
+  mm_all_locks_mutex = mutex();
 }
 const all_locks = staticObject(mm_all_locks);
 
@@ -51,7 +51,7 @@ const mm_take_all_locks = kernelFunction(
   "mm_take_all_locks",
   function* (mm: mm_struct): Kernel<number> {
     yield* BUG_ON(yield* down_read_trylock(mm.mmap_sem), "down_read_trylock(&mm->mmap_sem)");
-    yield* mutex_lock(all_locks.mutex);
+    yield* fact(1, mutex_lock(all_locks.mm_all_locks_mutex));
     return 0;
   },
   {
@@ -67,7 +67,7 @@ const mm_take_all_locks = kernelFunction(
 const mm_drop_all_locks = kernelFunction(
   "mm_drop_all_locks",
   function* (_mm: mm_struct): Kernel<void> {
-    yield* mutex_unlock(all_locks.mutex);
+    yield* mutex_unlock(all_locks.mm_all_locks_mutex);
   },
   { source: "mm/mmap.c", facts: "mm_take_all_locks", params: ["mm"], summary: "Undoes mm_take_all_locks()." },
 );
@@ -98,12 +98,12 @@ const enter = kernelFunction(
   "do_mmu_notifier_register",
   function* (mn: mmu_notifier, mm: mm_struct, fresh: mmu_notifier_mm): Kernel<boolean> {
     const old = yield* fact(5, load(mm.mmu_notifier_mm));
-    if (old.isNull) yield* store(mm.mmu_notifier_mm, fresh);
+    if (old.isNull) yield* fact(5, store(mm.mmu_notifier_mm, fresh));
     const subscriptions = old.isNull ? fresh : old;
     yield* fact(6, mmgrab(mm));
     yield* fact(7, spin_lock(subscriptions.lock));
-    yield* hlist_add_head(mn.hlist, subscriptions.list);
-    yield* spin_unlock(subscriptions.lock);
+    yield* fact(7, hlist_add_head(mn.hlist, subscriptions.list));
+    yield* fact(7, spin_unlock(subscriptions.lock));
     yield* fact(8, mm_drop_all_locks(mm));
     return old.isNull;
   },
@@ -139,7 +139,7 @@ export const mmu_notifier_unregister = kernelFunction(
     yield* BUG_ON((yield* fact(1, atomic_read(mm.mm_count))) <= 0, "atomic_read(&mm->mm_count) <= 0");
     if (!(yield* fact(2, hlist_unhashed(mn.hlist)))) {
       yield* fact(3, srcu_read_lock(srcu));
-      yield* fact(4, call_release(mn, mm));
+      yield* call_release(mn, mm);
       yield* fact(5, srcu_read_unlock(srcu));
       yield* unlink(mn, mm);
     }
@@ -159,9 +159,9 @@ const call_release = kernelFunction(
   function* (mn: mmu_notifier, mm: mm_struct): Kernel<void> {
     const ops = yield* load(mn.ops);
     const release = yield* loadPrivate(ops.release);
-    if (release !== null) yield* release(mn, mm);
+    if (release !== null) yield* fact(4, release(mn, mm));
   },
-  { source: "mm/mmu_notifier.c", params: ["mn", "mm"], internal: true },
+  { source: "mm/mmu_notifier.c", facts: "unregister C2", params: ["mn", "mm"], internal: true },
 );
 const unlink = kernelFunction(
   "mmu_notifier_unregister",
@@ -223,9 +223,9 @@ const __mmu_notifier_release = kernelFunction(
   "__mmu_notifier_release",
   function* (mm: mm_struct, subscriptions: mmu_notifier_mm): Kernel<void> {
     yield* fact(1, srcu_read_lock(srcu));
-    yield* fact(2, release_each(mm, yield* READ_ONCE(subscriptions.list.first)));
+    yield* release_each(mm, yield* fact(2, READ_ONCE(subscriptions.list.first)));
     yield* fact(4, spin_lock(subscriptions.lock));
-    yield* fact(5, unlink_all(subscriptions.list));
+    yield* unlink_all(subscriptions.list);
     yield* fact(6, spin_unlock(subscriptions.lock));
     yield* fact(3, srcu_read_unlock(srcu));
     yield* fact(7, synchronize_srcu(srcu));
@@ -245,20 +245,20 @@ const release_each = kernelFunction(
     const mn = notifierOf(node);
     const ops = yield* load(mn.ops);
     const release = yield* loadPrivate(ops.release);
-    if (release !== null) yield* release(mn, mm);
-    return yield* release_each.restart(mm, yield* READ_ONCE(node.next));
+    if (release !== null) yield* fact(2, release(mn, mm));
+    return yield* release_each.restart(mm, yield* fact(2, READ_ONCE(node.next)));
   },
-  { source: "mm/mmu_notifier.c", params: ["mm", "node"], internal: true },
+  { source: "mm/mmu_notifier.c", facts: "release C2", params: ["mm", "node"], internal: true },
 );
 const unlink_all = kernelFunction(
   "__mmu_notifier_release",
   function* (list: hlist_head): Kernel<void> {
-    const first = yield* load(list.first);
+    const first = yield* fact(5, load(list.first));
     if (first.isNull) return;
-    yield* hlist_del_init_rcu(first);
+    yield* fact(5, hlist_del_init_rcu(first));
     return yield* unlink_all.restart(list);
   },
-  { source: "mm/mmu_notifier.c", params: ["list"], internal: true },
+  { source: "mm/mmu_notifier.c", facts: "release C2", params: ["list"], internal: true },
 );
 
 /** Part of the last mmdrop(). */
@@ -324,13 +324,13 @@ const __mmu_notifier_invalidate_range_start = kernelFunction(
   "__mmu_notifier_invalidate_range_start",
   function* (subscriptions: mmu_notifier_mm, range: mmu_notifier_range): Kernel<number> {
     yield* fact("n6", srcu_read_lock(srcu));
-    const ret = yield* fact("n7", start_each(yield* READ_ONCE(subscriptions.list.first), range, 0));
+    const ret = yield* start_each(yield* fact("n7", READ_ONCE(subscriptions.list.first)), range, 0);
     yield* fact("n8", srcu_read_unlock(srcu));
     return ret;
   },
   {
     source: "mm/mmu_notifier.c",
-    facts: "range_start",
+    facts: "NS",
     params: ["mmu_notifier_mm", "range"],
     summary: "Calls invalidate_range_start() of each notifier; all are called, the last error wins.",
     differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
@@ -343,10 +343,10 @@ const start_each = kernelFunction(
     const mn = notifierOf(node);
     const ops = yield* load(mn.ops);
     const start = yield* loadPrivate(ops.invalidate_range_start);
-    const error = start === null ? 0 : yield* start(mn, range);
-    return yield* start_each.restart(yield* READ_ONCE(node.next), range, error === 0 ? ret : error);
+    const error = start === null ? 0 : yield* fact("n7", start(mn, range));
+    return yield* start_each.restart(yield* fact("n7", READ_ONCE(node.next)), range, error === 0 ? ret : error);
   },
-  { source: "mm/mmu_notifier.c", params: ["node", "range", "ret"], internal: true },
+  { source: "mm/mmu_notifier.c", facts: "NS", params: ["node", "range", "ret"], internal: true },
 );
 
 export const mmu_notifier_invalidate_range_end = kernelFunction(
@@ -379,12 +379,12 @@ const __mmu_notifier_invalidate_range_end = kernelFunction(
   "__mmu_notifier_invalidate_range_end",
   function* (subscriptions: mmu_notifier_mm, range: mmu_notifier_range, only_end: boolean): Kernel<void> {
     yield* fact("e3", srcu_read_lock(srcu));
-    yield* end_each(yield* READ_ONCE(subscriptions.list.first), range, only_end);
-    yield* srcu_read_unlock(srcu);
+    yield* end_each(yield* fact("e3", READ_ONCE(subscriptions.list.first)), range, only_end);
+    yield* fact("e3", srcu_read_unlock(srcu));
   },
   {
     source: "mm/mmu_notifier.c",
-    facts: "range_end",
+    facts: "NE",
     params: ["mmu_notifier_mm", "range", "only_end"],
     summary: "Calls invalidate_range_end() of each notifier.",
     differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
@@ -398,12 +398,12 @@ const end_each = kernelFunction(
     const mn = notifierOf(node);
     const ops = yield* load(mn.ops);
     const flush = only_end ? null : yield* loadPrivate(ops.invalidate_range);
-    if (flush !== null) yield* flush(mn, mm, start, end);
+    if (flush !== null) yield* fact("e3", flush(mn, mm, start, end));
     const callback = yield* loadPrivate(ops.invalidate_range_end);
-    if (callback !== null) yield* callback(mn, range);
-    return yield* end_each.restart(yield* READ_ONCE(node.next), range, only_end);
+    if (callback !== null) yield* fact("e3", callback(mn, range));
+    return yield* end_each.restart(yield* fact("e3", READ_ONCE(node.next)), range, only_end);
   },
-  { source: "mm/mmu_notifier.c", params: ["node", "range", "only_end"], internal: true },
+  { source: "mm/mmu_notifier.c", facts: "NE", params: ["node", "range", "only_end"], internal: true },
 );
 
 /** Called with the lock of the page table held, between start and end: no callback may sleep. */
@@ -424,7 +424,7 @@ const __mmu_notifier_invalidate_range = kernelFunction(
   "__mmu_notifier_invalidate_range",
   function* (subscriptions: mmu_notifier_mm, mm: mm_struct, start: number, end: number): Kernel<void> {
     yield* fact(1, srcu_read_lock(srcu));
-    yield* fact(2, flush_each(yield* READ_ONCE(subscriptions.list.first), mm, start, end));
+    yield* flush_each(yield* fact(2, READ_ONCE(subscriptions.list.first)), mm, start, end);
     yield* fact(3, srcu_read_unlock(srcu));
   },
   {
@@ -442,8 +442,13 @@ const flush_each = kernelFunction(
     const mn = notifierOf(node);
     const ops = yield* load(mn.ops);
     const flush = yield* loadPrivate(ops.invalidate_range);
-    if (flush !== null) yield* flush(mn, mm, start, end);
-    return yield* flush_each.restart(yield* READ_ONCE(node.next), mm, start, end);
+    if (flush !== null) yield* fact(2, flush(mn, mm, start, end));
+    return yield* flush_each.restart(yield* fact(2, READ_ONCE(node.next)), mm, start, end);
   },
-  { source: "mm/mmu_notifier.c", params: ["node", "mm", "start", "end"], internal: true },
+  {
+    source: "mm/mmu_notifier.c",
+    facts: "invalidate_range",
+    params: ["node", "mm", "start", "end"],
+    internal: true,
+  },
 );

@@ -7,7 +7,7 @@
  * row, the model loads it once (an entry seen to be a table stays one while mmap_sem is held).
  */
 import { Op, step, type Kernel } from "../machine/step.ts";
-import { at, Ref, spinlock, Struct, words, WORD, type StructClass } from "../machine/struct.ts";
+import { at, Ref, spinlock, Struct, words, WORD, type Names, type StructClass } from "../machine/struct.ts";
 import { page } from "./mm_types.ts";
 
 export const PAGE_SHIFT = 12;
@@ -110,8 +110,14 @@ export const mk_pte = (p: page, writable: boolean): number => p.addr + PRESENT +
 /** Maps a page that has no owner to account for: the zero page, read-only. */
 export const pte_mkspecial = (p: page): number => p.addr + PRESENT + SPECIAL;
 
+/** What a PTE holds, for printing: `page | RW`. */
+function pteText(pte: number, names: Names): string {
+  const flags = pte_special(pte) ? " | SPECIAL" : pte_write(pte) ? " | RW" : "";
+  return pte_page(pte).expr(names) + flags;
+}
 export function* set_pte_at(entry: PageEntry, pte: number): Kernel<void> {
-  yield* step({ op: Op.store, addr: entry.addr, a: pte, text: () => `set_pte_at(&${entry.expr()})` });
+  const text = (names: Names): string => `set_pte_at(&${entry.expr()}, ${pteText(pte, names)})`;
+  yield* step({ op: Op.store, addr: entry.addr, a: pte, text });
 }
 /** Clears a PTE; what it was. */
 export function ptep_get_and_clear(entry: PageEntry): Kernel<number> {
@@ -119,8 +125,9 @@ export function ptep_get_and_clear(entry: PageEntry): Kernel<number> {
 }
 /** Makes an entry point to a table; for pmd_populate() and its like. */
 export function* populate<T extends Struct>(entry: TableEntry<T>, table: T): Kernel<void> {
-  const text = `${tableName(table)}_populate(&${entry.expr()})`;
-  yield* step({ op: Op.store, addr: entry.addr, a: table.addr, text: () => text });
+  const name = tableName(table);
+  const text = (names: Names): string => `${name}_populate(mm, &${entry.expr()}, ${table.expr(names)})`;
+  yield* step({ op: Op.store, addr: entry.addr, a: table.addr, text });
 }
 /** "pmd" for the level above the PTE tables, and so on: what the kernel's helpers for entries are called after. */
 function tableName(table: Struct): string {

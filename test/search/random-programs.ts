@@ -66,6 +66,8 @@ export interface Scene {
   readonly object: thing;
   readonly functions: LocalFunctions;
   readonly random: Random;
+  /** Readers and writers agree about the domain: RCU or SRCU. */
+  readonly srcuSide: boolean;
 }
 export interface RandomProgram {
   readonly program: Program;
@@ -86,7 +88,7 @@ export function randomProgram(seed: number): RandomProgram {
     at(cls, STATIC_ARENA + (firstFreeStatic() + n) * SLOT + WORD);
   const outcome = place(outcome_words, 1);
   const object = at(thing, arenaOf(NOBODY) + WORD); // allocated like any other, so that it can leak
-  const scene: Scene = { shared: place(shared_words, 0), object, functions, random };
+  const scene: Scene = { shared: place(shared_words, 0), object, functions, random, srcuSide: random.chance(40) };
   const parts = deal(scene);
   const programs = parts.map((mine, cpu) => {
     const calls = mine.map((role) => functions.add(role.name, role.body));

@@ -185,7 +185,7 @@ function* use(p: thing, writes: boolean): Kernel<Value> {
 }
 const freeing: readonly RoleMaker[] = [
   ({ shared, random }) => {
-    const [writes, checks] = [random.chance(40), random.chance(80)];
+    const [writes, checks] = [random.chance(40), random.chance(70)];
     return {
       name: "user",
       text: `use *ptr writes=${writes} checks=${checks}`,
@@ -197,7 +197,7 @@ const freeing: readonly RoleMaker[] = [
   },
   ({ shared, random }) => {
     const atomic = random.chance(50);
-    const twice = random.chance(20);
+    const twice = random.chance(25);
     return {
       name: "free_it",
       text: `kfree(ptr) atomic=${atomic} twice=${twice}`,
@@ -261,8 +261,8 @@ const counted: readonly RoleMaker[] = [
 // ---- read-copy-update
 
 const rcu: readonly RoleMaker[] = [
-  ({ shared, random }) => {
-    const [srcuSide, careless] = [random.chance(40), random.chance(25)];
+  ({ shared, random, srcuSide }) => {
+    const careless = random.chance(20);
     return {
       name: "rcu_reader",
       text: `reader srcu=${srcuSide} careless=${careless}`,
@@ -275,8 +275,8 @@ const rcu: readonly RoleMaker[] = [
       },
     };
   },
-  ({ shared, random }) => {
-    const [srcuSide, waits, later] = [random.chance(40), random.chance(80), random.chance(40)];
+  ({ shared, random, srcuSide }) => {
+    const [waits, later] = [random.chance(85), random.chance(30)];
     const barrier = random.chance(30);
     return {
       name: "rcu_writer",
@@ -312,7 +312,7 @@ const waiting: readonly RoleMaker[] = [
     };
   },
   ({ shared, random }) => {
-    const [late, wakes] = [random.chance(35), random.chance(85)];
+    const [late, wakes] = [random.chance(50), random.chance(80)];
     return {
       name: "waker",
       text: `x = 1, wake_up late=${late} wakes=${wakes}`,
@@ -323,6 +323,8 @@ const waiting: readonly RoleMaker[] = [
       },
     };
   },
+];
+const completing: readonly RoleMaker[] = [
   ({ shared, random }) => {
     const all = random.chance(30);
     return {
@@ -346,7 +348,7 @@ const waiting: readonly RoleMaker[] = [
 
 const retrying: readonly RoleMaker[] = [
   ({ shared, functions, random }) => {
-    const wanted = 1 + random.below(2);
+    const wanted = random.chance(70) ? 2 : 1;
     const spin = functions.add("spin", function* (word: Int): Kernel<Value> {
       if ((yield* READ_ONCE(word)) >= wanted) return wanted;
       return yield* spin.restart(word);
@@ -478,15 +480,16 @@ const working: readonly RoleMaker[] = [
 /** Every piece, and how often it is dealt: trouble that needs more luck gets more tries. */
 const weights: readonly (readonly [pieces: readonly RoleMaker[], times: number])[] = [
   [counting, 1],
-  [nesting, 2],
-  [semaphore, 6],
-  [freeing, 3],
-  [counted, 4],
-  [rcu, 7],
-  [waiting, 5],
-  [retrying, 7],
-  [choosing, 2],
-  [listing, 3],
+  [nesting, 4],
+  [semaphore, 10],
+  [freeing, 6],
+  [counted, 7],
+  [rcu, 8],
+  [waiting, 7],
+  [completing, 1],
+  [retrying, 9],
+  [choosing, 3],
+  [listing, 7],
   [working, 2],
 ];
 export const roles: readonly (readonly RoleMaker[])[] = weights.flatMap(([piece, times]) => Array(times).fill(piece));

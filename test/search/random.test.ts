@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bounded } from "../../interpreter/bounded.ts";
+import { drain } from "../../interpreter/breathing.ts";
 import { check, type CheckResult } from "../../interpreter/check.ts";
 import { explore } from "../../interpreter/explore.ts";
 import { Findings } from "../../interpreter/findings.ts";
@@ -87,4 +88,71 @@ function hasCycle({ states }: Graph): boolean {
   const done = [...todo.keys()].filter((state) => todo[state] === 0);
   for (const state of done) for (const from of before[state] ?? []) if (--todo[from]! === 0) done.push(from);
   return done.length < states.length;
+}
+
+// ---- what is compared
+
+const sorted = (from: Iterable<string>): string[] => [...from].sort();
+const LIVELOCK = /^report livelock\|.*round for ever/; // which circle it finds first is the search's own affair
+
+function compareExplore({ program: { program }, graph }: Seen): void {
+  const director = simulate(program);
+  const findings = new Findings(program);
+  const start = director.machine.rehash();
+  const explored = drain(explore(director, findings, new Watch(LIMITS)));
+  assert.equal(sorted([...findings.reports.keys(), ...finalsOf(findings.outcomes)]), sorted(graph.events), "explore");
+  assert.is(explored.states, graph.states.length, "states");
+  assert.is(explored.transitions, graph.transitions, "transitions");
+  assert.ok(explored.mayGoRound || !graph.livelock, "explore did not see that there may be a livelock");
+  assert.equal(director.machine.rehash(), start, "explore leaves the machine as it was");
+}
+const finalsOf = (outcomes: Findings["outcomes"]): string[] =>
+  [...outcomes.values()].map((outcome) => `final ${outcome.values.join("|")}`);
+
+function compareCheck({ program: { program }, graph }: Seen): void {
+  const result = drain(check(program, { limits: LIMITS, all: true }));
+  const found = [
+    ...result.reports.map((r) => `report ${classOf(r.finding)}`),
+    ...result.outcomes.map((outcome) => `final ${outcome.values.join("|")}`),
+  ];
+  assert.equal(sorted(found.filter((event) => !LIVELOCK.test(event))), sorted(graph.events), "check");
+  assert.ok(result.livelockDecided, "livelock undecided");
+  assert.is(
+    found.some((event) => LIVELOCK.test(event)),
+    graph.livelock,
+    "livelock",
+  );
+  compareProofs(result, graph);
+}
+/** What check() calls proven is what the naive enumerator says; and its schedules lead where they say. */
+function compareProofs(result: CheckResult, graph: Graph): void {
+  const costs = cheapest(graph);
+  for (const { finding, schedule, switches, full } of result.reports) {
+    const event = `report ${classOf(finding)}`;
+    if (LIVELOCK.test(event)) continue;
+    assert.ok(full !== null && full.proven, `${event} is not proven minimal`);
+    assert.equal({ switches, steps: schedule.length }, costs.get(event), event);
+    assert.ok(
+      full.trace.findings.some((f) => classOf(f) === classOf(finding)),
+      `${event} is not where its schedule leads`,
+    );
+  }
+}
+/** With so many switches the bounded search finds the shortest way to all that takes no more of them. */
+function compareBounded({ program: { program }, graph }: Seen): void {
+  const costs = cheapest(graph);
+  for (const switches of [0, 1, 2, 5]) {
+    const director = simulate(program);
+    const findings = new Findings(program);
+    const { complete, ways } = drain(
+      bounded(director, findings, new Watch(LIMITS), { switches, budget: Infinity }),
+    );
+    assert.ok(complete);
+    const found = [...ways].map(([event, way]) => `${way.switches} switches, ${way.steps} steps: ${event.trim()}`);
+    const within = [...costs].filter(([, cost]) => cost.switches <= switches);
+    const wanted = within.map(([event, cost]) => `${cost.switches} switches, ${cost.steps} steps: ${event.trim()}`);
+    assert.equal(sorted(found), sorted(wanted), `with ${switches} switches`);
+    for (const way of ways.values())
+      assert.equal([switchesOf(way.schedule), way.schedule.length], [way.switches, way.steps], "its own schedule");
+  }
 }

@@ -168,8 +168,8 @@ export interface Cost {
 export function cheapest(graph: Graph): Map<string, Cost> {
   const best = new Map<string, Cost>();
   const seen = new Set<string>();
-  const note = (events: readonly string[], cost: Cost): void => {
-    for (const event of events) if (isLess(cost, best.get(event))) best.set(event, cost);
+  const note = (events: readonly string[], { switches, steps }: Cost): void => {
+    for (const event of events) if (isLess({ switches, steps }, best.get(event))) best.set(event, { switches, steps });
   };
   interface Place extends Cost {
     readonly state: number;
