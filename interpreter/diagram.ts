@@ -186,7 +186,11 @@ function layOut(lines: readonly Line[], actors: readonly number[]): string[] {
 /** A line within `space` columns: deep ones lose indentation, long ones are continued, none is cut. */
 function wrap(line: Line, space: number): string[] {
   const indent = Math.min(line.depth * INDENT, Math.max(0, space - 24));
-  const pieces = pack(line.text.split(/(?<=, )|(?<=\()|(?<=->)/), space - indent);
+  const room = space - indent;
+  const pieces = pack(
+    line.text.split(/(?<=, )|(?<=\()/).flatMap((piece) => (piece.length > room - 4 ? piece.split(/(?<=->)/) : piece)),
+    room,
+  );
   const rows = pieces.map((piece, i) => " ".repeat(i === 0 ? indent : Math.min(indent + 4, space - 12)) + piece);
   if (line.comment === "") return rows;
   const comment = `// ${line.comment}`;

@@ -179,35 +179,33 @@ class Explorer {
     const { memory, locals, automaton } = machine;
     const racing = path.racing[d] === 1;
     const fast = racing && director.program.invariants.length === 0;
-    for (let place = path.place[d] as number; place < actors.length; place++) {
+    let choice = path.choice[d] as number;
+    for (let place = path.place[d] as number; place < actors.length; place++, choice = 0) {
       const actor = actors[place] as number;
       const local = locals[actor] as number;
       if (local === FINISHED) continue;
+      if (automaton.localIdle[local] === 1 && memory.words[automaton.localWord[local] as number] === 0) continue;
       const choices = automaton.localChoices[local] as number;
-      for (let choice = path.choice[d] as number; choice < choices; choice++) {
+      while (choice < choices) {
         const moved = fast ? machine.step(actor, choice) : director.take(actor, choice);
+        choice++;
         if (moved === Moved.blocked) continue;
-        const last = choice + 1 === choices;
-        path.place[d] = last ? place + 1 : place;
-        path.choice[d] = last ? 0 : choice + 1;
         path.moved[d] = 1;
-        path.decision[d] = racing || choices > 1 ? actor * CHOICES + choice : NO_DECISION;
         if (racing) this.transitions++;
-        if (moved !== Moved.yes && this.file(moved)) {
+        const decision = racing || choices > 1 ? actor * CHOICES + choice - 1 : NO_DECISION;
+        if (moved !== Moved.yes && this.file(moved, d, decision)) {
           this.ends++;
           path.escapes[d] = 1;
           this.back(d);
+        } else if (this.visited.add(memory.lo, memory.hi)) {
+          path.escapes[d] = 1;
+          path.decision[d] = decision;
+          path.place[d] = place;
+          path.choice[d] = choice;
+          this.push(racing);
           return true;
-        }
-        if (!this.visited.add(memory.lo, memory.hi)) {
-          this.meetKnown(d);
-          return true;
-        }
-        path.escapes[d] = 1;
-        this.push(racing);
-        return true;
+        } else this.meetKnown(d);
       }
-      path.choice[d] = 0;
     }
     path.place[d] = actors.length;
     return false;
@@ -219,8 +217,9 @@ class Explorer {
     this.stopped = this.watch.tick(this.states, this.depth);
   }
   /** Files the reports of the step just taken. True: the path ends. */
-  private file(moved: Moved): boolean {
+  private file(moved: Moved, d: number, decision: number): boolean {
     const { machine } = this.director;
+    this.path.decision[d] = decision;
     for (const report of [...machine.reports])
       if (report.kind !== "pruned") this.findings.addReport(machine, report, this.schedule);
     return moved === Moved.fatal || machine.reports.some((report) => isFatal(report.kind));
@@ -245,11 +244,11 @@ class Explorer {
     this.ends++;
     path.escapes[d] = 1;
     if (stuck === "deadlock") findings.addDeadlock(director, this.schedule);
-    else if (stuck === "fatal") this.file(Moved.fatal);
+    else if (stuck === "fatal") this.file(Moved.fatal, d, NO_DECISION);
     else {
       machine.reports = [];
       reportLeaks(machine);
-      this.file(Moved.withReports);
+      this.file(Moved.withReports, d, NO_DECISION);
       findings.addOutcome(machine, this.schedule);
     }
     return false;

@@ -83,6 +83,7 @@ export class Findings {
       header: 0,
       stack: [],
       step: "",
+      locks: [],
       objectType: null,
       freedBy: "",
     };
@@ -123,6 +124,7 @@ export function deadlockFinding(director: Director): Finding {
     header: 0,
     stack: waits[0]?.stack ?? [],
     step: waits[0]?.step ?? "",
+    locks: [],
     objectType: null,
     freedBy: "",
   };

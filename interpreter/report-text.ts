@@ -64,6 +64,7 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
   const who = finding.actor < 0 ? "" : ` by ${actorName(finding.actor)}`;
   const what = finding.step === "" ? "" : `: ${finding.step}`;
   lines.push(`${finding.message}${who}${what}`);
+  if (finding.actor >= 0) lines.push(`${actorName(finding.actor)} holds ${listed(finding.locks)}`);
   lines.push("Call trace:", ...finding.stack.map((frame) => `  ${frame.name}`));
   if (finding.addr !== 0 && finding.header !== 0) {
     lines.push(`The address belongs to a struct ${finding.objectType?.name ?? "?"}`);
@@ -85,7 +86,15 @@ function origin(addr: number, trace: Trace, which: readonly ("Allocated" | "Free
       word === "Freed" ? e.kind === "step" && e.frees === base : e.kind === "allocate" && e.addr === base,
     );
     if (event === undefined) continue;
-    lines.push(`${word} by ${actorName(event.actor)}:`, ...[...event.stack].reverse().map((name) => `  ${name}`));
+    const holding = event.kind === "step" ? `, which holds ${listed(event.locks)}` : "";
+    lines.push(
+      `${word} by ${actorName(event.actor)}${holding}:`,
+      ...[...event.stack].reverse().map((name) => `  ${name}`),
+    );
   }
   return lines;
+}
+
+function listed(locks: readonly string[]): string {
+  return locks.length === 0 ? "no lock" : locks.join(", ");
 }

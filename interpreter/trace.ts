@@ -87,6 +87,8 @@ export interface StepEvent {
   readonly outcome: boolean | undefined;
   /** The object it frees; 0: none. */
   readonly frees: number;
+  /** Where it frees: the locks held. */
+  readonly locks: readonly string[];
   /** Number of the step in the whole run, from 1. */
   readonly number: number;
   /** Taken inside a race. */
@@ -194,6 +196,7 @@ class Recorder {
     const step = machine.nextStep(actor) as Step;
     const racing = director.inRace;
     const before = {
+      locks: step.op === Op.free ? machine.lockTexts(actor) : [],
       text: step.text(machine),
       fn: machine.automaton.functionName(machine.automaton.innermost(machine.locals[actor] as number)),
       stack: this.stackOf(actor),
@@ -217,6 +220,7 @@ class Recorder {
       lock: lockUse(step),
       outcome: moved === Moved.fatal ? undefined : decisive(step, machine.result),
       frees: step.op === Op.free ? step.addr : 0,
+      locks: before.locks,
       number: this.steps,
       racing,
       stack: before.stack,

@@ -1,5 +1,7 @@
 /** The set of fingerprints of visited states: 64 bits each, open addressing, doubled as it fills. */
 const LOAD_MAX = 0.62;
+const FIRST = 1 << 20; // untouched memory costs nothing
+const QUICK_GROWTH = 1 << 22; // up to here it grows fourfold
 
 export class Visited {
   /** Two words a place, beside each other: a look-up waits for memory once. */
@@ -8,7 +10,7 @@ export class Visited {
   private limit: number;
   count = 0;
 
-  constructor(capacity = 1 << 16) {
+  constructor(capacity = FIRST) {
     this.places = new Int32Array(capacity * 2);
     this.mask = capacity - 1;
     this.limit = capacity * LOAD_MAX;
@@ -37,7 +39,7 @@ export class Visited {
 
   private grow(): void {
     const old = this.places;
-    const capacity = (this.mask + 1) * 2;
+    const capacity = (this.mask + 1) * (this.mask + 1 < QUICK_GROWTH ? 4 : 2);
     const places = new Int32Array(capacity * 2);
     const mask = capacity - 1;
     for (let k = 0; k < old.length; k += 2) {

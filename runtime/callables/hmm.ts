@@ -15,11 +15,12 @@ import {
 import { load, loadPrivate, storePrivate } from "../machine/access.ts";
 import { kfree, kzalloc } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
-import { down_write, up_write } from "../machine/rwsem.ts";
+import { lock_is_held } from "../machine/lockdep.ts";
+import { down_read, down_write, up_read, up_write } from "../machine/rwsem.ts";
 import type { Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
-import { EINVAL, ENOMEM } from "../errno.ts";
+import { EAGAIN, EINVAL, ENOMEM } from "../errno.ts";
 import type { ImageWriter } from "../image.ts";
 import {
   hmm_get_or_create,
@@ -83,7 +84,10 @@ const WRITE = HMM_PFN_VALID | HMM_PFN_WRITE;
 /** No request at all. */
 const SNAPSHOT = 0;
 
-/** What a driver has around a fault: a range on its stack, registered while it lasts. */
+/**
+ * What a driver has around a fault: a range on its stack, registered while it lasts, and mmap_sem, taken unless the
+ * script has taken it. hmm_range_fault() itself gives mmap_sem up before it returns -EAGAIN.
+ */
 const faultThroughMirror = kernelFunction(
   "faultThroughMirror",
   function* (mirror: hmm_mirror, start: number, end: number, request: number): Kernel<number> {
@@ -95,7 +99,11 @@ const faultThroughMirror = kernelFunction(
     let ret = yield* hmm_range_register(range, mm, start, end, PAGE_SHIFT);
     if (ret === 0) {
       yield* storePrivate(range.default_flags, request);
+      const locked = yield* lock_is_held(mm.mmap_sem);
+      if (!locked) yield* down_read(mm.mmap_sem);
       ret = request === SNAPSHOT ? yield* hmm_range_snapshot(range) : yield* hmm_range_fault(range, true);
+      const dropped = ret === -EAGAIN && request !== SNAPSHOT;
+      if (!locked && !dropped) yield* up_read(mm.mmap_sem);
       yield* hmm_range_unregister(range);
     }
     yield* kfree(range);
@@ -103,7 +111,7 @@ const faultThroughMirror = kernelFunction(
   },
   {
     params: ["mirror", "start", "end", "request"],
-    summary: "Registers a range of a mirror, faults it and unregisters it.",
+    summary: "Registers a range of a mirror, faults it under mmap_sem and unregisters it.",
     internal: true,
   },
 );
@@ -222,7 +230,8 @@ const ranges: readonly Callable[] = [
     name: "hmm_range_fault",
     params: [mirror, addresses(), flags("request", { ...words, snapshot: SNAPSHOT }, WRITE)],
     result: returnsNumber,
-    summary: "faults a range in (for write, unless it says `read`): pages or an error; needs mmap_sem and mm_users",
+    summary:
+      "faults a range in (for write, unless it says `read`): pages or an error; takes mmap_sem if need be, needs mm_users",
     source,
     run: faultThroughMirror,
   },
@@ -238,7 +247,7 @@ const ranges: readonly Callable[] = [
     name: "hmm_range_snapshot",
     params: [mirror, addresses()],
     result: returnsNumber,
-    summary: "what is mapped in a range now: pages or an error; needs mmap_sem and mm_users",
+    summary: "what is mapped in a range now: pages or an error; takes mmap_sem if need be, needs mm_users",
     source,
     run: (m: hmm_mirror, start: number, end: number) => faultThroughMirror(m, start, end, SNAPSHOT),
   },

@@ -73,11 +73,11 @@ export const pagefault_mr = kernelFunction(
     const end = start + Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
     if (start < umemStart) return -EINVAL;
     const per_mm = yield* fact(5, load(umem_odp.per_mm));
-    if (per_mm.isNull || (yield* load(per_mm.mm)).isNull) return -ENOENT;
+    if (per_mm.isNull || (yield* fact(5, load(per_mm.mm))).isNull) return -ENOENT;
     const range = yield* kzalloc(hmm_range);
     if (range.isNull) return -ENOMEM;
     const mm = yield* fact(6, load(per_mm.mm));
-    let ret = yield* hmm_range_register(range, mm, start, end, PAGE_SHIFT);
+    let ret = yield* fact(6, hmm_range_register(range, mm, start, end, PAGE_SHIFT));
     if (ret === 0) {
       ret = yield* fault_range(umem_odp, range, (start - umemStart) / PAGE_SIZE, flags);
       yield* fact(12, hmm_range_unregister(range));
@@ -121,9 +121,9 @@ const update_device = kernelFunction(
   "pagefault_mr",
   function* (umem_odp: ib_umem_odp, range: hmm_range, idx: number, np: number): Kernel<number> {
     yield* fact(11, mutex_lock(umem_odp.umem_mutex));
-    const valid = yield* hmm_range_valid(range);
-    if (valid) yield* mlx5_ib_update_xlt(umem_odp, idx, idx + np);
-    yield* mutex_unlock(umem_odp.umem_mutex);
+    const valid = yield* fact(11, hmm_range_valid(range));
+    if (valid) yield* fact(11, mlx5_ib_update_xlt(umem_odp, idx, idx + np));
+    yield* fact(11, mutex_unlock(umem_odp.umem_mutex));
     return valid ? np : -EAGAIN;
   },
   {

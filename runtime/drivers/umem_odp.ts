@@ -287,7 +287,7 @@ export function* mapUnderMmapSem(umem_odp: ib_umem_odp, range: hmm_range, mm: mm
 export const ib_umem_odp_map_dma_pages = kernelFunction(
   "ib_umem_odp_map_dma_pages",
   function* (umem_odp: ib_umem_odp, range: hmm_range): Kernel<number> {
-    const per_mm = yield* load(umem_odp.per_mm);
+    const per_mm = yield* fact(1, load(umem_odp.per_mm));
     const mm = yield* fact(1, load(per_mm.mm));
     const idx = yield* prepareMapping(umem_odp, range, mm);
     if (idx < 0) return idx;

@@ -16,7 +16,7 @@ import type { Patch } from "../patch.ts";
 
 /** mmput() comes last: it may take the whole address space down, so no lock may be held. */
 function* mapDmaPages(umem_odp: ib_umem_odp, range: hmm_range): Kernel<number> {
-  const per_mm = yield* load(umem_odp.per_mm);
+  const per_mm = yield* fact(1, load(umem_odp.per_mm));
   const mm = yield* fact(1, load(per_mm.mm));
   const idx = yield* prepareMapping(umem_odp, range, mm);
   if (idx < 0) return idx;

@@ -10,13 +10,15 @@ import { combine, keyOfNumber, keyOfText, type Key } from "./hash.ts";
 import { Op, type Call, type Request, type Step, type Value } from "./step.ts";
 import { Ref, SLOT, Special, Struct } from "./struct.ts";
 import { ALWAYS_LIVE, type Memory } from "./memory.ts";
-import { GoesRound, ModelFault } from "./fault.ts";
+import { ModelFault } from "./fault.ts";
 import { functionById, type AnyBody } from "./function.ts";
 import type { Frame } from "./report.ts";
 import { mutated, type Mutation } from "./mutation.ts";
 
 /** The local state of a CPU that has nothing to do. */
 export const FINISHED = 0;
+/** No local state: the statements of a script go round for ever without a step. */
+export const GONE_ROUND = -1;
 /** Calls, returns and tail calls in a row without a step, after which a body is taken for endless. */
 const SILENT_MAX = 10_000;
 
@@ -153,7 +155,7 @@ export class Automaton {
   private settle(parent: number, node: Node, events?: ControlEvent[]): number {
     for (let turns = 0; ; turns++) {
       if (turns > SILENT_MAX) {
-        if (this.isScript(node.root.fn)) throw new GoesRound();
+        if (this.isScript(node.root.fn)) return GONE_ROUND;
         throw new ModelFault(`${this.functionName(node.root.fn)} goes round without taking a step`);
       }
       const { request } = node;

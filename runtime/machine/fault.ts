@@ -2,8 +2,3 @@
 export class ModelFault extends Error {
   override readonly name = "ModelFault";
 }
-
-/** Statements of a script that go round for ever without anything that others could notice. */
-export class GoesRound extends Error {
-  override readonly name = "GoesRound";
-}

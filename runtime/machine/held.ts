@@ -18,7 +18,7 @@ interface HeldSet {
   readonly releasing: Map<number, number>;
 }
 
-const idOf = (lock: number, mode: number): number => lock / 2 + mode; // addresses are multiples of eight
+const MODES = 4;
 
 export class HeldSets {
   private readonly sets: HeldSet[] = [];
@@ -33,20 +33,21 @@ export class HeldSets {
   key(set: number): Key {
     return this.entry(set).key;
   }
-  with(set: number, lock: number, mode: HoldMode): number {
+  /** With one more; `word` is the physical word of the lock, for a quick answer. */
+  with(set: number, lock: number, word: number, mode: HoldMode): number {
     const { taking, holdings } = this.entry(set);
-    let to = taking.get(idOf(lock, mode));
-    if (to === undefined) taking.set(idOf(lock, mode), (to = this.intern([...holdings, { lock, mode }])));
+    let to = taking.get(word * MODES + mode);
+    if (to === undefined) taking.set(word * MODES + mode, (to = this.intern([...holdings, { lock, mode }])));
     return to;
   }
   /** Without the one taken last that fits; the same set if there is none. */
-  without(set: number, lock: number, mode: HoldMode): number {
+  without(set: number, lock: number, word: number, mode: HoldMode): number {
     const { releasing, holdings } = this.entry(set);
-    let to = releasing.get(idOf(lock, mode));
+    let to = releasing.get(word * MODES + mode);
     if (to === undefined) {
       const i = holdings.findLastIndex((h) => h.lock === lock && h.mode === mode);
       to = i === -1 ? set : this.intern(holdings.toSpliced(i, 1));
-      releasing.set(idOf(lock, mode), to);
+      releasing.set(word * MODES + mode, to);
     }
     return to;
   }
@@ -58,7 +59,7 @@ export class HeldSets {
     let set = this.index.get(text);
     if (set === undefined) {
       let key: Key = { lo: 0, hi: 0 };
-      for (const h of holdings) key = combine(key, keyOfNumber(idOf(h.lock, h.mode)));
+      for (const h of holdings) key = combine(key, keyOfNumber(h.lock / 2 + h.mode)); // a multiple of eight
       set = this.sets.push({ holdings, key, taking: new Map(), releasing: new Map() }) - 1;
       this.index.set(text, set);
     }

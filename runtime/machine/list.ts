@@ -5,7 +5,7 @@
 import { load, store, WRITE_ONCE, READ_ONCE } from "./access.ts";
 import { kernelFunction } from "./function.ts";
 import { Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
-import { at, Pointer, pointer, pointerToWord, Struct, WORD } from "./struct.ts";
+import { at, pointer, pointerToWord, Struct, WORD, type Pointer, type Ref } from "./struct.ts";
 
 /** include/linux/poison.h, in as many bits as an address of ours has. */
 export const LIST_POISON1 = 0xdead000000100;
@@ -17,7 +17,17 @@ export class list_head extends Struct {
   prev = pointer(() => list_head);
 }
 
-const poison2 = at(list_head, LIST_POISON2);
+/** A plain store of a value that is no object's address. */
+export function* poison(ref: Ref<unknown>, value: typeof LIST_POISON1 | typeof LIST_POISON2): Kernel<void> {
+  const name = value === LIST_POISON1 ? "LIST_POISON1" : "LIST_POISON2";
+  yield* step({
+    op: Op.store,
+    addr: ref.addr,
+    a: value,
+    access: "plain",
+    text: (names) => `${ref.expr(names)} = ${name}`,
+  });
+}
 
 const NEXT = 0; // offsets in a list_head
 const PREV = WORD;
@@ -74,12 +84,14 @@ const poisonBoth = primitive("list_del", (m, entry = 0) => {
   m.write(entry + PREV, LIST_POISON2);
   return 0;
 });
-function listStep(run: typeof init, list: list_head, args: readonly list_head[], text: string): Kernel<number> {
+/** Evaluates to the neighbour that the primitive has found, or to nothing. */
+function listStep(run: typeof init, list: list_head, args: readonly list_head[], text: string): Kernel<list_head> {
   return step({
     op: Op.primitive,
     addr: list.addr,
     primitive: run,
     args: args.map((arg) => arg.addr),
+    decode: (addr) => (addr === 0 ? undefined : at(list_head, addr)) as list_head,
     text: (names) => text.replaceAll("@", list.expr(names)),
   });
 }
@@ -105,7 +117,7 @@ export const list_add_tail = kernelFunction(
   "list_add_tail",
   function* (node: list_head, head: list_head): Kernel<void> {
     const prev = yield* listStep(addTail, head, [node, head], "@.prev = new, new->next = &@, new->prev = @.prev");
-    yield* WRITE_ONCE(at(list_head, prev).next, node);
+    yield* WRITE_ONCE(prev.next, node);
   },
   { source: "include/linux/list.h", params: ["new", "head"], atom: true },
 );
@@ -141,7 +153,7 @@ export const list_del_rcu = kernelFunction(
   "list_del_rcu",
   function* (entry: list_head): Kernel<void> {
     yield* __list_del_entry(entry);
-    yield* store(entry.prev, poison2);
+    yield* poison(entry.prev, LIST_POISON2);
   },
   { source: "include/linux/rculist.h", params: ["entry"], atom: true },
 );
@@ -149,7 +161,7 @@ export const list_del_rcu = kernelFunction(
 export const list_add_rcu = kernelFunction(
   "list_add_rcu",
   function* (node: list_head, head: list_head): Kernel<void> {
-    const next = at(list_head, yield* listStep(prepareRcu, head, [node, head], "new->next = @.next, new->prev = &@"));
+    const next = yield* listStep(prepareRcu, head, [node, head], "new->next = @.next, new->prev = &@");
     yield* WRITE_ONCE(head.next, node);
     yield* store(next.prev, node);
   },
@@ -187,8 +199,6 @@ export class hlist_head extends Struct {
 function linkAt(addr: number): Pointer<hlist_node> {
   return at(hlist_head, addr).first;
 }
-const pprevPoison = linkAt(LIST_POISON2);
-const nextPoison = at(hlist_node, LIST_POISON1);
 
 /** The raw unlink: four accesses, in this order. */
 const __hlist_del = kernelFunction(
@@ -212,8 +222,8 @@ export const hlist_del = kernelFunction(
   "hlist_del",
   function* (n: hlist_node): Kernel<void> {
     yield* __hlist_del(n);
-    yield* store(n.next, nextPoison);
-    yield* store(n.pprev, pprevPoison);
+    yield* poison(n.next, LIST_POISON1);
+    yield* poison(n.pprev, LIST_POISON2);
   },
   { source: "include/linux/list.h", params: ["n"], atom: true },
 );
@@ -222,7 +232,7 @@ export const hlist_del_rcu = kernelFunction(
   "hlist_del_rcu",
   function* (n: hlist_node): Kernel<void> {
     yield* __hlist_del(n);
-    yield* store(n.pprev, pprevPoison);
+    yield* poison(n.pprev, LIST_POISON2);
   },
   { source: "include/linux/rculist.h", params: ["n"], atom: true },
 );

@@ -1,5 +1,5 @@
 /** Assertions about held locks. They touch nothing another CPU could see, so they are no scheduling points. */
-import { HoldMode, Op, primitive, step, type Kernel } from "./step.ts";
+import { asBoolean, HoldMode, Op, primitive, step, type Kernel } from "./step.ts";
 import type { Mutex, SpinLock } from "./struct.ts";
 import type { rw_semaphore } from "./rwsem.ts";
 
@@ -28,5 +28,17 @@ export function* lockdep_assert_held_write(lock: Lock): Kernel<void> {
     primitive: assertHeldWrite,
     args: [lock.addr],
     text: (names) => `lockdep_assert_held_write(&${lock.expr(names)})`,
+  });
+}
+
+const isHeld = primitive("lock_is_held", (m, addr = 0) => (m.holds(addr) ? 1 : 0));
+/** Whether this CPU holds the lock, in whatever mode. */
+export function lock_is_held(lock: Lock): Kernel<boolean> {
+  return step({
+    op: Op.silentPrimitive,
+    primitive: isHeld,
+    args: [lock.addr],
+    decode: asBoolean,
+    text: (names) => `lock_is_held(&${lock.expr(names)})`,
   });
 }

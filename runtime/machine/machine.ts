@@ -2,8 +2,7 @@
  * The machine: words, and per actor a local state and the locks it holds. It takes steps, forward and back; it knows
  * nothing of schedules, scripts or mm.
  */
-import { Automaton, FINISHED, type ControlEvent, type FunctionBody } from "./automaton.ts";
-import { GoesRound } from "./fault.ts";
+import { Automaton, FINISHED, GONE_ROUND, type ControlEvent, type FunctionBody } from "./automaton.ts";
 import { mixHi, mixLo } from "./hash.ts";
 import { HeldSets, type Holding } from "./held.ts";
 import { freedHeader, headerFreedBy, headerType, liveHeader, Memory } from "./memory.ts";
@@ -20,7 +19,7 @@ import {
   type Value,
   type WarningKind,
 } from "./step.ts";
-import { headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
+import { addressText, headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
 import { arenaOf, staticObjects, typeByNumber, typeNumber } from "./types.ts";
 import { LIST_POISON1, LIST_POISON2 } from "./list.ts";
 
@@ -101,11 +100,9 @@ export class Machine implements PrimitiveContext, Names {
     this.actor = actor;
     this.choice = 0;
     if (this.reports.length > 0) this.reports = [];
-    try {
-      this.setLocal(actor, this.automaton.start(fn, args, events));
-    } catch (error) {
-      return this.goesRound(error, actor, FINISHED);
-    }
+    const local = this.automaton.start(fn, args, events);
+    if (local === GONE_ROUND) return this.goesRound(actor, FINISHED);
+    this.setLocal(actor, local);
     return this.settleSilent(actor, events);
   }
 
@@ -171,8 +168,10 @@ export class Machine implements PrimitiveContext, Names {
       case Op.mutexLock:
         if (words[word] !== 0) return Moved.blocked;
         memory.set(word, actor + 1);
-        this.actor = actor;
-        this.hold(memory.addressOf(word), HoldMode.exclusive);
+        this.setHeld(
+          actor,
+          this.heldSets.with(this.held[actor] as number, memory.addressOf(word), word, HoldMode.exclusive),
+        );
         break;
       case Op.spinUnlock:
       case Op.mutexUnlock:
@@ -191,8 +190,8 @@ export class Machine implements PrimitiveContext, Names {
       }
     }
     this.result = result;
-    const to = this.advance(actor, local, result, events);
-    if (to === GONE_ROUND) return Moved.fatal;
+    const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
+    if (to === GONE_ROUND) return this.goesRound(actor, local);
     this.setLocal(actor, to);
     const op = automaton.localOp[to] as number;
     if (op >= Op.silentLoad && op <= Op.silentPrimitive) return this.settleSilent(actor, events);
@@ -237,23 +236,14 @@ export class Machine implements PrimitiveContext, Names {
         if (outcome === null) return Moved.fatal;
         result = outcome;
       }
-      if (turns > SILENT_STEPS_MAX) return this.goesRound(new GoesRound(), actor, local);
-      const to = this.advance(actor, local, result, events);
-      if (to === GONE_ROUND) return Moved.fatal;
+      if (turns > SILENT_STEPS_MAX) return this.goesRound(actor, local);
+      const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
+      if (to === GONE_ROUND) return this.goesRound(actor, local);
       this.setLocal(actor, to);
     }
   }
-  private advance(actor: number, local: number, result: number, events: ControlEvent[] | undefined): number {
-    try {
-      if (events === undefined) return this.automaton.next(local, result);
-      return this.automaton.follow(local, result, events);
-    } catch (error) {
-      this.goesRound(error, actor, local);
-      return GONE_ROUND;
-    }
-  }
-  private goesRound(error: unknown, actor: number, local: number): Moved {
-    if (!(error instanceof GoesRound)) throw error;
+  /** Statements of a script that loop without anything that others could notice. */
+  private goesRound(actor: number, local: number): Moved {
     this.report("livelock", "goes round without touching shared memory", actor, local, 0);
     return Moved.fatal;
   }
@@ -342,11 +332,11 @@ export class Machine implements PrimitiveContext, Names {
     throw new PathEnd(kind, message, addr);
   }
   hold(addr: number, mode: HoldMode, actor = this.actor): void {
-    this.setHeld(actor, this.heldSets.with(this.held[actor] as number, addr, mode));
+    this.setHeld(actor, this.heldSets.with(this.held[actor] as number, addr, this.memory.wordAt(addr), mode));
   }
   release(addr: number, mode: HoldMode): boolean {
     const set = this.held[this.actor] as number;
-    const without = this.heldSets.without(set, addr, mode);
+    const without = this.heldSets.without(set, addr, this.memory.wordAt(addr), mode);
     if (without === set) {
       this.warn("lockdep", "bad unlock balance detected! There is no such lock to release", addr);
       return false;
@@ -447,6 +437,7 @@ export class Machine implements PrimitiveContext, Names {
       ...report,
       stack: blamed ? this.automaton.stack(local).filter((frame) => !frame.hidden) : [],
       step: blamed ? this.automaton.stepOf(local).text(this) : "",
+      locks: report.actor < 0 ? [] : this.lockTexts(report.actor),
       objectType: header === 0 ? null : typeByNumber(headerType(header)),
       freedBy: header < 0 ? this.automaton.functionName(headerFreedBy(header)) : "",
     };
@@ -456,6 +447,14 @@ export class Machine implements PrimitiveContext, Names {
 
   locksOf(actor: number): readonly Holding[] {
     return this.heldSets.get(this.held[actor] as number);
+  }
+  /** The locks of an actor as a reader knows them, in the order of taking. */
+  lockTexts(actor: number): string[] {
+    const modes = { [HoldMode.exclusive]: "", [HoldMode.shared]: " (read)", [HoldMode.srcu]: "", [HoldMode.rcu]: "" };
+    return this.locksOf(actor).map(({ lock, mode }) => {
+      const text = addressText(lock, this) ?? `0x${lock.toString(16)}`;
+      return text.replace(/\.count$/, "") + modes[mode];
+    });
   }
   /** The kernel functions that an actor is inside of, innermost first. */
   stackOf(actor: number): readonly Frame[] {
@@ -478,4 +477,3 @@ export class Machine implements PrimitiveContext, Names {
 }
 
 const SILENT_STEPS_MAX = 10_000;
-const GONE_ROUND = -1;

@@ -130,18 +130,23 @@ const ran = primitive("callback done", (m, domain = 0) => {
   return 0;
 });
 
-function domainStep(run: typeof done, domain: grace_periods, text: string, ...args: number[]): Kernel<number> {
+function domainStep(run: typeof done, domain: grace_periods, text: string, ...args: number[]): Kernel<void> {
   return step({
     op: Op.primitive,
     addr: domain.addr,
     primitive: run,
     args: [domain.addr, ...args],
+    decode: nothing,
     text: (names) => text.replace("@", `&${domain.expr(names)}`),
   });
 }
 
-export function srcu_read_lock(srcu: srcu_struct): Kernel<number> {
-  return domainStep(readLock, srcu, "srcu_read_lock(@)", HoldMode.srcu);
+function nothing(): void {}
+
+/** Evaluates to the index that srcu_read_unlock() wants in the kernel; here there is one. */
+export function* srcu_read_lock(srcu: srcu_struct): Kernel<number> {
+  yield* domainStep(readLock, srcu, "srcu_read_lock(@)", HoldMode.srcu);
+  return 0;
 }
 export function* srcu_read_unlock(srcu: srcu_struct): Kernel<void> {
   yield* domainStep(readUnlock, srcu, "srcu_read_unlock(@)", HoldMode.srcu);

@@ -33,6 +33,8 @@ export interface Finding extends Report {
   /** The step, as C would write it. */
   readonly step: string;
   readonly objectType: StructClass | null;
+  /** The locks that the actor holds: "&mm->mmap_sem (read)". */
+  readonly locks: readonly string[];
   /** Name of the function that freed the object, for findings about freed memory. */
   readonly freedBy: string;
 }

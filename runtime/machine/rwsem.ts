@@ -129,42 +129,46 @@ const downgrade = primitive("downgrade_write", (m, sem = 0) => {
   return 0;
 });
 
-const semStep = (name: string, prim: typeof takeRead, sem: rw_semaphore): Kernel<number> =>
+const semStep = <R>(name: string, prim: typeof takeRead, sem: rw_semaphore, decode: (n: number) => R): Kernel<R> =>
   step({
     op: Op.primitive,
     addr: sem.count.addr,
     primitive: prim,
     args: [sem.addr],
+    decode,
     text: (names) => `${name}(&${sem.expr(names)})`,
   });
+const nothing = (): void => {};
 
 export const down_read = kernelFunction(
   "down_read",
   function* (sem: rw_semaphore): Kernel<void> {
-    if ((yield* semStep("down_read", takeRead, sem)) === 0) yield* semStep("down_read", grantedRead, sem);
+    if (!(yield* semStep("down_read", takeRead, sem, asBoolean)))
+      yield* semStep("down_read", grantedRead, sem, nothing);
   },
   { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true },
 );
 export const down_write = kernelFunction(
   "down_write",
   function* (sem: rw_semaphore): Kernel<void> {
-    if ((yield* semStep("down_write", takeWrite, sem)) === 0) yield* semStep("down_write", grantedWrite, sem);
+    if (!(yield* semStep("down_write", takeWrite, sem, asBoolean)))
+      yield* semStep("down_write", grantedWrite, sem, nothing);
   },
   { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true },
 );
 export function* up_read(sem: rw_semaphore): Kernel<void> {
-  yield* semStep("up_read", releaseRead, sem);
+  yield* semStep("up_read", releaseRead, sem, nothing);
 }
 export function* up_write(sem: rw_semaphore): Kernel<void> {
-  yield* semStep("up_write", releaseWrite, sem);
+  yield* semStep("up_write", releaseWrite, sem, nothing);
 }
 /** The writer becomes a reader; queued readers enter only if one of them is the first waiter. */
 export function* downgrade_write(sem: rw_semaphore): Kernel<void> {
-  yield* semStep("downgrade_write", downgrade, sem);
+  yield* semStep("downgrade_write", downgrade, sem, nothing);
 }
 export function* down_read_trylock(sem: rw_semaphore): Kernel<boolean> {
-  return asBoolean(yield* semStep("down_read_trylock", tryRead, sem));
+  return yield* semStep("down_read_trylock", tryRead, sem, asBoolean);
 }
 export function* down_write_trylock(sem: rw_semaphore): Kernel<boolean> {
-  return asBoolean(yield* semStep("down_write_trylock", tryWrite, sem));
+  return yield* semStep("down_write_trylock", tryWrite, sem, asBoolean);
 }

@@ -1,6 +1,6 @@
 /** Wait queues and completions, with the steps in which wake-ups can be lost. */
 import { kernelFunction, type KernelFunction } from "./function.ts";
-import { BLOCKED, Op, primitive, step, type Kernel, type Value } from "./step.ts";
+import { asBoolean, BLOCKED, Op, primitive, step, type Kernel, type Value } from "./step.ts";
 import { int, Struct } from "./struct.ts";
 
 export class wait_queue_head extends Struct {
@@ -31,16 +31,30 @@ const wake = primitive("wake_up_all", (m, wq = 0) => {
   return 0;
 });
 
-function wqStep(run: typeof wake, wq: wait_queue_head, text: string, choices = 1): Kernel<number> {
+function wqStep(run: typeof wake, wq: wait_queue_head, text: string): Kernel<void> {
   return step({
     op: Op.primitive,
     addr: wq.addr,
-    choices,
     primitive: run,
     args: [wq.addr],
+    decode: nothing,
     text: (names) => `${text}(&${wq.expr(names)})`,
   });
 }
+
+/** Whether the time was up. */
+function scheduleTimeout(wq: wait_queue_head): Kernel<boolean> {
+  return step({
+    op: Op.primitive,
+    addr: wq.addr,
+    choices: 2,
+    primitive: sleepOrTimeOut,
+    args: [wq.addr],
+    decode: asBoolean,
+    text: (names) => `schedule_timeout(&${wq.expr(names)})`,
+  });
+}
+function nothing(): void {}
 
 export type Condition<A extends readonly Value[]> = KernelFunction<A, boolean>;
 
@@ -83,7 +97,7 @@ const sleep_until_or_timeout = kernelFunction(
       yield* wqStep(dequeue, wq, "finish_wait");
       return true;
     }
-    if ((yield* wqStep(sleepOrTimeOut, wq, "schedule_timeout", 2)) === 1) return yield* condition(...args);
+    if (yield* scheduleTimeout(wq)) return yield* condition(...args);
     return yield* sleep_until_or_timeout.restart(wq, condition, ...args);
   },
   { internal: true },
@@ -117,12 +131,13 @@ const reinit = primitive("reinit_completion", (m, x = 0) => {
   m.write(x, 0);
   return 0;
 });
-function completionStep(run: typeof wake, x: completion, text: string): Kernel<number> {
+function completionStep(run: typeof wake, x: completion, text: string): Kernel<void> {
   return step({
     op: Op.primitive,
     addr: x.addr,
     primitive: run,
     args: [x.addr],
+    decode: nothing,
     text: (names) => `${text}(&${x.expr(names)})`,
   });
 }

@@ -48,15 +48,19 @@ const write = primitive("store", (m, mm = 0, addr = 0, value = 0) => {
   return 0;
 });
 
+/** What a trace shows is a word of its own, not our number for it. */
+const shown = (value: number): number | "page fault" => (value === PAGE_FAULT ? "page fault" : value);
 const hex = (addr: number): string => `0x${addr.toString(16)}`;
-function userRead(mm: mm_struct, addr: number): Kernel<number> {
+function userRead(mm: mm_struct, addr: number): Kernel<number | "page fault"> {
   const args = [mm.addr, addr];
-  return step({ op: Op.primitive, addr: mm.pgd.addr, primitive: read, args, text: () => `load ${hex(addr)}` });
+  const text = (): string => `load ${hex(addr)}`;
+  return step({ op: Op.primitive, addr: mm.pgd.addr, primitive: read, args, decode: shown, text });
 }
-function userWrite(mm: mm_struct, addr: number, value: number): Kernel<number> {
+function userWrite(mm: mm_struct, addr: number, value: number): Kernel<"page fault" | undefined> {
   const args = [mm.addr, addr, value];
   const text = (): string => `store ${hex(addr)} ${value}`;
-  return step({ op: Op.primitive, addr: mm.pgd.addr, primitive: write, args, text });
+  const decode = (result: number): "page fault" | undefined => (result === PAGE_FAULT ? "page fault" : undefined);
+  return step({ op: Op.primitive, addr: mm.pgd.addr, primitive: write, args, decode, text });
 }
 
 const do_user_addr_fault = kernelFunction(
@@ -94,7 +98,7 @@ export const user_load = kernelFunction(
   "load",
   function* (mm: mm_struct, addr: number): Kernel<number> {
     const value = yield* userRead(mm, addr);
-    if (value !== PAGE_FAULT) return value;
+    if (value !== "page fault") return value;
     const error = yield* do_user_addr_fault(mm, addr, false);
     return error !== 0 ? error : yield* user_load.restart(mm, addr);
   },
@@ -104,7 +108,7 @@ export const user_load = kernelFunction(
 export const user_store = kernelFunction(
   "store",
   function* (mm: mm_struct, addr: number, value: number): Kernel<number> {
-    if ((yield* userWrite(mm, addr, value)) !== PAGE_FAULT) return 0;
+    if ((yield* userWrite(mm, addr, value)) !== "page fault") return 0;
     const error = yield* do_user_addr_fault(mm, addr, true);
     return error !== 0 ? error : yield* user_store.restart(mm, addr, value);
   },

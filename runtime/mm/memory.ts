@@ -140,11 +140,12 @@ const handle_pte_fault = kernelFunction(
     const pte = yield* fact("F6", load(pmd_offset(pmd, addr)));
     if (pte.isNull) return yield* fact("F7", do_anonymous_page(vmFlags, pmd, addr, write));
     const entry = pte_offset(pte, addr);
-    const old = yield* load(entry);
+    const old = yield* fact("F6", load(entry));
     if (pte_none(old)) return yield* fact("F7", do_anonymous_page(vmFlags, pmd, addr, write));
     yield* fact("F8", spin_lock(pte.ptl));
-    if ((yield* load(entry)) === old && write && !pte_write(old)) return yield* do_wp_page(mm, vmFlags, pte, addr, old);
-    yield* spin_unlock(pte.ptl);
+    const same = (yield* fact("F8", load(entry))) === old;
+    if (same && write && !pte_write(old)) return yield* fact("F8", do_wp_page(mm, vmFlags, pte, addr, old));
+    yield* fact("F8", spin_unlock(pte.ptl));
     return 0;
   },
   {
@@ -195,7 +196,7 @@ const do_wp_page = kernelFunction(
   function* (mm: mm_struct, vmFlags: number, pte: pte_table, addr: number, old: number): Kernel<number> {
     if (pte_special(old)) return yield* wp_page_copy(mm, vmFlags, pte, addr, old);
     yield* fact("c0", set_pte_at(pte_offset(pte, addr), mk_pte(pte_page(old), mayWrite(vmFlags))));
-    yield* spin_unlock(pte.ptl);
+    yield* fact("c0", spin_unlock(pte.ptl));
     return 0;
   },
   {

@@ -101,13 +101,13 @@ export const __do_munmap = kernelFunction(
     const vmStart = yield* load(first.vm_start);
     if (vmStart >= end) return 0;
     if (start > vmStart) {
-      const error = yield* __split_vma(mm, first, start, false);
+      const error = yield* fact(2, __split_vma(mm, first, start, false));
       if (error !== 0) return error;
       prev = first;
     }
-    const last = yield* find_vma(mm, end);
+    const last = yield* fact(2, find_vma(mm, end));
     if (!last.isNull && end > (yield* load(last.vm_start))) {
-      const error = yield* __split_vma(mm, last, end, true);
+      const error = yield* fact(2, __split_vma(mm, last, end, true));
       if (error !== 0) return error;
     }
     const vma = yield* load(prev.isNull ? mm.mmap : prev.vm_next);
@@ -223,6 +223,14 @@ const remove_vma_list = kernelFunction(
   { source: "mm/mmap.c", params: ["vma"], summary: "Frees a list of VMAs." },
 );
 
+const remove_each = kernelFunction(
+  "exit_mmap",
+  function* (vma: vm_area_struct): Kernel<void> {
+    const next = yield* fact("E5", remove_vma(vma));
+    if (!next.isNull) return yield* remove_each.restart(next);
+  },
+  { source: "mm/mmap.c", facts: "exit_mmap", params: ["vma"], internal: true },
+);
 export const exit_mmap = kernelFunction(
   "exit_mmap",
   function* (mm: mm_struct): Kernel<void> {
@@ -232,7 +240,7 @@ export const exit_mmap = kernelFunction(
     const pages = yield* fact("E4", unmap_vmas(vma, 0, TASK_SIZE));
     const tables = yield* fact("E4", free_pgtables(mm, vma, 0, TASK_SIZE));
     yield* fact("E4", tlb_finish_mmu(tables, pages));
-    yield* fact("E5", remove_vma_list(vma));
+    yield* remove_each(vma);
   },
   {
     source: "mm/mmap.c",

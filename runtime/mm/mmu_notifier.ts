@@ -10,6 +10,7 @@ import {
   hlist_empty,
   hlist_unhashed,
   LIST_POISON1,
+  poison,
   type hlist_head,
   type hlist_node,
 } from "../machine/list.ts";
@@ -26,7 +27,7 @@ import {
 import { down_read_trylock, down_write, up_write } from "../machine/rwsem.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { at, container_of, mutex, Struct } from "../machine/struct.ts";
+import { container_of, mutex, Struct } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
 import { EINTR, ENOMEM } from "../errno.ts";
 import { mmdrop, mmgrab } from "./fork.ts";
@@ -280,7 +281,7 @@ const __mmu_notifier_mm_destroy = kernelFunction(
   function* (mm: mm_struct, subscriptions: mmu_notifier_mm): Kernel<void> {
     yield* BUG_ON(!(yield* hlist_empty(subscriptions.list)), "!hlist_empty(&mm->mmu_notifier_mm->list)");
     yield* kfree(subscriptions);
-    yield* store(mm.mmu_notifier_mm, at(mmu_notifier_mm, LIST_POISON1));
+    yield* poison(mm.mmu_notifier_mm, LIST_POISON1);
   },
   {
     source: "mm/mmu_notifier.c",

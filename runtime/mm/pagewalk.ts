@@ -70,12 +70,12 @@ const walk_segment = kernelFunction(
       if (start < vmStart) next = Math.min(end, vmStart);
       else {
         inside = vma;
-        next = Math.min(end, yield* load(vma.vm_end));
-        ahead = yield* load(vma.vm_next);
+        next = Math.min(end, yield* fact(3, load(vma.vm_end)));
+        ahead = yield* fact(3, load(vma.vm_next));
       }
     }
-    const pgd = yield* fact(4, loadPrivate(mm.pgd));
-    const result = yield* walk_pgd_range(pgd, start, next, [pmd_entry, pte_hole, inside, ...rest]);
+    const pgd = yield* loadPrivate(mm.pgd);
+    const result = yield* fact(4, walk_pgd_range(pgd, start, next, [pmd_entry, pte_hole, inside, ...rest]));
     if (result[0] !== 0 || next >= end) return result;
     return yield* walk_segment.restart(mm, ahead, next, end, walk);
   },

@@ -129,7 +129,8 @@ export function* populate<T extends Struct>(entry: TableEntry<T>, table: T): Ker
   const text = (names: Names): string => `${name}_populate(mm, &${entry.expr()}, ${table.expr(names)})`;
   yield* step({ op: Op.store, addr: entry.addr, a: table.addr, text });
 }
-/** "pmd" for the level above the PTE tables, and so on: what the kernel's helpers for entries are called after. */
+/** "pmd" for the level above the PTE tables, and so on: what the kernel's helpers for entries are called after. A PUD
+ * table hangs on a P4D entry, which is the PGD's. */
 function tableName(table: Struct): string {
-  return { pud: "pgd", pmd: "pud", pte: "pmd" }[(table.constructor as StructClass).short ?? ""] ?? "pgd";
+  return { pud: "p4d", pmd: "pud", pte: "pmd" }[(table.constructor as StructClass).short ?? ""] ?? "pgd";
 }
