@@ -160,7 +160,7 @@ class BoundedSearch {
     const { machine } = director;
     if (frame.steps + (frame.racing ? 1 : 0) >= this.limit) {
       // Too long to be of interest; but where nobody can move the path ends, and is no longer than it is.
-      frame.moved = frame.steps >= this.limit || frame.actors.some((actor) => director.canMove(actor));
+      frame.moved ||= frame.steps >= this.limit || frame.actors.some((actor) => director.canMove(actor));
       return false;
     }
     const fast = frame.racing && director.program.invariants.length === 0;

@@ -82,7 +82,12 @@ function expectations(verdict: Verdict): string {
     const text = item.text.replace(/\s+/g, " ");
     return `  ${holds ? "ok  " : "FAIL"}  ${text}${because === "" ? "" : `  (${because})`}`;
   });
-  for (const finding of verdict.unexpected) lines.push(`  FAIL  expect no bug  (found ${reportName(finding)})`);
+  for (const finding of verdict.unexpected)
+    lines.push(
+      finding.kind === "expectation"
+        ? `  FAIL  ${finding.message}`
+        : `  FAIL  expect no bug  (found ${reportName(finding)})`,
+    );
   if (lines.length === 0) return "";
   return ["Expectations:", ...lines].join("\n");
 }

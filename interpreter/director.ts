@@ -13,6 +13,7 @@ import { staticObject } from "../runtime/machine/types.ts";
 import { invoke_callbacks, rcu } from "../runtime/machine/rcu.ts";
 import { process_works } from "../runtime/machine/workqueue.ts";
 import { srcu } from "../runtime/mm/mmu_notifier.ts";
+import { brokenText } from "./expectation.ts";
 import type { ExpectItem, Item, Program, Until } from "./program.ts";
 import { ScriptError } from "./script-error.ts";
 
@@ -131,7 +132,7 @@ export class Director {
   private checkInvariants(actor: number): boolean {
     const broken = this.program.invariants.find((invariant) => !invariant.holds(this.machine));
     if (broken === undefined) return true;
-    this.machine.complain("expectation", `${broken.text} does not hold`, actor);
+    this.machine.complain("expectation", brokenText(broken.text), actor);
     return false;
   }
   private move(actor: number, choice: number): Moved {
@@ -283,7 +284,7 @@ export class Director {
     } else if (expectation.kind === "condition") {
       if (expectation.holds(this.machine)) this.listener?.met?.(item);
       else if (!expectation.sometimes) {
-        this.machine.complain("expectation", `${item.text} does not hold`);
+        this.machine.complain("expectation", brokenText(item.text));
         return "fatal";
       }
     }

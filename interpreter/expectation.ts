@@ -15,3 +15,8 @@ export function fits(named: Named, finding: Finding, places: ReadonlySet<string>
   return named.in === undefined || placeOf(finding) === named.in || places.has(named.in);
 }
 const NOWHERE_ELSE: ReadonlySet<string> = new Set();
+
+/** What the machine is made to say where an `expect`, `always` or `never` does not hold. */
+export function brokenText(text: string): string {
+  return `${text} does not hold`;
+}

@@ -1,7 +1,7 @@
 /** What a search says about the expectations of a script, and the one line that may honestly be printed about it. */
 import { isFatal, type Finding } from "../runtime/machine/report.ts";
 import type { CheckedReport, CheckResult } from "./check.ts";
-import { fits } from "./expectation.ts";
+import { brokenText, fits } from "./expectation.ts";
 import type { ExpectItem, Expectation } from "./program.ts";
 import { grouped } from "./numbers.ts";
 import { reportName } from "./report-text.ts";
@@ -56,9 +56,7 @@ function judgeOne(item: ExpectItem, result: CheckResult): { holds: boolean; beca
         const holds = result.met.has(item);
         return { holds, because: holds ? "" : "it holds in no outcome" };
       } else {
-        const broken = result.reports.some(
-          (r) => r.finding.kind === "expectation" && r.finding.message.startsWith(item.text),
-        );
+        const broken = result.reports.some((r) => breaks(r.finding, item.text));
         return { holds: !broken, because: broken ? "an outcome breaks it" : "" };
       }
     case "blocked":
@@ -80,10 +78,15 @@ function foundOrNot(
   return { holds: false, because: others.length === 0 ? "nothing was found" : `found only ${others.join(", ")}` };
 }
 
+/** Whether a finding says that this `expect` or `always` does not hold. */
+export function breaks(finding: Finding, text: string): boolean {
+  return finding.kind === "expectation" && finding.message === brokenText(text);
+}
 function isExpected(finding: Finding, items: readonly ExpectItem[], result: CheckResult): boolean {
   const places = result.reports.find((r) => r.finding === finding)?.places ?? new Set<string>();
   return items.some((item) => {
     const { expectation } = item;
+    if (breaks(finding, item.text)) return true; // it has its own line
     if (expectation.kind === "report") return fits(expectation, finding, places);
     if (expectation.kind === "blocked") return finding.kind === "deadlock" && result.met.has(item);
     return false;

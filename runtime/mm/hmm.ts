@@ -258,7 +258,7 @@ const invalidate_ranges = kernelFunction(
   function* (node: list_head | null, h: hmm, start: number, end: number): Kernel<void> {
     if (node === null) return;
     const range = rangeOf(node);
-    const apart = end < (yield* loadPrivate(range.start)) || start >= (yield* loadPrivate(range.end));
+    const apart = end < (yield* load(range.start)) || start >= (yield* loadPrivate(range.end));
     if (!apart) yield* fact(4, store(range.valid, false));
     return yield* invalidate_ranges.restart(yield* fact(4, list_next(node, h.ranges)), h, start, end);
   },
@@ -287,7 +287,7 @@ const hmm_invalidate_range_start = kernelFunction(
     facts: "START52",
     params: ["mn", "range"],
     summary: "Makes ranges invalid and has every mirror let go. What a mirror answers is lost, as in 5.2.",
-    differs: "Reading what is constant while registered (bounds of a range, ops of a mirror) is no scheduling point.",
+    differs: "Of the two bounds of a range, which are constant while registered, only one is a scheduling point.",
   },
 );
 const put_and_return = kernelFunction(
@@ -304,7 +304,7 @@ const sync_mirrors = kernelFunction(
     if (node === null) return;
     const mirror = mirrorOf(node);
     const blockable = update[3];
-    const ops = yield* loadPrivate(mirror.ops);
+    const ops = yield* load(mirror.ops);
     const sync = yield* loadPrivate(ops.sync_cpu_device_pagetables);
     yield* BUG_ON(sync === null, "!mirror->ops->sync_cpu_device_pagetables");
     const ret = sync === null ? 0 : yield* fact(7, sync(mirror, update));
