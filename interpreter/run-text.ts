@@ -4,7 +4,7 @@ import { actorName } from "./director.ts";
 import { kernelText, type Program } from "./program.ts";
 import { reportLines } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
-import type { Role, Trace, TraceEvent } from "./trace.ts";
+import type { Role, StepEvent, Trace, TraceEvent } from "./trace.ts";
 
 export type TraceDepth = "statements" | "calls" | "steps";
 
@@ -18,6 +18,8 @@ class RunPrinter {
   private readonly trace: Trace;
   private readonly depth: TraceDepth;
   private readonly lines: string[] = [];
+  /** The call whose line is the last one. */
+  private lastCall: Extract<TraceEvent, { kind: "call" }> | undefined;
   /** Outermost calls that have not returned yet, by actor. */
   private readonly unfinished = new Map<number, string>();
 
@@ -57,8 +59,7 @@ class RunPrinter {
         this.return(event);
         return;
       case "step":
-        if (this.depth === "steps")
-          lines.push(this.line(event.actor, event.depth, withResult(event.text, event.result), event.fact));
+        if (this.depth === "steps") this.step(event);
         return;
       case "allocate":
         if (this.depth === "steps") lines.push(this.line(event.actor, event.depth, event.text, event.fact));
@@ -85,11 +86,23 @@ class RunPrinter {
         if (event.how === "pruned") lines.push("stopped: an `assume` does not hold on this path");
     }
   }
+  /** A lock is a call and a step of one name: one line. */
+  private step(event: StepEvent): void {
+    const text = withResult(event.text, event.result);
+    const { lastCall } = this;
+    this.lastCall = undefined;
+    const isLast = this.lines.at(-1)?.includes(event.text) ?? false;
+    if (isLast && lastCall?.text === event.text && lastCall.actor === event.actor) {
+      this.lines.pop();
+      this.lines.push(this.line(event.actor, lastCall.depth, text, lastCall.fact || event.fact));
+    } else this.lines.push(this.line(event.actor, event.depth, text, event.fact));
+  }
   /** As strace has it: a call and what it returned are one line, unless more is shown between the two. */
   private call(event: Extract<TraceEvent, { kind: "call" }>): void {
     if (!this.shows(event)) return;
     if (this.depth === "statements") this.unfinished.set(event.actor, event.text);
     else this.lines.push(this.line(event.actor, event.depth, event.text, this.depth === "steps" ? event.fact : ""));
+    this.lastCall = event;
   }
   private return(event: Extract<TraceEvent, { kind: "return" }>): void {
     if (!this.shows(event)) return;

@@ -76,8 +76,7 @@ export interface StepEvent {
   /** What the step gave, if a body looks at it: "true", "NULL", "3". */
   readonly result: string;
   readonly fact: string;
-  readonly fn: string;
-  /** Addresses it touches, and how: who else touches them decides whether the step matters. */
+  /** Address it touches, and how: who else touches them decides whether the step matters. */
   readonly addr: number;
   readonly writes: boolean;
   readonly access: Access;
@@ -131,7 +130,11 @@ class Recorder {
   private readonly events: TraceEvent[] = [];
   private readonly decisions: Decision[] = [];
   private readonly findings: Finding[] = [];
-  private readonly stacks = new Map<number, { name: string; hidden: boolean }[]>();
+  private readonly stacks = new Map<number, { fn: number; name: string; hidden: boolean }[]>();
+  private readonly waitingFacts = new Map<number, string>();
+  /** How many objects of each type were allocated: the second vma is vma#2. */
+  private readonly allocated = new Map<string, number>();
+  private readonly renamed = new Map<number, string | undefined>();
   private steps = 0;
 
   constructor(director: Director, picker: Picker, options: RecordOptions) {
@@ -163,6 +166,7 @@ class Recorder {
       if (end === undefined && this.steps > this.options.maxSteps) end = "limit";
     }
     director.listener = null;
+    for (const [addr, name] of this.renamed) director.machine.nameObject(addr, name);
     this.events.push({ kind: "end", how: end });
     return { events: this.events, end, decisions: this.decisions, findings: this.findings };
   }
@@ -198,7 +202,7 @@ class Recorder {
     const before = {
       locks: step.op === Op.free ? machine.lockTexts(actor) : [],
       text: step.text(machine),
-      fn: machine.automaton.functionName(machine.automaton.innermost(machine.locals[actor] as number)),
+      fn: machine.automaton.innermost(machine.locals[actor] as number),
       stack: this.stackOf(actor),
     };
     const choices = machine.choices(actor);
@@ -212,8 +216,7 @@ class Recorder {
       depth: this.depthOf(actor),
       text: before.text,
       result: moved === Moved.fatal ? "" : this.resultText(machine.result, step),
-      fact: this.factText(before.fn, step.fact),
-      fn: before.fn,
+      fact: this.factText(actor, before.fn, step.fact),
       addr: step.addr,
       writes: step.op !== Op.load,
       access: step.access,
@@ -291,7 +294,8 @@ class Recorder {
     if (event.kind === "allocate") {
       const { addr, step } = event;
       const stack = this.stackOf(actor);
-      const fact = this.factText(stack.at(-1) ?? "", step.fact);
+      const fact = this.factText(actor, this.stacks.get(actor)?.at(-1)?.fn ?? 0, step.fact);
+      this.nameAllocated(addr);
       this.events.push({ kind: "allocate", actor, depth, text: step.text(machine), addr, fact, stack });
       return;
     }
@@ -303,23 +307,38 @@ class Recorder {
     const role: Role = info?.internal === true ? "hidden" : info?.atom === true ? "atom" : "function";
     if (event.kind === "tailCall") return; // the frame stays where it is
     if (event.kind !== "return") {
-      const caller = stack.at(-1)?.name ?? "";
-      const text = `${name}(${this.argTexts(event.args)})`;
-      const fact = this.factText(caller, event.fact);
+      const caller = stack.at(-1)?.fn ?? 0;
+      const text = `${name}(${this.argTexts(event.args, info?.params ?? [])})`;
+      const fact = this.factText(actor, caller, event.fact);
+      if (role === "hidden" && fact !== "") this.waitingFacts.set(actor, fact);
       this.events.push({ kind: "call", actor, depth, name, text, role, fact });
-      stack.push({ name, hidden: role === "hidden" });
+      stack.push({ fn: event.fn, name, hidden: role === "hidden" });
       return;
     }
     stack.pop();
-    const value = event.value === undefined ? undefined : this.argText(event.value);
+    const isTold = event.value !== undefined && !Array.isArray(event.value);
+    const value = isTold ? this.argText(event.value) : undefined;
     this.events.push({ kind: "return", actor, depth: this.depthOf(actor), name, value, role });
   }
-  /** Tuples are values that bodies hand on among themselves: nothing that the kernel has. */
-  private argTexts(args: readonly Value[]): string {
+  /** Tuples are values that bodies hand on among themselves; of those only ranges mean something to a reader. */
+  private argTexts(args: readonly Value[], params: readonly string[]): string {
     return args
-      .filter((arg) => !Array.isArray(arg))
-      .map((arg) => this.argText(arg))
+      .flatMap((arg, i) => {
+        if (!Array.isArray(arg)) return this.argText(arg);
+        const [, start, end] = arg as readonly Value[];
+        if (params[i] !== "range" || typeof start !== "number" || typeof end !== "number") return [];
+        return `[${showNumber(start)}, ${showNumber(end)})`;
+      })
       .join(", ");
+  }
+  private nameAllocated(addr: number): void {
+    const { machine } = this.director;
+    const cls = machine.typeAt(addr);
+    if (cls === undefined) return;
+    const number = (this.allocated.get(cls.name) ?? 0) + 1;
+    this.allocated.set(cls.name, number);
+    if (!this.renamed.has(addr)) this.renamed.set(addr, machine.name(addr));
+    machine.nameObject(addr, number === 1 ? undefined : `${cls.short ?? cls.name}#${number}`);
   }
   private argText(value: Value): string {
     if (typeof value === "number" && value < 2 ** 52) return showNumber(value);
@@ -331,19 +350,18 @@ class Recorder {
     const value = step.decode(result) as Value;
     return value === undefined ? "" : this.argText(value);
   }
-  private factText(fn: string, number: string | undefined): string {
-    if (number === undefined) return "";
-    const facts = this.factsOf(fn);
+  /** A number that stands at a call of a helper of ours belongs to what comes first in there. */
+  private factText(actor: number, fn: number, number: string | undefined): string {
+    const waiting = this.waitingFacts.get(actor) ?? "";
+    this.waitingFacts.delete(actor);
+    if (number === undefined) return waiting;
+    const facts = this.director.machine.automaton.factsOf(fn);
     return facts === "" ? number : `${facts}.${number}`;
-  }
-  private factsOf(name: string): string {
-    const { machine } = this.director;
-    const id = machine.automaton.idOf(name);
-    return id === undefined ? "" : (functionById(id)?.info.facts ?? "");
   }
 
   private fileDeadlock(): void {
-    for (const actor of this.director.stuckActors()) this.onBlocked(actor);
+    const told = new Set(this.events.flatMap((event) => (event.kind === "blocked" ? event.actor : [])));
+    for (const actor of this.director.stuckActors()) if (!told.has(actor)) this.onBlocked(actor);
     const finding = deadlockFinding(this.director);
     this.findings.push(finding);
     this.events.push({ kind: "report", actor: finding.actor, depth: this.depthOf(finding.actor), finding });

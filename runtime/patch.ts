@@ -1,4 +1,5 @@
 /** Eras and patches: which body each kernel function has in a given kernel. */
+import type { FunctionBody } from "./machine/automaton.ts";
 import type { Callable } from "./machine/step.ts";
 import { allFunctions, type AnyBody, type Replacement } from "./machine/function.ts";
 
@@ -20,18 +21,19 @@ export interface Patch {
 }
 
 export interface KernelBodies {
-  readonly bodies: ReadonlyMap<number, { readonly name: string; readonly body: AnyBody }>;
+  readonly bodies: ReadonlyMap<number, FunctionBody>;
 }
 
 /** The body of every function in `era` with `patches` applied in their order. */
 export function resolveBodies(era: Era, patches: readonly Patch[]): KernelBodies {
   const age = (e: string | null): number => (e === null ? -1 : ERAS.indexOf(e as Era));
-  const bodies = new Map<number, { name: string; body: AnyBody }>();
+  const bodies = new Map<number, FunctionBody>();
+  const enter = (fn: Callable, body: unknown, facts: string | undefined): void =>
+    void bodies.set(fn.id, { name: fn.name, body: body as AnyBody, ...(facts === undefined ? {} : { facts }) });
   for (const fn of allFunctions()) {
     const fitting = fn.bodies.filter((b) => age(b.since) <= age(era)).at(-1);
-    if (fitting !== undefined) bodies.set(fn.id, { name: fn.name, body: fitting.body as AnyBody });
+    if (fitting !== undefined) enter(fn, fitting.body, fitting.facts);
   }
-  const replace = (fn: Callable, body: AnyBody): void => void bodies.set(fn.id, { name: fn.name, body });
-  for (const patch of patches) for (const { fn, body } of patch.replacements) replace(fn, body as AnyBody);
+  for (const patch of patches) for (const { fn, body, facts } of patch.replacements) enter(fn, body, facts);
   return { bodies };
 }

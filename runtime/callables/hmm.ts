@@ -45,7 +45,7 @@ import { mm_struct } from "../mm/mm_types.ts";
 import { PAGE_SHIFT } from "../mm/pgtable.ts";
 
 /** For a mirror whose script declares no callbacks: a device that has nothing to let go of. */
-const idle_ops = staticObject(hmm_mirror_ops);
+const idle_ops = staticObject(hmm_mirror_ops, "idle_ops");
 const nothing_to_sync = kernelFunction(
   "sync_cpu_device_pagetables",
   function* (_mirror: hmm_mirror, _update: hmm_update): Kernel<number> {

@@ -27,7 +27,7 @@ import {
 import { mmu_notifier, mmu_notifier_ops, mmu_notifier_range_init } from "../mm/mmu_notifier_types.ts";
 
 /** For a notifier whose script declares no callbacks: every one of them may be missing. */
-const no_ops = staticObject(mmu_notifier_ops);
+const no_ops = staticObject(mmu_notifier_ops, "no_ops");
 
 /** Gives the notifier its ops first; a driver does that in its own code. */
 const withOps = (register: KernelFunction<[mmu_notifier, mm_struct], number>) =>

@@ -22,7 +22,7 @@ import { ib_ucontext, ib_ucontext_per_mm, ib_umem_odp, UMEM_PAGES_MAX } from "./
 
 /** The one context there is. Differs: a process has one per device it opens. */
 export const context = staticObject(ib_ucontext);
-const ib_umem_notifiers = staticObject(hmm_mirror_ops);
+const ib_umem_notifiers = staticObject(hmm_mirror_ops, "ib_umem_notifiers");
 
 const umemOf = (node: list_head): ib_umem_odp => container_of(node, ib_umem_odp, "interval_tree");
 const perMmOf = (mirror: hmm_mirror): ib_ucontext_per_mm => container_of(mirror, ib_ucontext_per_mm, "mirror");

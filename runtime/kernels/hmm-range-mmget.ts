@@ -53,5 +53,8 @@ export const hmmRangeMmget: Patch = {
   source: "linux-mm, 2019-06",
   eras: ["v5.2"],
   needs: [],
-  replacements: [replaces(hmm_range_register, register), replaces(hmm_range_unregister, unregister)],
+  replacements: [
+    replaces(hmm_range_register, register, "RREG53"),
+    replaces(hmm_range_unregister, unregister, "RUNREG53"),
+  ],
 };

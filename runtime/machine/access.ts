@@ -110,8 +110,9 @@ export function showValue(value: unknown, names: Names): string {
   if (value instanceof Ref) return `&${value.expr(names)}`;
   if (typeof value === "function") return value.name;
   if (typeof value === "number" && value >= KERNEL_ADDRESSES) {
-    const text = addressText(value, names);
-    if (text !== undefined) return text;
+    const flags = value % 8; // page-table entries and the like keep some in the lowest bits
+    const text = addressText(value - flags, names);
+    if (text !== undefined) return flags === 0 ? text : `${text} | ${flags}`;
   }
   if (typeof value === "number" && Math.abs(value) >= 4096) return `0x${value.toString(16)}`;
   return String(value);

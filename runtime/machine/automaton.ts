@@ -25,6 +25,8 @@ const SILENT_MAX = 10_000;
 export interface FunctionBody {
   readonly name: string;
   readonly body: AnyBody;
+  /** Under which name its steps are described. */
+  readonly facts?: string;
   /** The statements of a CPU rather than a function of the kernel. */
   readonly script?: boolean;
 }
@@ -94,10 +96,9 @@ export class Automaton {
     return this.bodies.get(fn)?.name ?? `function ${fn}`;
   }
 
-  /** The number of the function of that name which has a body in this kernel. */
-  idOf(name: string): number | undefined {
-    for (const [id, entry] of this.bodies) if (entry.name === name) return id;
-    return undefined;
+  /** Under which name the steps of a function's body are described; "" if they are not. */
+  factsOf(fn: number): string {
+    return this.bodies.get(fn)?.facts ?? "";
   }
   isScript(fn: number): boolean {
     return this.bodies.get(fn)?.script ?? false;

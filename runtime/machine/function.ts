@@ -35,9 +35,9 @@ export interface KernelFunction<A extends readonly Value[] = readonly Value[], R
   (...args: A): Kernel<R>;
   readonly info: FunctionInfo;
   /** The bodies by era, oldest first; `since` null: as far back as the model goes. */
-  readonly bodies: readonly { readonly since: string | null; readonly body: Body<A, R> }[];
-  /** Adds the body that holds from an era on. */
-  since(era: string, body: Body<A, R>): this;
+  readonly bodies: readonly { readonly since: string | null; readonly body: Body<A, R>; readonly facts?: string }[];
+  /** Adds the body that holds from an era on, and the name under which its steps are described. */
+  since(era: string, body: Body<A, R>, facts?: string): this;
   /** A tail call: this frame is replaced, its caller stays. */
   restart(...args: A): Kernel<R>;
 }
@@ -51,7 +51,9 @@ export function kernelFunction<A extends readonly Value[], R>(
   info: FunctionInfo = {},
 ): KernelFunction<A, R> {
   const id = registry.length + FIRST_ID;
-  const bodies: { since: string | null; body: Body<A, R> }[] = [{ since: null, body }];
+  const bodies: { since: string | null; body: Body<A, R>; facts?: string }[] = [
+    { since: null, body, ...(info.facts === undefined ? {} : { facts: info.facts }) },
+  ];
   const call = function* (...args: A): Kernel<R> {
     return (yield { op: Op.call, fn, args }) as R;
   };
@@ -61,8 +63,8 @@ export function kernelFunction<A extends readonly Value[], R>(
     info: { value: info },
     bodies: { value: bodies },
     since: {
-      value(era: string, later: Body<A, R>) {
-        bodies.push({ since: era, body: later });
+      value(era: string, later: Body<A, R>, facts?: string) {
+        bodies.push({ since: era, body: later, ...(facts === undefined ? {} : { facts }) });
         return fn;
       },
     },
@@ -96,7 +98,13 @@ export const functionPointer = <A extends readonly Value[], R>(): FunctionPointe
 export interface Replacement {
   readonly fn: Callable;
   readonly body: Body<never, unknown>;
+  /** Under which name the steps of the new body are described, if not under the old one. */
+  readonly facts?: string;
 }
-export function replaces<A extends readonly Value[], R>(fn: KernelFunction<A, R>, body: Body<A, R>): Replacement {
-  return { fn, body: body as unknown as Body<never, unknown> };
+export function replaces<A extends readonly Value[], R>(
+  fn: KernelFunction<A, R>,
+  body: Body<A, R>,
+  facts = fn.info.facts,
+): Replacement {
+  return { fn, body: body as unknown as Body<never, unknown>, ...(facts === undefined ? {} : { facts }) };
 }

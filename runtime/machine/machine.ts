@@ -88,7 +88,10 @@ export class Machine implements PrimitiveContext, Names {
       this.seedLo[i] = Math.imul(i + 1, 0x632be59b);
       this.seedHi[i] = Math.imul(i + 1, 0x7feb352d);
     }
-    for (const object of staticObjects()) this.makeStatic(object.addr, typeNumber(object.constructor as StructClass));
+    for (const { object, name } of staticObjects()) {
+      this.makeStatic(object.addr, typeNumber(object.constructor as StructClass));
+      this.nameObject(object.addr, name);
+    }
   }
 
   /** Makes a static object live. For setting up, before the first step. */
@@ -223,6 +226,8 @@ export class Machine implements PrimitiveContext, Names {
       const op = automaton.localOp[local] as number;
       if (op < Op.silentLoad || op > Op.silentPrimitive) return this.reports.length > 0 ? Moved.withReports : Moved.yes;
       const word = automaton.localWord[local] as number;
+      const header = this.memory.words[automaton.localHeader[local] as number] as number;
+      if (header <= 0) return this.badAccess(actor, local);
       let result = 0;
       if (op === Op.silentLoad) result = this.memory.words[word] as number;
       else if (op === Op.silentStore) this.memory.set(word, automaton.localA[local] as number);
@@ -411,7 +416,9 @@ export class Machine implements PrimitiveContext, Names {
 
   private badAccess(actor: number, local: number): Moved {
     const step = this.automaton.stepOf(local);
-    const verb = step.op === Op.load ? "Read" : step.op === Op.store ? "Write" : "Access";
+    const reads = step.op === Op.load || step.op === Op.silentLoad;
+    const writes = step.op === Op.store || step.op === Op.silentStore;
+    const verb = reads ? "Read" : writes ? "Write" : "Access";
     const { kind, message } = this.diagnose(step.addr, verb);
     this.report(kind, message, actor, local, step.addr);
     return Moved.fatal;
@@ -464,8 +471,10 @@ export class Machine implements PrimitiveContext, Names {
   scriptPosition(actor: number): Frame | undefined {
     return this.automaton.stack(this.locals[actor] as number).findLast((frame) => frame.script);
   }
-  nameObject(addr: number, name: string): void {
-    this.names.set(addr, name);
+  /** Gives the object, or variable, at an address the name that it is printed under; undefined: that of its type. */
+  nameObject(addr: number, name: string | undefined): void {
+    if (name === undefined) this.names.delete(addr);
+    else this.names.set(addr, name);
   }
   name(addr: number): string | undefined {
     return this.names.get(addr);

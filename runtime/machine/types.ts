@@ -26,16 +26,20 @@ export const STATIC_ARENA = 2 ** 52;
 export const ARENA = 2 ** 44;
 export const arenaOf = (actor: number): number => STATIC_ARENA + (actor + 1) * ARENA;
 
-const statics: Struct[] = [];
+interface StaticObject {
+  readonly object: Struct;
+  readonly name: string | undefined;
+}
+const statics: StaticObject[] = [];
 
-/** An object of the kernel's own data section: there from the start, never freed. */
-export function staticObject<S extends Struct>(cls: StructClass<S>): S {
+/** An object of the kernel's own data section: there from the start, never freed. It prints under `name`, if it has one. */
+export function staticObject<S extends Struct>(cls: StructClass<S>, name?: string): S {
   const object = at(cls, STATIC_ARENA + statics.length * SLOT + WORD);
   typeNumber(cls);
-  statics.push(object);
+  statics.push({ object, name });
   return object;
 }
-export function staticObjects(): readonly Struct[] {
+export function staticObjects(): readonly StaticObject[] {
   return statics;
 }
 /** The first static slot that the kernel does not use: a script's variables go there and after. */

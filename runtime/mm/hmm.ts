@@ -335,7 +335,7 @@ const hmm_invalidate_range_end = kernelFunction(
   },
 );
 
-const hmm_mmu_notifier_ops = staticObject(mmu_notifier_ops);
+const hmm_mmu_notifier_ops = staticObject(mmu_notifier_ops, "hmm_mmu_notifier_ops");
 
 export function hmmImage(write: ImageWriter): void {
   write(hmm_mmu_notifier_ops.release, hmm_release);

@@ -41,7 +41,7 @@ class mm_all_locks extends Struct {
   static readonly variables = true;
   mm_all_locks_mutex = mutex();
 }
-const all_locks = staticObject(mm_all_locks);
+const all_locks = staticObject(mm_all_locks, "mm_all_locks");
 
 const notifierOf = (node: hlist_node): mmu_notifier => container_of(node, mmu_notifier, "hlist");
 

@@ -11,7 +11,7 @@ import type { ImageWriter } from "../image.ts";
 import { page } from "./mm_types.ts";
 
 /** arch/x86/kernel/head_64.S: what reads of untouched anonymous memory see. */
-export const empty_zero_page = staticObject(page);
+export const empty_zero_page = staticObject(page, "empty_zero_page");
 
 /** A zeroed object, got by the kernel function called `name`. */
 export function allocate<S extends Struct>(cls: StructClass<S>, name: string): Kernel<S> {

@@ -80,7 +80,17 @@ function race(cpus: number): void {
       .replace(/cpu1:/, cpus > 2 ? `cpu1..cpu${cpus - 1}:` : "cpu1:")
       .replace("0x1000..0x3000", "0x1000..0x2000");
     writeFileSync(path, text);
-    const args = [HMM, "check", path, "--kernel", `v5.2 + odp-v4${fix}`, "--max-states", "400000000", "--max-memory", "16000"];
+    const args = [
+      HMM,
+      "check",
+      path,
+      "--kernel",
+      `v5.2 + odp-v4${fix}`,
+      "--max-states",
+      "400000000",
+      "--max-memory",
+      "16000",
+    ];
     const { ms, out } = node(args);
     const states = /([\d,]+) states/.exec(out.split("\n").at(-2) ?? "")?.[1] ?? "?";
     print(`${String(cpus)} CPUs        ${(ms / 1000).toFixed(1)} s, ${states} states: v5.2 + odp-v4${fix}`);

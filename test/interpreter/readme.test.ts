@@ -19,7 +19,10 @@ test("every command shown prints what is shown, `...` aside", () => {
     const args = /^\$ npx hmm (.*)$/.exec(command)?.[1]?.split(" ") ?? [];
     const { out } = hmm(args);
     let from = 0;
-    for (const piece of rest.join("\n").split("\n...\n").flatMap((p) => p.split(/^\.\.\.\n|\n\.\.\.$/))) {
+    for (const piece of rest
+      .join("\n")
+      .split("\n...\n")
+      .flatMap((p) => p.split(/^\.\.\.\n|\n\.\.\.$/))) {
       const at = out.indexOf(piece.trim(), from);
       assert.ok(at >= from, `${command} does not print:\n${piece}`);
       from = at + piece.trim().length;

@@ -117,6 +117,17 @@ test("arguments are checked", () => {
   assert.is(readOnly.world.run(pagefault_mr, readOnly.umem, 0x6000, 0x7000, prefetchReads), 1);
 });
 
+test("two faults can lose an update of npages, which is added to without umem_mutex", () => {
+  const { world, umem } = scene();
+  world.run(user_store, world.mm, 0x7000, 1);
+  world.start(0, pagefault_mr, umem, 0x6000, 0x7000, 0);
+  world.start(1, pagefault_mr, umem, 0x7000, 0x8000, 0);
+  const counts = new Set<number>();
+  const explored = world.explore([0, 1], () => counts.add(world.peek(umem.npages)));
+  assert.equal(places(explored), []);
+  assert.equal([...counts].sort(), [1, 2]);
+});
+
 test("munmap takes the pages from the device first", () => {
   const { world, umem } = scene();
   world.run(pagefault_mr, umem, 0x6000, 0x8000, 0);

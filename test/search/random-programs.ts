@@ -56,7 +56,10 @@ export class LocalFunctions {
       return (yield { op: Op.tailCall, fn: target, args }) as Value;
     };
     this.bodies.set(id, { name, body: body as AnyBody, script });
-    return Object.defineProperties(call, { id: { value: id }, restart: { value: restart } }) as unknown as LocalFunction;
+    return Object.defineProperties(call, {
+      id: { value: id },
+      restart: { value: restart },
+    }) as unknown as LocalFunction;
   }
 }
 

@@ -35,7 +35,14 @@ import {
 import { spin_lock, spin_trylock, spin_unlock } from "../../runtime/machine/spinlock.ts";
 import type { Kernel, Value } from "../../runtime/machine/step.ts";
 import { container_of, NULL, type Int } from "../../runtime/machine/struct.ts";
-import { complete, complete_all, wait_event, wait_event_timeout, wait_for_completion, wake_up_all } from "../../runtime/machine/wait.ts";
+import {
+  complete,
+  complete_all,
+  wait_event,
+  wait_event_timeout,
+  wait_for_completion,
+  wake_up_all,
+} from "../../runtime/machine/wait.ts";
 import { flush_work, schedule_work, type work_struct } from "../../runtime/machine/workqueue.ts";
 import { srcu } from "../../runtime/mm/mmu_notifier.ts";
 import type { Scene } from "./random-programs.ts";
@@ -312,7 +319,7 @@ const waiting: readonly RoleMaker[] = [
     };
   },
   ({ shared, random }) => {
-    const [late, wakes] = [random.chance(50), random.chance(80)];
+    const [late, wakes] = [random.chance(60), random.chance(80)];
     return {
       name: "waker",
       text: `x = 1, wake_up late=${late} wakes=${wakes}`,
@@ -481,15 +488,15 @@ const working: readonly RoleMaker[] = [
 const weights: readonly (readonly [pieces: readonly RoleMaker[], times: number])[] = [
   [counting, 1],
   [nesting, 4],
-  [semaphore, 10],
-  [freeing, 6],
-  [counted, 7],
-  [rcu, 8],
-  [waiting, 7],
+  [semaphore, 12],
+  [freeing, 9],
+  [counted, 8],
+  [rcu, 10],
+  [waiting, 10],
   [completing, 1],
-  [retrying, 9],
+  [retrying, 12],
   [choosing, 3],
-  [listing, 7],
+  [listing, 9],
   [working, 2],
 ];
 export const roles: readonly (readonly RoleMaker[])[] = weights.flatMap(([piece, times]) => Array(times).fill(piece));

@@ -41,8 +41,8 @@ export interface Graph {
   readonly events: ReadonlySet<string>;
   readonly deadlocks: number;
   readonly finals: number;
-  /** From some state no end can be reached. */
-  readonly livelock: boolean;
+  /** States from which no end can be reached. */
+  readonly trapped: ReadonlySet<number>;
 }
 export interface BruteOptions {
   /** CPUs of the race; the helpers come along. */
@@ -86,7 +86,7 @@ class Brute {
   run(): Graph {
     this.visit(contentOf(this.machine));
     const { states, transitions, events, deadlocks, finals } = this;
-    return { states, transitions, events, deadlocks, finals, livelock: isTrapped(states) };
+    return { states, transitions, events, deadlocks, finals, trapped: trappedIn(states) };
   }
 
   private visit(content: string): number {
@@ -145,8 +145,8 @@ export function brute(machine: Machine, options: BruteOptions): Graph {
   return new Brute(machine, options).run();
 }
 
-/** Whether some state leads to no end, whatever order of steps is chosen. */
-function isTrapped(states: readonly State[]): boolean {
+/** The states that lead to no end, whatever order of steps is chosen. */
+function trappedIn(states: readonly State[]): Set<number> {
   const before: number[][] = states.map(() => []);
   const saved = new Set<number>();
   for (const [number, { edges, end }] of states.entries()) {
@@ -156,7 +156,7 @@ function isTrapped(states: readonly State[]): boolean {
       else before[to]?.push(number);
   }
   for (const number of saved) for (const from of before[number] ?? []) saved.add(from);
-  return saved.size < states.length;
+  return new Set([...states.keys()].filter((number) => !saved.has(number)));
 }
 
 export interface Cost {
