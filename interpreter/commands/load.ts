@@ -1,6 +1,6 @@
 /** From what the command line names to a bound program; mistakes are printed as they are found. */
 import { posix } from "node:path";
-import { render, type Diagnostic } from "../../grammar/diagnostic.ts";
+import { renderAll, type Diagnostic } from "../../grammar/diagnostic.ts";
 import { SourceText } from "../../grammar/span.ts";
 import { bindScript } from "../bind/script.ts";
 import type { ReadFile } from "../bind/includes.ts";
@@ -30,7 +30,7 @@ export function loadProgram(choice: ScriptChoice, io: Io): Program | undefined {
 }
 
 export function printDiagnostics(diagnostics: readonly Diagnostic[], io: Io): void {
-  if (diagnostics.length > 0) io.err(`${diagnostics.map(render).join("\n")}\n`);
+  if (diagnostics.length > 0) io.err(`${renderAll(diagnostics)}\n`);
 }
 
 function readSource(choice: ScriptChoice, io: Io): SourceText | undefined {

@@ -91,7 +91,8 @@ function listStep(run: typeof init, list: list_head, args: readonly list_head[],
     addr: list.addr,
     primitive: run,
     args: args.map((arg) => arg.addr),
-    decode: (addr) => (addr === 0 ? undefined : at(list_head, addr)) as list_head,
+    // A neighbour may be NULL where nobody initialised the list; the others have nothing to say.
+    decode: (addr) => (run === addTail || run === prepareRcu ? at(list_head, addr) : undefined) as list_head,
     text: (names) => text.replaceAll("@", list.expr(names)),
   });
 }

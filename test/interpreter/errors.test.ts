@@ -136,7 +136,7 @@ function argument({ of }: Param): fc.Arbitrary<string> {
   switch (of.kind) {
     case "object": {
       const fitting = declared.filter(({ cls }) => cls === of.type()).map(({ name }) => name);
-      return fc.constantFrom(...(of.type() === mm_struct ? ["mm", "x"] : fitting.length === 0 ? ["x"] : fitting));
+      return fc.constantFrom(...(of.type() === mm_struct ? ["mm", "x"] : fitting), "NULL");
     }
     case "range":
       return fc.constantFrom("0x1000..0x3000", "0x1000..", "0x2000..0x9000", "...");
