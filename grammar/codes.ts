@@ -448,14 +448,6 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: ["var hits = 0", "var hits = 1"].join("\n"),
     right: "var hits = 1",
   },
-  E230: {
-    summary: "a loop in which nothing happens",
-    explanation:
-      "A loop whose condition never changes and whose body takes no step is never left, whatever the " +
-      "other CPUs do. `wait` blocks a CPU until something is true.",
-    wrong: "cpu0: { while true { } }",
-    right: ["cpu1: wait mm.mm_users == 2", "cpu0: mmget mm"].join("\n"),
-  },
   E231: {
     summary: "a label that nothing goes to",
     explanation: "It does no harm, but a `goto` may be missing, or name another label. A warning only.",

@@ -258,11 +258,16 @@ export class Director {
     this.listener?.item?.(item);
     switch (item.kind) {
       case "run":
-        return this.begin(item.cpu, item.code.fn, item.at);
+        return this.begin(item);
       case "continue":
       case "step":
         if (this.machine.isFinished(item.cpu))
-          throw new ScriptError("E240", item.at, `cpu${item.cpu} has nothing to go on with`, "it is not inside a call");
+          throw new ScriptError(
+            "E240",
+            item.at,
+            `cpu${item.cpu} has nothing to go on with`,
+            "it is not inside a call",
+          ).in(item.from);
         if (item.kind === "step") this.put(position.steps, item.count);
         this.put(position.governs.at(item.cpu), this.itemIndex + 1);
         this.put(position.met.at(item.cpu), 0);
@@ -296,14 +301,15 @@ export class Director {
     const step = this.machine.nextStep(cpu);
     return lock === undefined || step?.addr === lock || (step?.args.includes(lock) ?? false);
   }
-  private begin(cpu: number, fn: number, at: { start: number; end: number }): Stuck {
-    this.mustBeFree(cpu, at);
+  private begin(item: Extract<Item, { kind: "run" }>): Stuck {
+    const { cpu } = item;
+    this.mustBeFree(cpu, item);
     this.put(position.governs.at(cpu), this.itemIndex + 1);
     this.put(position.met.at(cpu), 0);
     this.put(position.phase, 1);
     this.put(position.steps, 0);
     const events: ControlEvent[] = [];
-    const moved = this.machine.load(cpu, fn, [0], events);
+    const moved = this.machine.load(cpu, item.code.fn, [0], events);
     this.listener?.control?.(cpu, events);
     if (moved === Moved.fatal) return "fatal";
     this.put(position.current, cpu + 1);
@@ -312,19 +318,20 @@ export class Director {
     else if (this.countsTowardsUntil(cpu, events)) this.leave(cpu, Status.paused);
     return "goes on";
   }
-  private mustBeFree(cpu: number, at: { start: number; end: number }): void {
+  private mustBeFree(cpu: number, item: Item): void {
     if (this.machine.isFinished(cpu)) return;
     const inside = this.machine.stackOf(cpu)[0]?.name;
-    throw new ScriptError(
-      "E241",
-      at,
-      `cpu${cpu} is still ${this.statusOf(cpu)}${inside === undefined ? "" : ` inside ${inside}`}`,
-      `\`cpu${cpu}: continue\` lets it go on first`,
-    );
+    const status = this.statusOf(cpu);
+    const help =
+      status === "blocked"
+        ? "another CPU has to give it what it waits for first"
+        : `\`cpu${cpu}: continue\` lets it go on first`;
+    const where = inside === undefined ? "" : ` inside ${inside}`;
+    throw new ScriptError("E241", item.at, `cpu${cpu} is still ${status}${where}`, help).in(item.from);
   }
   private beginRace(item: Extract<Item, { kind: "race" }>): Stuck {
     for (const { cpu, code } of item.programs) {
-      this.mustBeFree(cpu, item.at);
+      this.mustBeFree(cpu, item);
       const events: ControlEvent[] = [];
       const moved = this.machine.load(cpu, code.fn, [0], events);
       this.listener?.control?.(cpu, events);

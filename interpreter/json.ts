@@ -66,7 +66,7 @@ export function runJson(program: Program, trace: Trace, judged: RunJudgement): s
   const events = trace.events.flatMap((event): Record<string, unknown>[] => {
     switch (event.kind) {
       case "statement":
-        return [{ kind: event.kind, cpu: actorName(event.cpu), text: program.source.slice(event.at) }];
+        return [{ kind: event.kind, cpu: actorName(event.cpu), text: event.text }];
       case "paused":
         return [{ kind: event.kind, cpu: actorName(event.actor), stack: event.stack }];
       case "missed":

@@ -37,44 +37,44 @@ export interface OutcomeWord {
 
 export type Item = RunItem | ContinueItem | StepItem | RaceItem | ExpectItem | ShowItem;
 
+interface Placed {
+  readonly at: Span;
+  /** The file it stands in: the script, or one that it includes. */
+  readonly from: SourceText;
+}
+
 /** A statement of one CPU, to be run until it is done, blocked, or where `until` says. */
-export interface RunItem {
+export interface RunItem extends Placed {
   readonly kind: "run";
   readonly cpu: number;
   readonly code: Code;
   readonly until: Until | undefined;
-  readonly at: Span;
   /** The script does not have it: what was done on its behalf, in words. */
   readonly note?: string;
 }
-export interface ContinueItem {
+export interface ContinueItem extends Placed {
   readonly kind: "continue";
   readonly cpu: number;
   readonly until: Until | undefined;
-  readonly at: Span;
 }
-export interface StepItem {
+export interface StepItem extends Placed {
   readonly kind: "step";
   readonly cpu: number;
   readonly count: number;
-  readonly at: Span;
 }
-export interface RaceItem {
+export interface RaceItem extends Placed {
   readonly kind: "race";
   readonly programs: readonly { readonly cpu: number; readonly code: Code }[];
-  readonly at: Span;
 }
-export interface ShowItem {
+export interface ShowItem extends Placed {
   readonly kind: "show";
   readonly what: readonly { readonly word: string; readonly name: string | undefined }[];
-  readonly at: Span;
 }
-export interface ExpectItem {
+export interface ExpectItem extends Placed {
   readonly kind: "expect";
   readonly expectation: Expectation;
   /** As the script has it. */
   readonly text: string;
-  readonly at: Span;
 }
 
 export type Expectation =

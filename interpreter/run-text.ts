@@ -1,5 +1,4 @@
 /** What `hmm run` prints: statement by statement, or down to calls, or down to steps. */
-import type { SourceText } from "../grammar/span.ts";
 import { actorName } from "./director.ts";
 import { kernelText, type Program } from "./program.ts";
 import { reportLines } from "./report-text.ts";
@@ -44,7 +43,7 @@ class RunPrinter {
     const { lines } = this;
     switch (event.kind) {
       case "statement":
-        lines.push(`cpu${event.cpu}: ${event.note ?? statementText(this.program.source, event.at)}`);
+        lines.push(`cpu${event.cpu}: ${event.note ?? statementText(event.text)}`);
         return;
       case "paused":
         lines.push(this.line(event.actor, 0, `stops in ${event.stack.join(" > ")}`, ""));
@@ -126,9 +125,8 @@ class RunPrinter {
 function withResult(text: string, result: string): string {
   return result === "" ? text : `${text}  // ${result}`;
 }
-function statementText(source: SourceText, at: { start: number; end: number }): string {
+function statementText(source: string): string {
   const text = source
-    .slice(at)
     .replace(/([{;])?\s*\n\s*(\})?/g, (_all, before: string | undefined, after: string | undefined) =>
       before === undefined && after === undefined ? "; " : `${before ?? ""} ${after ?? ""}`,
     )

@@ -10,7 +10,6 @@ import { waiters } from "../runtime/machine/rwsem.ts";
 import { WORD } from "../runtime/machine/struct.ts";
 import { Op, type Access, type Step, type Value } from "../runtime/machine/step.ts";
 import { functionById } from "../runtime/machine/function.ts";
-import type { Span } from "../grammar/span.ts";
 import { showNumber } from "./bind/values.ts";
 import { actorName, type Director } from "./director.ts";
 import { deadlockFinding } from "./findings.ts";
@@ -19,7 +18,7 @@ import type { ExpectItem, Item, ShowItem } from "./program.ts";
 import type { Decision, Schedule } from "./schedule.ts";
 
 export type TraceEvent =
-  | { readonly kind: "statement"; readonly cpu: number; readonly at: Span; readonly note: string | undefined }
+  | { readonly kind: "statement"; readonly cpu: number; readonly text: string; readonly note: string | undefined }
   /** A CPU is left in the middle of its statement; outermost call first. */
   | { readonly kind: "paused"; readonly actor: number; readonly stack: readonly string[] }
   /** A CPU came to its end without meeting the place that its `until` names. */
@@ -248,7 +247,7 @@ class Recorder {
       this.events.push({
         kind: "statement",
         cpu: item.cpu,
-        at: item.at,
+        text: item.from.slice(item.at),
         note: item.kind === "run" ? item.note : undefined,
       });
     if (item.kind === "show")

@@ -4,13 +4,14 @@
  * back to the same place, and nothing read by a finished statement is remembered.
  */
 import type { Assign, Block, Expr, Statement } from "../../grammar/ast.ts";
-import type { Span } from "../../grammar/span.ts";
+import type { SourceText, Span } from "../../grammar/span.ts";
 import { store, storePrivate } from "../../runtime/machine/access.ts";
 import { BUG_ON } from "../../runtime/machine/bug.ts";
 import type { AnyBody } from "../../runtime/machine/function.ts";
 import { BLOCKED, Op, primitive, step, type Call, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import type { Ref } from "../../runtime/machine/struct.ts";
 import type { Code } from "../program.ts";
+import { ScriptError } from "../script-error.ts";
 import { isWord } from "./builtins.ts";
 import { firstCall, look, memberAt, run, truth, type Bound, type Place } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
@@ -47,10 +48,12 @@ export class CodeBinder {
 
   finish(fn: number): { code: Code; body: AnyBody } {
     this.resolveGotos();
-    this.refuseIdleLoops();
     const { code, statements } = this;
     const places = code.map((instruction) => instruction.at);
-    return { code: { fn, places, statements: [...statements] }, body: bodyOf(fn, code) as AnyBody };
+    return {
+      code: { fn, places, statements: [...statements] },
+      body: bodyOf(fn, code, this.names.scope.source) as AnyBody,
+    };
   }
   private resolveGotos(): void {
     const { scope } = this.names;
@@ -62,27 +65,6 @@ export class CodeBinder {
     }
     for (const [name, label] of this.labels)
       if (!label.used) scope.warning("E231", label.where, `nothing goes to the label \`${name}\``);
-  }
-
-  /** A loop without a step in it is never left, and has no state in which anybody could find it. */
-  private refuseIdleLoops(): void {
-    for (const start of this.code.keys()) {
-      const seen = new Set<number>();
-      let pc: number | undefined = start;
-      while (pc !== undefined && !seen.has(pc)) {
-        seen.add(pc);
-        pc = afterNothing(this.code[pc]);
-      }
-      if (pc !== start) continue;
-      const help = "`wait false` blocks a CPU for ever";
-      this.names.scope.error(
-        "E230",
-        (this.code[pc] as Instruction).at,
-        "this loop goes round for ever without a step",
-        help,
-      );
-      return;
-    }
   }
 
   private emit<I extends Instruction>(instruction: I): I {
@@ -384,27 +366,6 @@ const WHAT: Readonly<Partial<Record<Statement["kind"], string>>> = {
   sanitizer: "`sanitizer`",
 };
 
-/** Where an instruction leads that does nothing; undefined for one that does something. */
-function afterNothing(instruction: Instruction | undefined): number | undefined {
-  if (instruction?.kind === "jump") return instruction.to;
-  if (instruction?.kind !== "branch" || !isFixed(instruction.test)) return undefined;
-  return truth(look(instruction.test, { peek: () => 0 })) ? instruction.yes : instruction.no;
-}
-function isFixed(expr: Bound): boolean {
-  switch (expr.kind) {
-    case "constant":
-      return true;
-    case "unary":
-      return isFixed(expr.operand);
-    case "binary":
-      return isFixed(expr.left) && isFixed(expr.right);
-    case "conditional":
-      return isFixed(expr.test) && isFixed(expr.yes) && isFixed(expr.no);
-    default:
-      return false;
-  }
-}
-
 function* assign(place: Place, value: Bound): Kernel<void> {
   const result = yield* run(value);
   const ref = (yield* memberAt(place)) as Ref<Value>;
@@ -412,7 +373,16 @@ function* assign(place: Place, value: Bound): Kernel<void> {
   else yield* store(ref, result);
 }
 
-function bodyOf(fn: number, code: readonly Instruction[]): (pc: number) => Kernel<void> {
+/** A mistake that shows only when it runs is in the file that the statement stands in. */
+function* placed<R>(source: SourceText, body: Kernel<R>): Kernel<R> {
+  try {
+    return yield* body;
+  } catch (error) {
+    throw error instanceof ScriptError ? error.in(source) : error;
+  }
+}
+
+function bodyOf(fn: number, code: readonly Instruction[], source: SourceText): (pc: number) => Kernel<void> {
   function* goTo(pc: number): Kernel<void> {
     const request: Call = { op: Op.tailCall, fn: { id: fn, name: "" }, args: [pc] };
     return yield request;
@@ -423,11 +393,14 @@ function bodyOf(fn: number, code: readonly Instruction[]): (pc: number) => Kerne
       const instruction = code[pc];
       if (instruction === undefined) return;
       if (instruction.kind === "do") {
-        yield* instruction.run();
+        yield* placed(source, instruction.run());
         return yield* goTo(pc + 1);
       }
-      if (instruction.kind === "branch")
-        return yield* goTo(truth(yield* run(instruction.test)) ? instruction.yes : instruction.no);
+      if (instruction.kind === "branch") {
+        const holds = truth(yield* placed(source, run(instruction.test)));
+        return yield* goTo(holds ? instruction.yes : instruction.no);
+      }
+      if (instruction.to <= pc) return yield* goTo(instruction.to); // so that an idle loop is seen from outside
       pc = instruction.to;
     }
   };

@@ -177,6 +177,11 @@ function whole(value: number, at: Span): number {
   throw new ScriptError("E138", at, "this comes to more than 2^53, where numbers end");
 }
 
+/** Steps have run into the oops before they come here; who looks from outside gets an error of the script. */
+function divisor(value: number, at: Span): number {
+  if (value === 0) throw new ScriptError("E138", at, "a division by zero");
+  return value;
+}
 function binary({ op, at }: Operation<BinaryOp>, left: Value, right: Value): Value {
   const a = numeric(left);
   const b = numeric(right);
@@ -200,9 +205,9 @@ function binary({ op, at }: Operation<BinaryOp>, left: Value, right: Value): Val
     case "*":
       return whole(a * b, at);
     case "/":
-      return whole(b === 0 ? 0 : Math.trunc(a / b), at);
+      return whole(Math.trunc(a / divisor(b, at)), at);
     case "%":
-      return whole(b === 0 ? 0 : a % b, at);
+      return whole(a % divisor(b, at), at);
     case "<<":
       return whole(b < 0 ? NaN : a === 0 ? 0 : a * 2 ** b, at);
     case ">>":

@@ -13,7 +13,7 @@ import { resolveBodies, type Era } from "../../runtime/patch.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { CPUS_MAX } from "../director.ts";
 import { showWords } from "../show.ts";
-import type { ExpectItem, Expectation, Item, OutcomeWord, Program, RaceItem, Until } from "../program.ts";
+import type { Expectation, ExpectItem, Item, OutcomeWord, Program, RaceItem, Until } from "../program.ts";
 import { look, numeric, truth, type Bound } from "./expression.ts";
 import { CodeBinder } from "./code.ts";
 import { expandIncludes, type ReadFile } from "./includes.ts";
@@ -84,6 +84,8 @@ const OF_THE_SCRIPT: ReadonlySet<Statement["kind"]> = new Set([
   ...(["ops", "patch", "race", "sanitizer", "show", "struct"] as const),
 ]);
 
+type Unplaced<I> = I extends Item ? Omit<I, "from"> : never;
+
 class ScriptBinder {
   readonly scope: Scope;
   private readonly source: SourceText;
@@ -133,6 +135,10 @@ class ScriptBinder {
     }));
   }
 
+  private addItem(item: Unplaced<Item>): void {
+    this.items.push({ ...item, from: this.scope.source } as Item);
+  }
+
   // ---- statements at the top
 
   add(statement: Statement, from: SourceText): void {
@@ -167,7 +173,7 @@ class ScriptBinder {
       this.scope.error("E232", what.at, `\`show\` knows nothing called \`${what.name}\``, help);
     }
     const what = statement.items.map((item) => ({ word: item.what.name, name: item.name?.name }));
-    this.items.push({ kind: "show", what, at: statement.at });
+    this.addItem({ kind: "show", what, at: statement.at });
   }
 
   private addDeclaration(statement: Extract<Statement, { kind: "declare" }>): void {
@@ -251,7 +257,7 @@ class ScriptBinder {
   private addStatement(cpu: number, statement: Statement, until?: Until): void {
     switch (statement.kind) {
       case "continue":
-        this.items.push({
+        this.addItem({
           kind: "continue",
           cpu,
           until: until ?? (statement.until === undefined ? undefined : this.until(statement.until)),
@@ -259,7 +265,7 @@ class ScriptBinder {
         });
         return;
       case "step":
-        this.items.push({ kind: "step", cpu, count: statement.count, at: statement.at });
+        this.addItem({ kind: "step", cpu, count: statement.count, at: statement.at });
         return;
     }
     if (statement.kind === "expression" && statement.expr.kind === "call" && this.isDeclaration(statement)) {
@@ -273,7 +279,7 @@ class ScriptBinder {
     const own = "until" in statement && statement.until !== undefined ? this.until(statement.until) : undefined;
     const whole = own === undefined ? statement : ({ ...statement, until: undefined } as Statement);
     code.addStatements(whole.kind === "block" ? whole.statements : [whole]);
-    this.items.push({ kind: "run", cpu, code: this.register(code, cpu), until: until ?? own, at: statement.at });
+    this.addItem({ kind: "run", cpu, code: this.register(code, cpu), until: until ?? own, at: statement.at });
   }
   private register(code: CodeBinder, cpu: number): ReturnType<CodeBinder["finish"]>["code"] {
     const fn = this.nextFunction++;
@@ -299,7 +305,7 @@ class ScriptBinder {
     };
     for (const statement of race.body.statements) this.addRaceStatement(statement, codeOf);
     const programs: RaceItem["programs"] = [...codes].map(([cpu, code]) => ({ cpu, code: this.register(code, cpu) }));
-    this.items.push({ kind: "race", programs, at: race.at });
+    this.addItem({ kind: "race", programs, at: race.at });
   }
   private addRaceStatement(statement: Statement, codeOf: (cpu: number) => CodeBinder): void {
     if (statement.kind === "onCpu") {
@@ -348,7 +354,7 @@ class ScriptBinder {
     const body = (): ReturnType<typeof recipe.prepare> => recipe.prepare(mm, object);
     this.functions.set(fn, { name: `cpu${cpu}`, body: body as AnyBody, script: true });
     const code = { fn, places: [at], statements: [0] };
-    this.items.push({ kind: "run", cpu, code, until: undefined, at, note: `${name}: ${recipe.note}` });
+    this.addItem({ kind: "run", cpu, code, until: undefined, at, note: `${name}: ${recipe.note}` });
     const bound: Bound = { kind: "constant", value: object as Value, type: { kind: "object", cls }, at };
     this.scope.lastRegistered.set(cls, bound);
     return bound;
@@ -379,13 +385,13 @@ class ScriptBinder {
   private addExpect(statement: Expect): void {
     const expectation = this.expectation(statement);
     if (expectation === undefined) return;
-    const item: ExpectItem = {
+    const item: Unplaced<ExpectItem> = {
       kind: "expect",
       expectation,
       text: this.scope.source.slice(statement.at).trim(),
       at: statement.at,
     };
-    this.items.push(item);
+    this.addItem(item);
   }
   private expectation(statement: Expect): Expectation | undefined {
     const { what, sometimes } = statement;

@@ -16,14 +16,16 @@ const work = kernelFunction("work", function* (_start: number): Kernel<void> {
   yield* rounds(iterations);
 });
 const nowhere = { start: 0, end: 0 };
+const source = new SourceText("spike", "");
 const program: Program = {
   name: "spike",
-  source: new SourceText("spike", ""),
+  source,
   kernel: { era: "v5.2", patches: [] },
   items: [
     {
       kind: "race",
       at: nowhere,
+      from: source,
       programs: Array.from({ length: cpus }, (_, cpu) => ({
         cpu,
         code: { fn: work.id, places: [nowhere], statements: [0] },

@@ -112,11 +112,12 @@ export function randomProgram(seed: number): RandomProgram {
   };
   const number = (_: Machine, word: number): string => String(word);
   const words = [scene.shared.x, scene.shared.y, ...[0, 1, 2, 3, 4, 5].map((i) => outcome.values.at(i))];
+  const source = new SourceText("random.hmm", "");
   const program: Program = {
     name: `random ${seed}`,
-    source: new SourceText("random.hmm", ""),
+    source,
     kernel: { era: "v5.2", patches: [] },
-    items: [{ kind: "race", programs, at: NOWHERE }],
+    items: [{ kind: "race", programs, at: NOWHERE, from: source }],
     invariants: [],
     outcomeWords: words.map((word, i) => ({ name: `word${i}`, addr: word.addr, show: number })),
     cpus: parts.length,
