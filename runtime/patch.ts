@@ -26,12 +26,13 @@ export interface KernelBodies {
 
 /** The body of every function in `era` with `patches` applied in their order. */
 export function resolveBodies(era: Era, patches: readonly Patch[]): KernelBodies {
-  const age = (e: string | null): number => (e === null ? -1 : ERAS.indexOf(e as Era));
+  const age = (e: string): number => ERAS.indexOf(e as Era);
+  const isThere = (since: string | null): boolean => since === null || (age(since) >= 0 && age(since) <= age(era));
   const bodies = new Map<number, FunctionBody>();
   const enter = (fn: Callable, body: unknown, facts: string | undefined): void =>
     void bodies.set(fn.id, { name: fn.name, body: body as AnyBody, ...(facts === undefined ? {} : { facts }) });
   for (const fn of allFunctions()) {
-    const fitting = fn.bodies.filter((b) => age(b.since) <= age(era)).at(-1);
+    const fitting = fn.bodies.filter((b) => isThere(b.since)).at(-1);
     if (fitting !== undefined) enter(fn, fitting.body, fitting.facts);
   }
   for (const patch of patches) for (const { fn, body, facts } of patch.replacements) enter(fn, body, facts);

@@ -238,7 +238,11 @@ export class Automaton {
     }
     return this.replay(node).generator;
   }
-  private replay(node: Node): { generator: Generator<Request, unknown, unknown>; requests: Request[] } {
+  private replay(node: Node): {
+    generator: Generator<Request, unknown, unknown>;
+    requests: Request[];
+    item: IteratorResult<Request, unknown>;
+  } {
     const path: Node[] = [];
     for (let n: Node = node; n.parent !== null; n = n.parent) path.push(n);
     const generator = this.generate(node.root);
@@ -249,7 +253,7 @@ export class Automaton {
       item = generator.next(n.via);
       if (item.done !== true) requests.push(item.value);
     }
-    return { generator, requests };
+    return { generator, requests, item };
   }
 
   private intern(parent: number, node: Node): number {
@@ -333,10 +337,12 @@ export class Automaton {
     return { nodes: this.nodes.length, locals: this.localNode.length - 1, byFunction };
   }
 
-  /** Runs every body again along every path walked so far; names the first that does not ask for the same steps. */
+  /** Runs every body again along every path walked so far; names the first that does not do the same again. */
   impureFunction(): string | null {
     for (const node of this.nodes) {
-      const { requests } = this.replay(node);
+      const { requests, item } = this.replay(node);
+      if (item.done === true && node.request === null && valueKey(item.value as Value) !== valueKey(node.value))
+        return this.functionName(node.root.fn);
       let n: Node | null = node.request === null ? node.parent : node;
       for (let i = requests.length - 1; n !== null; i--, n = n.parent)
         if (!sameRequest(requests[i], n.request)) return this.functionName(node.root.fn);
