@@ -19,8 +19,8 @@ export interface BoundedOptions {
   readonly switches: number;
   /** Gives up after so many steps. */
   readonly budget: number;
-  /** Only this event is of interest, and only ways to it that are shorter than this. */
-  readonly target?: { readonly event: Event; readonly shorterThan: number };
+  /** Only such events are of interest, and of all ways to them only the shortest; and it is shorter than this. */
+  readonly target?: { readonly wanted: (event: Event) => boolean; readonly shorterThan: number };
 }
 /** The way to an event with the fewest switches and, of those, the fewest steps. */
 export interface Way {
@@ -45,7 +45,7 @@ interface Frame {
   hi: number;
   actors: readonly number[];
   racing: boolean;
-  /** Who moved last, how many switches that makes, how many steps. */
+  /** Who decided last, in this race or before it; how many switches that makes, how many steps. */
   last: number;
   switches: number;
   steps: number;
@@ -90,15 +90,17 @@ class BoundedSearch {
   private readonly orders = new Map<readonly number[], (readonly number[])[]>();
   private readonly ways = new Map<Event, Way>();
   private steps = 0;
-  /** No path this long or longer is of interest. */
-  private limit: number;
+  /** With a target: more switches than this, or as many and no fewer steps, are of no interest. */
+  private leastSwitches: number;
+  private leastSteps: number;
 
   constructor(director: Director, findings: Findings, watch: Watch, options: BoundedOptions) {
     this.director = director;
     this.findings = findings;
     this.watch = watch;
     this.options = options;
-    this.limit = options.target?.shorterThan ?? Infinity;
+    this.leastSwitches = options.switches;
+    this.leastSteps = options.target?.shorterThan ?? Infinity;
   }
 
   *run(): Breathing<Bounded> {
@@ -139,8 +141,8 @@ class BoundedSearch {
     frame.lo = lo;
     frame.hi = hi;
     frame.racing = inherited || director.inRace;
-    frame.last = frame.racing ? last : NOBODY;
-    frame.actors = frame.racing ? this.inOrder(director.actorsOfRace(), frame.last) : director.actors();
+    frame.last = last;
+    frame.actors = frame.racing ? this.inOrder(director.actorsOfRace(), last) : director.actors();
     frame.switches = switches;
     frame.steps = steps;
     frame.place = 0;
@@ -152,15 +154,15 @@ class BoundedSearch {
   private inOrder(actors: readonly number[], last: number): readonly number[] {
     let orders = this.orders.get(actors);
     if (orders === undefined) this.orders.set(actors, (orders = []));
-    return (orders[last + 1] ??= last === NOBODY ? actors : [last, ...actors.filter((actor) => actor !== last)]);
+    return (orders[last + 1] ??= actors.includes(last) ? [last, ...actors.filter((a) => a !== last)] : actors);
   }
 
   private tryNext(frame: Frame): boolean {
-    const { director, options } = this;
+    const { director } = this;
     const { machine } = director;
-    if (frame.steps + (frame.racing ? 1 : 0) >= this.limit) {
+    if (frame.switches >= this.leastSwitches && frame.steps + (frame.racing ? 1 : 0) >= this.leastSteps) {
       // Too long to be of interest; but where nobody can move the path ends, and is no longer than it is.
-      frame.moved ||= frame.steps >= this.limit || frame.actors.some((actor) => director.canMove(actor));
+      frame.moved ||= frame.steps >= this.leastSteps || frame.actors.some((actor) => director.canMove(actor));
       return false;
     }
     const fast = frame.racing && director.program.invariants.length === 0;
@@ -168,18 +170,19 @@ class BoundedSearch {
       const actor = frame.actors[frame.place] as number;
       const local = machine.locals[actor] as number;
       if (local === FINISHED) continue;
-      const switches = frame.switches + (frame.last !== NOBODY && frame.last !== actor ? 1 : 0);
-      if (switches > options.switches) {
+      const choices = machine.automaton.localChoices[local] as number;
+      const decides = frame.racing || choices > 1;
+      const switches = frame.switches + (decides && frame.last !== NOBODY && frame.last !== actor ? 1 : 0);
+      if (switches > this.leastSwitches) {
         if (!frame.moved && director.canMove(actor)) frame.moved = true; // not stuck: out of bounds
         continue;
       }
-      const choices = machine.automaton.localChoices[local] as number;
       while (frame.choice < choices) {
         const choice = frame.choice++;
         const moved = fast ? machine.step(actor, choice) : director.take(actor, choice);
         if (moved === Moved.blocked) continue;
         frame.moved = true;
-        frame.decision = frame.racing || choices > 1 ? { actor, choice } : null;
+        frame.decision = decides ? { actor, choice } : null;
         this.arrive(frame, moved, actor, switches);
         return true;
       }
@@ -190,9 +193,9 @@ class BoundedSearch {
     const { machine } = this.director;
     const ends = moved !== Moved.yes && this.file(moved, switches);
     const steps = frame.steps + (frame.decision === null ? 0 : 1);
-    if (ends || !this.isNew(frame.racing ? actor : NOBODY, switches, steps))
-      machine.undo(frame.top, frame.lo, frame.hi);
-    else this.push(frame, actor, switches, steps);
+    const last = frame.decision === null ? frame.last : actor;
+    if (ends || !this.isNew(last, switches, steps)) machine.undo(frame.top, frame.lo, frame.hi);
+    else this.push(frame, last, switches, steps);
   }
   /** Whether nobody came here before with as many switches, the same CPU last, and no more steps. */
   private isNew(last: number, switches: number, steps: number): boolean {
@@ -218,7 +221,8 @@ class BoundedSearch {
     frame.decision = null;
     const stuck = director.stuck();
     if (stuck === "goes on") {
-      if (this.isNew(NOBODY, frame.switches, frame.steps)) this.push(frame, NOBODY, frame.switches, frame.steps);
+      const { last, switches, steps } = frame;
+      if (this.isNew(last, switches, steps)) this.push(frame, last, switches, steps);
       else machine.undo(frame.top, frame.lo, frame.hi);
       return true;
     }
@@ -236,14 +240,16 @@ class BoundedSearch {
   /** The path has come to an event. */
   private hit(event: Event, switches = this.frames[this.depth]?.switches ?? 0): void {
     const { target } = this.options;
-    if (target !== undefined && event !== target.event) return;
+    if (target !== undefined && !target.wanted(event)) return;
     const frame = this.frames[this.depth] as Frame;
     const steps = frame.steps + (frame.decision === null ? 0 : 1);
     const known = this.ways.get(event);
     if (known !== undefined && (known.switches < switches || (known.switches === switches && known.steps <= steps)))
       return;
     this.ways.set(event, { schedule: this.schedule(), switches, steps });
-    if (target !== undefined) this.limit = Math.min(this.limit, steps);
+    if (target === undefined) return;
+    const better = switches < this.leastSwitches || (switches === this.leastSwitches && steps < this.leastSteps);
+    if (better) [this.leastSwitches, this.leastSteps] = [switches, steps];
   }
   private readonly schedule = (): Decision[] =>
     this.frames.slice(0, this.depth + 1).flatMap((frame) => frame.decision ?? []);

@@ -49,6 +49,11 @@ export interface Level {
   readonly states: number;
   readonly ways: ReadonlyMap<Event, Way>;
 }
+/** The first report, known before the search is over; `event` says which class it is of. */
+interface Headline extends CheckedReport {
+  readonly event: Event;
+}
+
 export interface CheckResult {
   readonly program: Program;
   /** Whether there is anything to search: a race, or a choice. */
@@ -77,13 +82,13 @@ export function* check(program: Program, options: CheckOptions): Breathing<Check
   options.onWatch?.(watch);
   const findings = new Findings(program);
   const hasRace = program.items.some((item) => item.kind === "race");
-  const levels = hasRace ? yield* searchLevels(director, findings, watch) : [];
-  const headline = yield* earlyHeadline(director, findings, levels);
+  const headline = hasRace ? yield* findHeadline(director, findings, watch) : undefined;
   if (headline !== undefined) options.onHeadline?.(headline);
   const explored = yield* explore(director, findings, watch);
+  const levels = hasRace ? yield* searchLevels(director, findings, watch) : [];
   let livelockDecided = explored.stopped === undefined;
   if (livelockDecided && explored.mayGoRound) livelockDecided = yield* addLivelock(director, findings);
-  const reports = yield* tellReports(director, findings, levels, options.all ?? false);
+  const reports = yield* tellReports(director, findings, levels, headline, options.all ?? false);
   return {
     program,
     hasRace,
@@ -120,16 +125,24 @@ function* addLivelock(director: Director, findings: Findings): Breathing<boolean
   return true;
 }
 
-/** The worst report of a completed bounded search, if it is fatal: whatever else there is takes more switches. */
-function* earlyHeadline(
-  director: Director,
-  findings: Findings,
-  levels: readonly Level[],
-): Breathing<CheckedReport | undefined> {
-  if (!levels.some((level) => level.complete)) return undefined;
-  const [worst] = ranked(findings, levels);
-  if (worst === undefined || !isFatal(worst.finding.kind)) return undefined;
-  return yield* shorten(director, findings, worst, levels);
+/**
+ * What goes wrong fatally with the fewest switches and steps, if few switches are enough: people want to see that first,
+ * and it takes no time. Whatever else there is comes after it.
+ */
+function* findHeadline(director: Director, findings: Findings, watch: Watch): Breathing<Headline | undefined> {
+  const isWorst = (event: Event): boolean => {
+    const kind = findings.reports.get(event)?.finding.kind;
+    return kind !== undefined && isFatal(kind);
+  };
+  const target = { wanted: isWorst, shorterThan: Infinity };
+  const search = bounded(director, findings, watch, { switches: FEW_SWITCHES, budget: BOUNDED_BUDGET, target });
+  const { complete, ways } = yield* search;
+  if (!complete) return undefined;
+  const [best] = [...ways].sort(([, a], [, b]) => a.switches - b.switches || a.steps - b.steps);
+  if (best === undefined) return undefined;
+  const [event, way] = best;
+  const found = findings.reports.get(event) as FoundReport;
+  return { event, ...inFull(director, found, way.schedule, true) };
 }
 function ranked(findings: Findings, levels: readonly Level[]): FoundReport[] {
   return [...findings.reports.values()]
@@ -145,6 +158,7 @@ function* tellReports(
   director: Director,
   findings: Findings,
   levels: readonly Level[],
+  headline: Headline | undefined,
   all: boolean,
 ): Breathing<CheckedReport[]> {
   const found = ranked(findings, levels);
@@ -155,7 +169,8 @@ function* tellReports(
   const reports: CheckedReport[] = [];
   for (const f of found) {
     const isNamed = expectations.some((e) => names(e, f));
-    if (all || !isNamed || spokenFor.has(f) || f === found[0])
+    if (f.event === headline?.event) reports.unshift({ ...headline, places: f.places });
+    else if (all || !isNamed || spokenFor.has(f) || (headline === undefined && f === found[0]))
       reports.push(yield* shorten(director, findings, f, levels));
     else reports.push(inBrief(director, f));
   }
@@ -186,10 +201,11 @@ function* shorten(
   found: FoundReport,
   levels: readonly Level[],
 ): Breathing<CheckedReport> {
-  const { schedule, proven } =
-    found.finding.kind === "livelock"
-      ? { schedule: found.schedule, proven: false }
-      : yield* shortest(director, findings, found, levels);
+  if (found.finding.kind === "livelock") return inFull(director, found, found.schedule, false);
+  const { schedule, proven } = yield* shortest(director, findings, found, levels);
+  return inFull(director, found, schedule, proven);
+}
+function inFull(director: Director, found: FoundReport, schedule: Schedule, proven: boolean): CheckedReport {
   const trace = replay(director, schedule);
   const finding = findingOf(trace, found);
   return { finding, places: found.places, schedule, switches: switchesOf(schedule), full: { proven, trace } };
@@ -217,7 +233,10 @@ function* shortest(
     const { ways, complete } = yield* bounded(director, findings, UNWATCHED, {
       switches,
       budget: MINIMISE_BUDGET,
-      target: { event: found.event, shorterThan: switches === most ? known.schedule.length + 1 : Infinity },
+      target: {
+        wanted: (event) => event === found.event,
+        shorterThan: switches === most ? known.schedule.length + 1 : Infinity,
+      },
     });
     const way = ways.get(found.event);
     if (way !== undefined) return { schedule: way.schedule, proven: complete };

@@ -95,7 +95,9 @@ test("calls and returns between two steps are told in order", () => {
   const events: ControlEvent[] = [];
   rig.machine.load(0, outer.id, [p], events);
   rig.step(0, 0, events);
-  const told = events.map((e) => (e.kind === "allocate" ? "" : `${e.kind} ${rig.machine.automaton.functionName(e.fn)}`));
+  const told = events.map((e) =>
+    e.kind === "allocate" ? "" : `${e.kind} ${rig.machine.automaton.functionName(e.fn)}`,
+  );
   assert.equal(told, ["call outer", "call spins", "return spins"]);
 });
 
@@ -143,7 +145,7 @@ test("purity: a body with outer state is named, in its steps as in what it retur
     return outside++;
   });
   const callsWithNotes = kernelFunction("callsWithNotes", function* (p: pair): Kernel<void> {
-    yield* spins(p, -(outside++));
+    yield* spins(p, -outside++);
   });
   const stopsSooner = kernelFunction("stopsSooner", function* (p: pair): Kernel<void> {
     yield* load(p.a);
@@ -257,7 +259,11 @@ const critical = kernelFunction("critical", function* (p: pair): Kernel<number> 
 const callsCritical = kernelFunction("callsCritical", function* (p: pair): Kernel<number> {
   return (yield* critical(p)) + 1;
 });
-function mutatedRun(...mutations: ConstructorParameters<typeof Rig>[0] & object): { rig: Rig; p: pair; texts: string[] } {
+function mutatedRun(...mutations: ConstructorParameters<typeof Rig>[0] & object): {
+  rig: Rig;
+  p: pair;
+  texts: string[];
+} {
   const rig = new Rig(mutations);
   const p = rig.object(pair, "p");
   const texts: string[] = [];

@@ -142,9 +142,7 @@ test("reading recursively deadlocks if a writer comes in between", () => {
   const graph = brute(rig.machine, { cpus: [0, 1] });
   assert.is(graph.deadlocks, 1);
   assert.ok(
-    graph.events.has(
-      "report deadlock|recursive|cpu0 waits in down_read(&g->sem); cpu1 waits in down_write(&g->sem)",
-    ),
+    graph.events.has("report deadlock|recursive|cpu0 waits in down_read(&g->sem); cpu1 waits in down_write(&g->sem)"),
   );
   const alone = scene();
   alone.rig.start(0, recursive, alone.g).start(1, reader, alone.g);

@@ -13,7 +13,8 @@ import { at, SLOT, WORD, type Struct, type StructClass } from "../../runtime/mac
 import { arenaOf, firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine/types.ts";
 import { resolveBodies } from "../../runtime/patch.ts";
 import { outcome_words, shared_words, thing } from "./random-types.ts";
-import { do_work, roles, type Role, type RoleMaker } from "./random-roles.ts";
+import { roles, type Role, type RoleMaker } from "./random-roles.ts";
+import { do_work } from "./random-waits.ts";
 
 /** mulberry32: the same numbers for the same seed. */
 export class Random {
