@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `hmm`: the command line. Everything it does is a function of its arguments and an `Io`. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -24,4 +23,4 @@ const io: Io = {
 };
 
 process.stdout.on("error", () => process.exit(0)); // `hmm ... | head`
-process.exitCode = await drive(commandLine(process.argv.slice(2), io));
+void drive(commandLine(process.argv.slice(2), io)).then((code) => (process.exitCode = code));

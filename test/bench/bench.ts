@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const HMM = "dist/bin/cli.js";
+const HMM = "dist/bin/hmm.cjs";
 const SCRIPT = "scripts/004-odp-dying-mm.hmm";
 const SPIKE = ["4", "9"];
 const SPIKE_STATES = 2_985_472;

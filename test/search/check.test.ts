@@ -12,7 +12,9 @@ import { record } from "../../interpreter/trace.ts";
 import type { Program } from "../../interpreter/program.ts";
 
 function bound(lines: readonly string[]): Program {
-  const { program, diagnostics } = bindScript(new SourceText("test.hmm", `kernel v5.2\n${lines.join("\n")}\n`));
+  const { program, diagnostics } = bindScript(
+    new SourceText("test.hmm", `kernel v5.2 + odp-v4\n${lines.join("\n")}\n`),
+  );
   if (program === undefined) throw new Error(diagnostics.map((d) => d.message).join("; "));
   return program;
 }
@@ -49,7 +51,8 @@ test("from one race to the next a change of CPU counts as one", () => {
   );
   const [report] = result.reports;
   assert.is(report?.finding.kind, "bug");
-  assert.equal([report?.switches, report?.schedule.length, report?.full?.proven], [2, 4, true]); // cpu1, cpu0, cpu0, cpu1
+  // cpu1, cpu0, then cpu0, cpu1
+  assert.equal([report?.switches, report?.schedule.length, report?.full?.proven], [2, 4, true]);
 });
 
 test("a circle that is never left is a livelock; one that can be left is none", () => {

@@ -106,13 +106,13 @@ const nesting: readonly RoleMaker[] = [
   },
   ({ shared, random }) => {
     const forgets = random.chance(40);
-    const early = random.chance(40);
+    const warns = random.chance(40);
     return {
       name: "sloppy",
-      text: `sloppy forgets=${forgets} early=${early}`,
+      text: `sloppy forgets=${forgets} warns=${warns}`,
       *body() {
-        if (early) yield* WARN_ON(true, "early");
         yield* spin_lock(shared.a);
+        if (warns) yield* WARN_ON(true, "sloppy");
         yield* store(shared.y, 1);
         if (!forgets) yield* spin_unlock(shared.a);
         yield* mutex_unlock(shared.b);
