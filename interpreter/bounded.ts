@@ -221,6 +221,7 @@ class BoundedSearch {
     frame.decision = null;
     const stuck = director.stuck();
     if (stuck === "goes on") {
+      this.file(Moved.withReports, frame.switches); // a program may have begun with a warning
       const { last, switches, steps } = frame;
       if (this.isNew(last, switches, steps)) this.push(frame, last, switches, steps);
       else machine.undo(frame.top, frame.lo, frame.hi);

@@ -15,6 +15,7 @@ import { process_works } from "../runtime/machine/workqueue.ts";
 import { srcu } from "../runtime/mm/mmu_notifier.ts";
 import { brokenText } from "./expectation.ts";
 import type { ExpectItem, Item, Program, Until } from "./program.ts";
+import type { Decision } from "./schedule.ts";
 import { ScriptError } from "./script-error.ts";
 
 /** Actors beyond the CPUs. */
@@ -203,6 +204,7 @@ export class Director {
    * that ends the path. To be called until somebody can move again, or the answer is not "goes on".
    */
   stuck(): Stuck {
+    this.machine.reports = [];
     if (this.inRace) return this.leaveRace();
     const current = this.get(position.current) - 1;
     if (current >= 0) {
@@ -235,15 +237,26 @@ export class Director {
     }
     return undefined;
   }
-  /** Whether some choice of an actor's next step can be taken: tried, and undone. */
   canMove(actor: number): boolean {
-    const mark = this.machine.mark();
-    for (let choice = 0; choice < this.machine.choices(actor); choice++) {
-      const moved = this.machine.step(actor, choice);
-      this.machine.undoTo(mark);
-      if (moved !== Moved.blocked) return true;
+    return this.openChoices(actor).length > 0;
+  }
+  /** The choices of an actor's next step that can be taken now: tried, and undone. */
+  openChoices(actor: number): number[] {
+    const { machine } = this;
+    const mark = machine.mark();
+    const { reports } = machine;
+    machine.reports = []; // what is only tried reports nothing
+    const open = [];
+    for (let choice = 0; choice < machine.choices(actor); choice++) {
+      if (machine.step(actor, choice) !== Moved.blocked) open.push(choice);
+      machine.undoTo(mark);
     }
-    return false;
+    machine.reports = reports;
+    return open;
+  }
+  /** Everything that can be done now. */
+  openDecisions(): Decision[] {
+    return this.actors().flatMap((actor) => this.openChoices(actor).map((choice) => ({ actor, choice })));
   }
   private resume(actor: number, phase: 1 | 2): Stuck {
     this.put(position.phase, phase);
@@ -309,14 +322,23 @@ export class Director {
     this.put(position.phase, 1);
     this.put(position.steps, 0);
     const events: ControlEvent[] = [];
-    const moved = this.machine.load(cpu, item.code.fn, [0], events);
-    this.listener?.control?.(cpu, events);
+    const moved = this.load(cpu, item.code.fn, events);
     if (moved === Moved.fatal) return "fatal";
     this.put(position.current, cpu + 1);
     this.put(position.status.at(cpu), Status.running);
     if (this.machine.isFinished(cpu)) this.leave(cpu, Status.idle);
     else if (this.countsTowardsUntil(cpu, events)) this.leave(cpu, Status.paused);
     return "goes on";
+  }
+  /** Starts a program; what it reports before its first step is kept beside what others did. */
+  private load(cpu: number, fn: number, events: ControlEvent[]): Moved {
+    const { machine } = this;
+    const { reports } = machine;
+    machine.reports = [];
+    const moved = machine.load(cpu, fn, [0], events);
+    machine.reports = [...reports, ...machine.reports];
+    this.listener?.control?.(cpu, events);
+    return moved;
   }
   private mustBeFree(cpu: number, item: Item): void {
     if (this.machine.isFinished(cpu)) return;
@@ -333,9 +355,7 @@ export class Director {
     for (const { cpu, code } of item.programs) {
       this.mustBeFree(cpu, item);
       const events: ControlEvent[] = [];
-      const moved = this.machine.load(cpu, code.fn, [0], events);
-      this.listener?.control?.(cpu, events);
-      if (moved === Moved.fatal) return "fatal";
+      if (this.load(cpu, code.fn, events) === Moved.fatal) return "fatal";
     }
     this.put(position.phase, 1);
     return "goes on";

@@ -233,6 +233,7 @@ class Explorer {
     path.decision[d] = NO_DECISION;
     const stuck = director.stuck();
     if (stuck === "goes on") {
+      this.file(Moved.withReports, d, NO_DECISION); // a program may have begun with a warning
       if (!this.visited.add(machine.memory.lo, machine.memory.hi)) {
         this.meetKnown(d);
         return true;

@@ -7,7 +7,6 @@ import { isFatal } from "../runtime/machine/report.ts";
 import { STEPS_A_BREATH, type Breathing } from "./breathing.ts";
 import { CostTable } from "./cost-table.ts";
 import type { Director } from "./director.ts";
-import { openDecisions } from "./pickers.ts";
 import type { Decision } from "./schedule.ts";
 
 export interface Livelock {
@@ -73,7 +72,7 @@ class Components {
     this.isOpen.push(true);
     this.escapes.push(false);
     this.movers.push(0);
-    const decisions: (Decision | "goes on")[] = openDecisions(director);
+    const decisions: (Decision | "goes on")[] = director.openDecisions();
     if (decisions.length === 0) decisions.push("goes on");
     const mark = { top: memory.top, lo: memory.lo, hi: memory.hi };
     this.frames.push({ state, mark, todo: decisions, decision: null });

@@ -1,27 +1,8 @@
 /** Who moves next, for those who follow one schedule. */
-import { Moved } from "../runtime/machine/machine.ts";
 import type { Director } from "./director.ts";
 import type { RaceItem } from "./program.ts";
 import type { Decision, Schedule } from "./schedule.ts";
 import type { Picker } from "./trace.ts";
-
-/** The choices of an actor's next step that can be taken now. */
-export function openChoices(director: Director, actor: number): number[] {
-  const { machine } = director;
-  const open = [];
-  const mark = machine.mark();
-  for (let choice = 0; choice < machine.choices(actor); choice++) {
-    const moved = machine.step(actor, choice);
-    machine.undoTo(mark);
-    if (moved !== Moved.blocked) open.push(choice);
-  }
-  machine.reports = [];
-  return open;
-}
-/** Everything that can be done now. */
-export function openDecisions(director: Director): Decision[] {
-  return director.actors().flatMap((actor) => openChoices(director, actor).map((choice) => ({ actor, choice })));
-}
 
 /**
  * As the script has it: statement by statement in the order of the text, each as far as it goes. A CPU that goes round
@@ -32,7 +13,7 @@ export class AsWritten implements Picker {
   private readonly spinning = new Set<number>();
 
   pick(director: Director): Decision | undefined {
-    const open = director.actors().filter((actor) => openChoices(director, actor).length > 0);
+    const open = director.actors().filter((actor) => director.openChoices(actor).length > 0);
     if (open.length === 0) return undefined;
     const { lo, hi } = director.machine.memory;
     const order = director.inRace ? byText(director, open) : open;
@@ -44,7 +25,7 @@ export class AsWritten implements Picker {
       if (this.spinning.size >= order.length) throw new GoesRound(order);
     } else this.seen.add(state);
     if (actor === undefined) return undefined;
-    const [choice] = openChoices(director, actor);
+    const [choice] = director.openChoices(actor);
     return { actor, choice: choice ?? 0 };
   }
 }
@@ -80,7 +61,7 @@ export class Scheduled implements Picker {
     this.schedule = schedule;
   }
   pick(director: Director): Decision | "stop" | undefined {
-    const open = openDecisions(director);
+    const open = director.openDecisions();
     const [first] = open;
     if (first === undefined) return undefined;
     if (!director.inRace && director.machine.choices(first.actor) === 1) return first;
@@ -101,7 +82,7 @@ export class Seeded implements Picker {
     this.state = seed >>> 0;
   }
   pick(director: Director): Decision | undefined {
-    const open = openDecisions(director);
+    const open = director.openDecisions();
     return open[Math.floor(this.random() * open.length)];
   }
   /** mulberry32 */

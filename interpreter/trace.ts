@@ -182,7 +182,7 @@ class Recorder {
     this.flushControl();
     if (item?.kind === "expect" && item.expectation.kind !== "report" && item.expectation.kind !== "none")
       this.events.push({ kind: "expect", item, holds: met() === item });
-    if (stuck === "goes on") return undefined;
+    if (stuck === "goes on") return this.fileReports(-1);
     if (stuck === "final") {
       director.machine.reports = [];
       reportLeaks(director.machine);

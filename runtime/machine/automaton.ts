@@ -370,7 +370,7 @@ function sameRequest(a: Request | undefined, b: Request | null): boolean {
 /** Equal values have equal keys, others do not. */
 export function valueKey(value: Value): string | number {
   if (typeof value === "number") return value;
-  if (value === null || value === undefined) return "null";
+  if (value === null || value === undefined) return String(value);
   if (typeof value === "boolean") return value ? "true" : "false";
   if (typeof value === "string") return JSON.stringify(value);
   if (value instanceof Struct) return `${value.constructor.name}@${value.addr}`;

@@ -89,6 +89,33 @@ test("returning is what forgets: two calls that end alike lead to one state", ()
   assert.is(word, 0);
 });
 
+const perhaps = kernelFunction("perhaps", function* (p: pair): Kernel<number | string | boolean | null | undefined> {
+  const value = yield* load(p.a);
+  return [0, "0", false, null, undefined, "null", true, 1, "true"][value];
+});
+const spellsOut = kernelFunction("spellsOut", function* (p: pair): Kernel<string> {
+  const value = yield* perhaps(p);
+  return `${typeof value} ${value}`;
+});
+test("results that look alike are told apart", () => {
+  const { rig, p } = scene();
+  const told = [...Array(9).keys()].map((value) => {
+    rig.poke(p.a, value);
+    return rig.run(spellsOut, p);
+  });
+  assert.equal(told, [
+    "number 0",
+    "string 0",
+    "boolean false",
+    "object null",
+    "undefined undefined",
+    "string null",
+    "boolean true",
+    "number 1",
+    "string true",
+  ]);
+});
+
 test("calls and returns between two steps are told in order", () => {
   const { rig, p } = scene();
   rig.poke(p.a, 1);

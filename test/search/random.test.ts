@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bounded } from "../../interpreter/bounded.ts";
 import { drain } from "../../interpreter/breathing.ts";
-import { check, type CheckResult } from "../../interpreter/check.ts";
+import { check, type CheckedReport, type CheckResult } from "../../interpreter/check.ts";
 import { explore } from "../../interpreter/explore.ts";
 import { Findings } from "../../interpreter/findings.ts";
 import { reportLeaks } from "../../interpreter/leak.ts";
@@ -10,9 +10,9 @@ import { Watch, type Limits } from "../../interpreter/limits.ts";
 import { switchesOf, type Schedule } from "../../interpreter/schedule.ts";
 import { simulate } from "../../interpreter/simulation.ts";
 import { Machine, Moved } from "../../runtime/machine/machine.ts";
-import { classOf } from "../../runtime/machine/report.ts";
+import { classOf, isFatal, type Finding } from "../../runtime/machine/report.ts";
 import { waiters } from "../../runtime/machine/rwsem.ts";
-import { brute, cheapest, loadHelpers, type Graph } from "../support/brute.ts";
+import { brute, cheapest, loadHelpers, type Cost, type Graph } from "../support/brute.ts";
 import { randomProgram, type RandomProgram } from "./random-programs.ts";
 
 const PROGRAMS = 500;
@@ -130,9 +130,10 @@ const finalsOf = (outcomes: Findings["outcomes"]): string[] =>
   [...outcomes.values()].map((outcome) => `final ${outcome.values.join("|")}`);
 
 function compareCheck({ program: { program }, graph }: Seen): void {
-  const result = drain(check(program, { limits: LIMITS, all: true }));
+  let headline: CheckedReport | undefined;
+  const result = drain(check(program, { limits: LIMITS, all: true, onHeadline: (report) => (headline = report) }));
   const found = [
-    ...result.reports.map((r) => `report ${classOf(r.finding)}`),
+    ...result.reports.map((r) => eventOf(r.finding)),
     ...result.outcomes.map((outcome) => `final ${outcome.values.join("|")}`),
   ];
   assert.equal(sorted(found.filter((event) => !LIVELOCK.test(event))), sorted(graph.events), "check");
@@ -143,12 +144,32 @@ function compareCheck({ program: { program }, graph }: Seen): void {
     "livelock",
   );
   compareProofs(result, graph);
+  compareHeadline(headline, result, graph);
 }
+/** What is told before the search is over: of everything fatal the cheapest, if two switches are enough for it. */
+function compareHeadline(headline: CheckedReport | undefined, { reports }: CheckResult, graph: Graph): void {
+  const fatal = reports.filter(({ finding }) => isFatal(finding.kind) && !LIVELOCK.test(eventOf(finding)));
+  const costs = cheapest(graph);
+  const least = fatal
+    .map(({ finding }) => costs.get(eventOf(finding)) as Cost)
+    .sort((a, b) => a.switches - b.switches || a.steps - b.steps)[0];
+  if (headline === undefined) {
+    assert.ok(least === undefined || least.switches > 2, "there was something to tell early");
+    return;
+  }
+  assert.equal({ switches: headline.switches, steps: headline.schedule.length }, least);
+  assert.is(
+    reports[0] === undefined ? "" : eventOf(reports[0].finding),
+    eventOf(headline.finding),
+    "it stays the first",
+  );
+}
+const eventOf = (finding: Finding): string => `report ${classOf(finding)}`;
 /** What check() calls proven is what the naive enumerator says; and every schedule leads where it is said to. */
 function compareProofs(result: CheckResult, graph: Graph): void {
   const costs = cheapest(graph);
   for (const { finding, schedule, switches, full } of result.reports) {
-    const event = `report ${classOf(finding)}`;
+    const event = eventOf(finding);
     const walked = walk(graph, schedule);
     if (LIVELOCK.test(event)) {
       assert.ok(graph.trapped.has(walked.state), "from there an end can be reached");
