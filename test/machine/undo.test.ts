@@ -8,7 +8,6 @@ import * as assert from "uvu/assert";
 import { SourceText } from "../../grammar/span.ts";
 import { bindScript } from "../../interpreter/bind/script.ts";
 import { ACTORS, type Director } from "../../interpreter/director.ts";
-import { openDecisions } from "../../interpreter/pickers.ts";
 import type { Program } from "../../interpreter/program.ts";
 import type { Decision } from "../../interpreter/schedule.ts";
 import { simulate } from "../../interpreter/simulation.ts";
@@ -29,7 +28,7 @@ const TURNS_MAX = 400; // some programs go round for ever
 
 /** One random turn: a step, or what the script does when nobody can move. False: the path ends. */
 function turn(director: Director, random: Random): Decision | "goes on" | undefined {
-  const open = openDecisions(director);
+  const open = director.openDecisions();
   if (open.length === 0) return director.stuck() === "goes on" ? "goes on" : undefined;
   const decision = random.pick(open);
   return director.take(decision.actor, decision.choice) === Moved.fatal ? undefined : decision;
