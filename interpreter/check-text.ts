@@ -51,7 +51,8 @@ function otherPlaces(result: CheckResult): string {
   const lines = result.reports.flatMap((report) => {
     const others = [...report.places].filter((place) => place !== placeOf(report.finding)).sort();
     if (others.length === 0) return [];
-    return `  ${reportName(report.finding)}, and ${others.length} more place${others.length === 1 ? "" : "s"}: ${others.join(", ")}`;
+    const more = `${others.length} more place${others.length === 1 ? "" : "s"}`;
+    return `  ${reportName(report.finding)}, and ${more}: ${others.join(", ")}`;
   });
   return lines.length === 0 ? "" : ["The same in other places:", ...lines].join("\n");
 }

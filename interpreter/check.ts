@@ -127,8 +127,8 @@ function* addLivelock(director: Director, findings: Findings): Breathing<boolean
 }
 
 /**
- * What goes wrong fatally with the fewest switches and steps, if few switches are enough: people want to see that first,
- * and it takes no time. Whatever else there is comes after it.
+ * What goes wrong fatally with the fewest switches and steps, if few switches are enough: people want to see that
+ * first, and it takes no time. Whatever else there is comes after it.
  */
 function* findHeadline(director: Director, findings: Findings, watch: Watch): Breathing<Headline | undefined> {
   const isWorst = (event: Event): boolean => {

@@ -144,7 +144,7 @@ class Components {
     return {
       schedule: this.frames.flatMap((frame) => frame.decision ?? []),
       actors,
-      message: `${where.join(" and ")} go${where.length === 1 ? "es" : ""} round for ever: no order of steps leads to an end`,
+      message: `${where.join(" and ")} ${where.length === 1 ? "goes" : "go"} round for ever: no order leads to an end`,
     };
   }
 }

@@ -38,9 +38,9 @@ export function tokenOf(program: Program, schedule: Schedule): string {
   let length = 0;
   const flush = (): void => {
     if (last === undefined) return;
-    runs.push(
-      `${last.actor}${last.choice === 0 ? "" : `?${last.choice}`}${length === 1 && last.choice !== 0 ? "" : `*${length}`}`,
-    );
+    const choice = last.choice === 0 ? "" : `?${last.choice}`;
+    const times = length === 1 && last.choice !== 0 ? "" : `*${length}`;
+    runs.push(`${last.actor}${choice}${times}`);
   };
   for (const decision of schedule) {
     if (last !== undefined && decision.actor === last.actor && decision.choice === last.choice) length++;

@@ -31,7 +31,8 @@ export function checkStatsText(result: CheckResult, milliseconds: number): strin
   const lines = [
     `time          ${milliseconds.toFixed(1)} ms in all`,
     memory(),
-    `states        ${grouped(explored.states)} (${grouped(rate)} a second over all phases), ${grouped(explored.transitions)} transitions`,
+    `states        ${grouped(explored.states)} (${grouped(rate)} a second over all phases)`,
+    `transitions   ${grouped(explored.transitions)}`,
     `depth         ${grouped(explored.depth)}, ${grouped(explored.ends)} ends of paths`,
     `visited set   ${grouped(explored.bytes / 2 ** 20)} MB`,
     ...result.levels.map(

@@ -118,9 +118,8 @@ function violation(result: CheckResult, expected: boolean): string {
   const others = result.reports.length - 1;
   const more = others === 0 ? "" : `, and ${others} other${others === 1 ? "" : "s"}`;
   const fatal = isFatal(first.finding.kind) ? "" : " (recorded; paths go on)";
-  const search = result.hasRace
-    ? ` ${shapeOf(first)}; exhaustive: ${grouped(explored.states)} states / ${grouped(explored.transitions)} transitions.`
-    : "";
+  const sizes = `${grouped(explored.states)} states / ${grouped(explored.transitions)} transitions`;
+  const search = result.hasRace ? ` ${shapeOf(first)}; exhaustive: ${sizes}.` : "";
   return `VIOLATION${expected ? " (expected)" : ""}: ${reportName(first.finding)}${more}${fatal};${search}`.replace(
     /;$/,
     ".",

@@ -25,7 +25,7 @@ export { declarableTypes } from "./callables/types.ts";
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];
 
-/** Everything a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
+/** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
   ...mmCallables,
   ...lockCallables,

@@ -1,4 +1,4 @@
-/** `hmm test [DIR]`: every script of a folder against its golden, which is what `hmm check` printed when it was read. */
+/** `hmm test [DIR]`: every script of a folder against its golden, what `hmm check` printed when somebody read it. */
 import { posix } from "node:path";
 import { drain } from "../breathing.ts";
 import type { ExitCode, Io } from "../io.ts";

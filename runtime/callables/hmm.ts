@@ -230,8 +230,7 @@ const ranges: readonly Callable[] = [
     name: "hmm_range_fault",
     params: [mirror, addresses(), flags("request", { ...words, snapshot: SNAPSHOT }, WRITE)],
     result: returnsNumber,
-    summary:
-      "faults a range in (for write, unless it says `read`): pages or an error; takes mmap_sem if need be, needs mm_users",
+    summary: "faults a range in (for write, or `read`): pages or an error; takes mmap_sem if need be, needs mm_users",
     source,
     run: faultThroughMirror,
   },

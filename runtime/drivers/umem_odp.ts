@@ -231,7 +231,8 @@ export const ib_umem_odp_get = kernelFunction(
     params: ["umem_odp", "mm", "start", "end", "writable"],
     summary: "Makes a range of the process's memory reachable for the device, on demand.",
     differs:
-      "Stands for ib_umem_get() and ib_umem_odp_get() together and makes the mlx5_ib_mr as well. No accounting, no huge " +
+      "Stands for ib_umem_get() and ib_umem_odp_get() together and makes the mlx5_ib_mr as well. No " +
+      "accounting, no huge " +
       "pages; at most 16 pages.",
   },
 );

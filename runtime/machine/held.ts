@@ -3,11 +3,18 @@
  * for reading is in it twice.
  */
 import { combine, keyOfNumber, type Key } from "./hash.ts";
-import type { HoldMode } from "./step.ts";
+import { HoldMode } from "./step.ts";
+import { addressText, type Names } from "./struct.ts";
 
 export interface Holding {
   readonly lock: number;
   readonly mode: HoldMode;
+}
+
+/** A held lock as a reader knows it: "&mm->mmap_sem (read)". */
+export function holdingText({ lock, mode }: Holding, names: Names): string {
+  const text = addressText(lock, names) ?? `0x${lock.toString(16)}`;
+  return text.replace(/\.count$/, "") + (mode === HoldMode.shared ? " (read)" : "");
 }
 
 interface HeldSet {

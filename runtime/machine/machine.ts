@@ -4,8 +4,10 @@
  */
 import { Automaton, FINISHED, GONE_ROUND, type ControlEvent, type FunctionBody } from "./automaton.ts";
 import { mixHi, mixLo } from "./hash.ts";
-import { HeldSets, type Holding } from "./held.ts";
+import { diagnose, PathEnd } from "./diagnosis.ts";
+import { HeldSets, holdingText, type Holding } from "./held.ts";
 import { freedHeader, headerFreedBy, headerType, liveHeader, Memory } from "./memory.ts";
+import { Moved, type Mark } from "./moved.ts";
 import type { Mutation } from "./mutation.ts";
 import type { Finding, Frame, Report } from "./report.ts";
 import { ACTORS_MAX } from "./rcu.ts";
@@ -19,48 +21,16 @@ import {
   type Value,
   type WarningKind,
 } from "./step.ts";
-import { addressText, headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
+import { headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
 import { arenaOf, staticObjects, typeByNumber, typeNumber } from "./types.ts";
-import { LIST_POISON1, LIST_POISON2 } from "./list.ts";
 
-/** What became of a step. */
-export const Moved = {
-  /** It cannot be taken now; nothing happened. */
-  blocked: 0,
-  yes: 1,
-  /** Taken; `reports` holds what there was to say. */
-  withReports: 2,
-  /** The path ends here; the last of `reports` says why. */
-  fatal: 3,
-} as const;
-export type Moved = (typeof Moved)[keyof typeof Moved];
+export { Moved, type Mark };
 
 export interface MachineOptions {
   /** Bodies of the kernel functions, by number. */
   readonly bodies: ReadonlyMap<number, FunctionBody>;
   readonly mutations?: readonly Mutation[];
 }
-
-/** Where `undoTo` can go back to. */
-export interface Mark {
-  readonly top: number;
-  readonly lo: number;
-  readonly hi: number;
-}
-
-/** Ends a path from inside a primitive. */
-class PathEnd extends Error {
-  readonly kind: FatalKind;
-  readonly addr: number;
-  constructor(kind: FatalKind, message: string, addr: number) {
-    super(message);
-    this.kind = kind;
-    this.addr = addr;
-  }
-}
-
-const isPoison = (addr: number): boolean =>
-  headerAddress(addr) === headerAddress(LIST_POISON1) || addr === LIST_POISON2;
 
 export class Machine implements PrimitiveContext, Names {
   readonly memory = new Memory();
@@ -333,7 +303,7 @@ export class Machine implements PrimitiveContext, Names {
   }
   private checkLive(addr: number, word: number): void {
     if ((this.memory.words[this.memory.headers[word] as number] as number) > 0) return;
-    const { kind, message } = this.diagnose(addr, "Access");
+    const { kind, message } = diagnose(this.memory, addr, "Access");
     throw new PathEnd(kind, message, addr);
   }
   hold(addr: number, mode: HoldMode, actor = this.actor): void {
@@ -400,7 +370,7 @@ export class Machine implements PrimitiveContext, Names {
     const header = memory.peek(base);
     if (header < 0) this.fail("double-free", "Double free", addr);
     if (header === 0) {
-      const { kind, message } = this.diagnose(addr, "Free");
+      const { kind, message } = diagnose(this.memory, addr, "Free");
       this.fail(kind, message, addr);
     }
     if (addr !== base + WORD) this.fail("double-free", "Invalid free: not the start of an object", addr);
@@ -419,15 +389,9 @@ export class Machine implements PrimitiveContext, Names {
     const reads = step.op === Op.load || step.op === Op.silentLoad;
     const writes = step.op === Op.store || step.op === Op.silentStore;
     const verb = reads ? "Read" : writes ? "Write" : "Access";
-    const { kind, message } = this.diagnose(step.addr, verb);
+    const { kind, message } = diagnose(this.memory, step.addr, verb);
     this.report(kind, message, actor, local, step.addr);
     return Moved.fatal;
-  }
-  private diagnose(addr: number, verb: string): { kind: FatalKind; message: string } {
-    if (isPoison(addr)) return { kind: "list-corruption", message: `${verb} at list poison 0x${addr.toString(16)}` };
-    const header = this.memory.header(addr);
-    if (header < 0) return { kind: "use-after-free", message: `${verb} of freed memory` };
-    return { kind: "null-deref", message: addr < SLOT ? `${verb} through NULL` : `${verb} of memory never allocated` };
   }
   private report(kind: Report["kind"], message: string, actor: number, local: number, addr: number): void {
     this.reports.push({ kind, message, actor, local, addr, header: addr === 0 ? 0 : this.memory.header(addr) });
@@ -457,11 +421,7 @@ export class Machine implements PrimitiveContext, Names {
   }
   /** The locks of an actor as a reader knows them, in the order of taking. */
   lockTexts(actor: number): string[] {
-    const modes = { [HoldMode.exclusive]: "", [HoldMode.shared]: " (read)", [HoldMode.srcu]: "", [HoldMode.rcu]: "" };
-    return this.locksOf(actor).map(({ lock, mode }) => {
-      const text = addressText(lock, this) ?? `0x${lock.toString(16)}`;
-      return text.replace(/\.count$/, "") + modes[mode];
-    });
+    return this.locksOf(actor).map((holding) => holdingText(holding, this));
   }
   /** The kernel functions that an actor is inside of, innermost first. */
   stackOf(actor: number): readonly Frame[] {

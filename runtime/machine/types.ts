@@ -32,7 +32,7 @@ interface StaticObject {
 }
 const statics: StaticObject[] = [];
 
-/** An object of the kernel's own data section: there from the start, never freed. It prints under `name`, if it has one. */
+/** An object of the kernel's own data: there from the start, never freed. It prints under `name`, if it has one. */
 export function staticObject<S extends Struct>(cls: StructClass<S>, name?: string): S {
   const object = at(cls, STATIC_ARENA + statics.length * SLOT + WORD);
   typeNumber(cls);

@@ -129,7 +129,8 @@ export const handle_mm_fault = kernelFunction(
     params: ["vma", "address", "flags"],
     summary: "Makes the page at an address present, and writable if asked for. Needs mmap_sem and mm_users.",
     differs:
-      "Anonymous memory only, nothing huge or swapped out; so it never drops mmap_sem. There are no accessed and dirty " +
+      "Anonymous memory only, nothing huge or swapped out; so it never drops mmap_sem. There are no " +
+      "accessed and dirty " +
       "bits, no memcg, no userfaultfd.",
   },
 );

@@ -63,7 +63,8 @@ const do_mmap = kernelFunction(
     params: ["mm", "start", "end", "flags"],
     summary: "Makes a VMA at the given address and links it.",
     differs:
-      "The address is never a mere hint: an overlap without MAP_FIXED is -EEXIST. Adjacent mappings are never merged. " +
+      "The address is never a mere hint: an overlap without MAP_FIXED is -EEXIST. Adjacent mappings are " +
+      "never merged. " +
       "Anonymous and private only; no accounting.",
   },
 );

@@ -14,7 +14,6 @@ import {
   type hlist_head,
   type hlist_node,
 } from "../machine/list.ts";
-import { mutex_lock, mutex_unlock } from "../machine/mutex.ts";
 import {
   call_srcu,
   srcu_read_lock,
@@ -24,54 +23,23 @@ import {
   type rcu_head,
   type RcuCallback,
 } from "../machine/rcu.ts";
-import { down_read_trylock, down_write, up_write } from "../machine/rwsem.ts";
+import { down_write, up_write } from "../machine/rwsem.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { container_of, mutex, Struct } from "../machine/struct.ts";
+import { container_of } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
 import { EINTR, ENOMEM } from "../errno.ts";
 import { mmdrop, mmgrab } from "./fork.ts";
+import { mm_drop_all_locks, mm_take_all_locks } from "./mm_all_locks.ts";
 import type { mm_struct } from "./mm_types.ts";
 import { mmu_notifier, mmu_notifier_mm, type mmu_notifier_range } from "./mmu_notifier_types.ts";
 
 /** The one domain that all callbacks run in. */
 export const srcu = staticObject<srcu_struct>(srcu_struct);
 
-class mm_all_locks extends Struct {
-  static readonly variables = true;
-  mm_all_locks_mutex = mutex();
-}
-const all_locks = staticObject(mm_all_locks, "mm_all_locks");
-
 const notifierOf = (node: hlist_node): mmu_notifier => container_of(node, mmu_notifier, "hlist");
 
 // ---- registration
-
-/** Needs mmap_sem for writing; whoever could be between a range's start and end is kept out. */
-const mm_take_all_locks = kernelFunction(
-  "mm_take_all_locks",
-  function* (mm: mm_struct): Kernel<number> {
-    yield* BUG_ON(yield* down_read_trylock(mm.mmap_sem), "down_read_trylock(&mm->mmap_sem)");
-    yield* fact(1, mutex_lock(all_locks.mm_all_locks_mutex));
-    return 0;
-  },
-  {
-    source: "mm/mmap.c",
-    facts: "mm_take_all_locks",
-    params: ["mm"],
-    summary: "Locks out whatever could change the page tables of an mm.",
-    differs:
-      "VMAs have no rmap locks here, and no modelled path invalidates a live mm without mmap_sem: the mutex stands for " +
-      "all of them. No signal ever interrupts it.",
-  },
-);
-const mm_drop_all_locks = kernelFunction(
-  "mm_drop_all_locks",
-  function* (_mm: mm_struct): Kernel<void> {
-    yield* mutex_unlock(all_locks.mm_all_locks_mutex);
-  },
-  { source: "mm/mmap.c", facts: "mm_take_all_locks", params: ["mm"], summary: "Undoes mm_take_all_locks()." },
-);
 
 const do_mmu_notifier_register = kernelFunction(
   "do_mmu_notifier_register",

@@ -53,8 +53,10 @@ export const walk_page_range = kernelFunction(
     params: ["mm", "start", "end", "walk"],
     summary: "Calls back for the page-table entries of a range, VMA by VMA and hole by hole.",
     differs:
-      "Only pmd_entry and pte_hole: 5.2 calls pud_entry under the PUD lock, for what is huge, and nothing is. No entry is " +
-      "bad. VM_PFNMAP is not looked for. mmap_sem is asserted as by lockdep; in 5.2 it is VM_BUG_ON(!rwsem_is_locked()).",
+      "Only pmd_entry and pte_hole: 5.2 calls pud_entry under the PUD lock, for what is huge, and nothing " +
+      "is. No entry is " +
+      "bad. VM_PFNMAP is not looked for. mmap_sem is asserted as by lockdep; in 5.2 it is " +
+      "VM_BUG_ON(!rwsem_is_locked()).",
   },
 );
 /** One VMA, or one hole before `vma`, and what follows. */

@@ -78,7 +78,7 @@ export const completing: readonly RoleMaker[] = [
 
 export const retrying: readonly RoleMaker[] = [
   ({ shared, functions, random }) => {
-    const wanted = random.chance(70) ? 2 : 1;
+    const wanted = random.chance(80) ? 2 : 1;
     const spin = functions.add("spin", function* (word: Int): Kernel<Value> {
       if ((yield* READ_ONCE(word)) >= wanted) return wanted;
       return yield* spin.restart(word);
