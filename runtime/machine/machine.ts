@@ -22,7 +22,7 @@ import {
   type WarningKind,
 } from "./step.ts";
 import { headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
-import { arenaOf, staticObjects, typeByNumber, typeNumber } from "./types.ts";
+import { arenaOf, COMMON_ARENA, staticObjects, typeByNumber, typeNumber } from "./types.ts";
 
 export { Moved, type Mark };
 
@@ -333,12 +333,13 @@ export class Machine implements PrimitiveContext, Names {
   // ---- allocation
 
   /**
-   * The lowest slot of the actor's arena that was never used, or whose object is freed and can be reached by nobody any
-   * more: then handing it out again hides no use after free, and programs that allocate in a loop stay finite.
+   * The lowest slot of the actor's arena (or the common one) that was never used, or whose object is freed and can be
+   * reached by nobody any more: then handing it out again hides no use after free, and programs that allocate in a loop
+   * stay finite.
    */
   private allocate(actor: number, type: number): number {
     const memory = this.memory;
-    const arena = arenaOf(actor);
+    const arena = typeByNumber(type).common === true ? COMMON_ARENA : arenaOf(actor);
     for (let n = 0; ; n++) {
       const base = arena + n * SLOT;
       const header = memory.peek(base);

@@ -133,6 +133,11 @@ export interface StructClass<S extends Struct = Struct> {
   new (addr: number): S;
   /** How kernel code calls a variable of this type: "vma", "mm". Defaults to the name of the class. */
   readonly short?: string;
+  /**
+   * It is handed over to all CPUs as soon as it is there, and nobody asks who made it: allocated from one arena for
+   * all, so that states which differ in that only are one.
+   */
+  readonly common?: boolean;
   /** Its words go by names of their own: they are variables, not members of anything. */
   readonly variables?: boolean;
   readonly name: string;

@@ -25,6 +25,8 @@ export function typeByNumber(n: number): StructClass {
 export const STATIC_ARENA = 2 ** 52;
 export const ARENA = 2 ** 44;
 export const arenaOf = (actor: number): number => STATIC_ARENA + (actor + 1) * ARENA;
+/** Where objects of `common` types come from: no actor has that number. */
+export const COMMON_ARENA = STATIC_ARENA + 100 * ARENA;
 
 interface StaticObject {
   readonly object: Struct;

@@ -68,6 +68,7 @@ export class mm_struct extends Struct {
 const WORDS_PER_PAGE = 512;
 /** struct page and what the page holds, in one object. */
 export class page extends Struct {
+  static readonly common = true;
   /** Atomic bit operations. */
   flags = int();
   /** Atomic; the page is freed when it becomes zero. */

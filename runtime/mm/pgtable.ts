@@ -32,17 +32,20 @@ export class pgd_table extends Struct {
 /** Entries: page_table_lock of the mm. */
 export class pud_table extends Struct {
   static readonly short: string = "pud";
+  static readonly common = true;
   entries = words(ENTRIES);
 }
 /** Entries: ptl, the kernel's split PMD lock. */
 export class pmd_table extends Struct {
   static readonly short: string = "pmd";
+  static readonly common = true;
   ptl = spinlock();
   entries = words(ENTRIES);
 }
 /** Entries: ptl, the kernel's split PTE lock. */
 export class pte_table extends Struct {
   static readonly short: string = "pte";
+  static readonly common = true;
   ptl = spinlock();
   entries = words(ENTRIES);
 }
