@@ -1,6 +1,7 @@
 /** What `hmm check` prints. Nothing in it changes from run to run: no times, no rates, no memory. */
 import type { CheckedReport, CheckResult } from "./check.ts";
 import { diagram } from "./diagram.ts";
+import { fits } from "./expectation.ts";
 import { placeOf } from "../runtime/machine/report.ts";
 import { kernelText, type Program } from "./program.ts";
 import { reportLines, reportName, reportTitle } from "./report-text.ts";
@@ -68,10 +69,10 @@ function outcomeTable(result: CheckResult): string {
   const names = result.program.outcomeWords.map((word) => word.name);
   const rows = result.outcomes.map((outcome) => ({
     what: names.map((name, i) => `${name} = ${outcome.values[i] ?? ""}`).join(", ") || "all done",
-    how: tokenOf(result.program, outcome.schedule).slice(7),
+    how: tokenOf(result.program, outcome.schedule),
   }));
   for (const report of result.reports)
-    rows.push({ what: reportName(report.finding), how: tokenOf(result.program, report.schedule).slice(7) });
+    rows.push({ what: reportName(report.finding), how: tokenOf(result.program, report.schedule) });
   if (rows.length < 2) return "";
   const width = Math.min(48, Math.max(...rows.map((row) => row.what.length)));
   const lines = rows.map((row) => `  ${row.what.padEnd(width)}  ${row.how}`.trimEnd());
@@ -81,14 +82,20 @@ function outcomeTable(result: CheckResult): string {
 function expectations(verdict: Verdict): string {
   const lines = verdict.judgements.map(({ item, holds, because }) => {
     const text = item.text.replace(/\s+/g, " ");
-    return `  ${holds ? "ok  " : "FAIL"}  ${text}${because === "" ? "" : `  (${because})`}`;
+    const word = holds === undefined ? "?   " : holds ? "ok  " : "FAIL";
+    return `  ${word}  ${text}${because === "" ? "" : `  (${because})`}`;
   });
   for (const finding of verdict.unexpected)
-    lines.push(
-      finding.kind === "expectation"
-        ? `  FAIL  ${finding.message}`
-        : `  FAIL  expect no bug  (found ${reportName(finding)})`,
-    );
+    if (finding.kind === "expectation") lines.push(`  FAIL  ${finding.message}`);
+  // What nobody names is a bug, and said so in one line: unless an `expect no ...` of the script says it already.
+  const bugs = verdict.unexpected.filter(
+    (finding) =>
+      finding.kind !== "expectation" &&
+      !verdict.judgements.some(
+        ({ item: { expectation } }) => expectation.kind === "none" && fits(expectation, finding),
+      ),
+  );
+  if (bugs.length > 0) lines.push(`  FAIL  expect no bug  (found ${[...new Set(bugs.map(reportName))].join(", ")})`);
   if (lines.length === 0) return "";
   return ["Expectations:", ...lines].join("\n");
 }

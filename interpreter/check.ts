@@ -86,10 +86,12 @@ export function* check(program: Program, options: CheckOptions): Breathing<Check
   const headline = hasRace ? yield* findHeadline(director, findings, watch) : undefined;
   if (headline !== undefined) options.onHeadline?.(headline);
   const explored = yield* explore(director, findings, watch);
-  const levels = hasRace ? yield* searchLevels(director, findings, watch) : [];
+  // Who interrupts wants to see what there is, and no further searches.
+  const inHaste = explored.stopped?.by === "interrupt" || explored.stopped?.by === "timeout";
+  const levels = hasRace && !inHaste ? yield* searchLevels(director, findings, watch) : [];
   let livelockDecided = explored.stopped === undefined;
   if (livelockDecided && explored.mayGoRound) livelockDecided = yield* addLivelock(director, findings);
-  const reports = yield* tellReports(director, findings, levels, headline, options.all ?? false);
+  const reports = yield* tellReports(director, findings, levels, headline, { all: options.all ?? false, inHaste });
   return {
     program,
     hasRace,
@@ -168,7 +170,7 @@ function* tellReports(
   findings: Findings,
   levels: readonly Level[],
   headline: Headline | undefined,
-  all: boolean,
+  { all, inHaste }: { all: boolean; inHaste: boolean },
 ): Breathing<CheckedReport[]> {
   const found = ranked(findings, levels);
   const expectations = director.program.items.flatMap((item) => (item.kind === "expect" ? item.expectation : []));
@@ -179,6 +181,8 @@ function* tellReports(
   for (const f of found) {
     const isNamed = expectations.some((e) => names(e, f));
     if (f.event === headline?.event) reports.unshift({ ...headline, places: f.places });
+    else if (inHaste && headline !== undefined) reports.push(inBrief(director, f));
+    else if (inHaste) reports.push(inFull(director, f, f.schedule, false));
     else if (all || !isNamed || spokenFor.has(f) || (headline === undefined && f === found[0]))
       reports.push(yield* shorten(director, findings, f, levels));
     else reports.push(inBrief(director, f));

@@ -49,11 +49,19 @@ function isOutermost(event: TraceEvent | undefined): boolean {
 // ---- what to show
 
 function allLines(events: readonly TraceEvent[]): Line[] {
-  return events.flatMap((event): Line[] => {
-    if (event.kind === "call") return [{ actor: event.actor, depth: event.depth, text: event.text, comment: "" }];
-    if (event.kind === "step") return [stepLine(event, event.depth)];
-    return event.kind === "report" ? [reportLine(event, event.depth)] : [];
-  });
+  const lines: Line[] = [];
+  for (const event of events) {
+    if (event.kind === "call" && event.role !== "hidden")
+      lines.push({ actor: event.actor, depth: event.depth, text: event.text, comment: "" });
+    else if (event.kind === "report") lines.push(...reportedLines(event, event.depth, lastStep(events, event)));
+    else if (event.kind === "step") {
+      const last = lines.at(-1);
+      // A lock is a call and a step of one name.
+      if (last?.actor === event.actor && last.text === event.text) lines.pop();
+      lines.push(stepLine(event, last?.text === event.text ? last.depth : event.depth));
+    }
+  }
+  return lines;
 }
 
 interface OpenCall {
@@ -97,20 +105,25 @@ function chosenLines(events: readonly TraceEvent[]): Line[] {
       if (lines[asked]?.text === event.text) lines[asked] = { ...(lines[asked] as Line), comment };
       else lines.push({ actor: event.actor, depth: inAtom ? depth - 1 : depth, text: event.text, comment });
     } else if (event.kind === "report") {
-      const depth = callsOf(event.actor).filter((call) => call.role !== "hidden").length;
-      const line = reportLine(event, depth);
-      if (lines.at(-1)?.text !== line.text) lines.push(line); // what one lost pointer loses is told once
+      const isSilent = isUntold(event, lastStep(events, event));
+      const depth = isSilent
+        ? descend(event.actor).depth
+        : callsOf(event.actor).filter((call) => call.role !== "hidden").length;
+      const told = reportedLines(event, depth, lastStep(events, event));
+      if (lines.at(-1)?.text !== told.at(-1)?.text) lines.push(...told); // what one lost pointer loses is told once
     }
   }
   return lines;
 }
 
+type ReportEvent = Extract<TraceEvent, { kind: "report" }>;
 type Why = "fatal" | "order";
 
 /**
  * A step matters if a report is about it, if it frees what is touched later, if it takes a lock that is still held at
- * the end, if a count came to nothing there, or if another CPU's access to the same word comes next to it and one of
- * the two writes: then their order is what the run is about. Who got an uncontended lock first is not.
+ * the end, or gave up the one that is missed, if others came in right after it and it goes on later, or if another
+ * CPU's access to the same word comes next to it and one of the two writes: then their order is what the run is about.
+ * Who got an uncontended lock first is not.
  */
 function stepsThatMatter(events: readonly TraceEvent[]): Map<StepEvent, Why> {
   const steps = events.filter((event): event is StepEvent => event.kind === "step");
@@ -121,14 +134,16 @@ function stepsThatMatter(events: readonly TraceEvent[]): Map<StepEvent, Why> {
     if (event.kind === "step") last = event;
     if (event.kind !== "report") continue;
     if (event.finding.addr > 0) bad.add(headerAddress(event.finding.addr));
-    if (last?.actor === event.actor && event.finding.stack.length > 0 && event.finding.kind !== "deadlock")
+    if (last?.actor === event.actor && event.finding.kind !== "deadlock" && !isUntold(event, last))
       chosen.set(last, "fatal");
   }
   const order = (step: StepEvent): void => void (chosen.has(step) || chosen.set(step, "order"));
   for (const step of steps) if (step.frees !== 0 && bad.has(headerAddress(step.frees))) order(step);
   for (const step of takenForGood(steps)) order(step);
+  for (const step of [...givenTooEarly(events), ...interrupted(steps)]) order(step);
   for (const [a, b] of neighbours(steps.filter((step) => step.addr !== 0 && step.lock === undefined))) {
-    if (a.outcome === false || b.outcome === false) continue; // counts that only went up and down commute
+    const areCounts = a.outcome !== undefined && b.outcome !== undefined;
+    if (areCounts && !(a.outcome === true && b.outcome === true)) continue; // counts that go up and down commute
     order(a);
     order(b);
   }
@@ -144,6 +159,24 @@ function takenForGood(steps: readonly StepEvent[]): StepEvent[] {
     if (i >= 0) held.splice(i, 1);
   }
   return held;
+}
+/** Where a lock that is missed later was given up. */
+function givenTooEarly(events: readonly TraceEvent[]): StepEvent[] {
+  return events.flatMap((event, i) => {
+    if (event.kind !== "report" || event.finding.kind !== "lockdep") return [];
+    const { actor, finding } = event;
+    const given = (e: TraceEvent): e is StepEvent =>
+      e.kind === "step" && e.actor === actor && e.lock === "give" && e.addr === finding.addr;
+    return events.slice(0, i).filter(given).slice(0, -1).slice(-1);
+  });
+}
+/** The last steps before others came in, of those who went on later. */
+function interrupted(steps: readonly StepEvent[]): StepEvent[] {
+  return steps.filter((step, i) => {
+    const next = steps[i + 1];
+    if (!step.racing || next === undefined || next.actor === step.actor) return false;
+    return steps.slice(i + 1).some((later) => later.actor === step.actor);
+  });
 }
 /** Accesses to one word by two CPUs, one right after the other, of which at least one writes. */
 function neighbours(steps: readonly StepEvent[]): [StepEvent, StepEvent][] {
@@ -161,10 +194,21 @@ function neighbours(steps: readonly StepEvent[]): [StepEvent, StepEvent][] {
 function stepLine(event: StepEvent, depth: number): Line {
   return { actor: event.actor, depth, text: event.text, comment: event.result };
 }
-function reportLine(event: Extract<TraceEvent, { kind: "report" }>, depth: number): Line {
+/** What is wrong, after the access that is to blame if that is no step of its own. */
+function reportedLines(event: ReportEvent, depth: number, last: StepEvent | undefined): Line[] {
   const { finding } = event;
+  const actor = Math.max(event.actor, 0);
   const text = finding.kind === "expectation" ? finding.message : finding.kind;
-  return { actor: Math.max(event.actor, 0), depth, text: `*** ${text} ***`, comment: "" };
+  const line = { actor, depth, text: `*** ${text} ***`, comment: "" };
+  return isUntold(event, last) ? [{ actor, depth, text: finding.step, comment: "" }, line] : [line];
+}
+/** It is about an access on the way from the last step to the next one: nobody else could come in between. */
+function isUntold({ actor, finding }: ReportEvent, last: StepEvent | undefined): boolean {
+  const isAtAStep = actor >= 0 && finding.step !== "" && finding.kind !== "deadlock" && finding.kind !== "leak";
+  return isAtAStep && (last?.actor !== actor || last.text !== finding.step);
+}
+function lastStep(events: readonly TraceEvent[], report: ReportEvent): StepEvent | undefined {
+  return events.slice(0, events.indexOf(report)).findLast((event): event is StepEvent => event.kind === "step");
 }
 
 // ---- on paper
@@ -185,12 +229,14 @@ function layOut(lines: readonly Line[], actors: readonly number[]): string[] {
 
 /** A line within `space` columns: deep ones lose indentation, long ones are continued, none is cut. */
 function wrap(line: Line, space: number): string[] {
-  const indent = Math.min(line.depth * INDENT, Math.max(0, space - 24));
-  const room = space - indent;
-  const pieces = pack(
-    line.text.split(/(?<=, )|(?<=\()/).flatMap((piece) => (piece.length > room - 4 ? piece.split(/(?<=->)/) : piece)),
-    room,
-  );
+  const deep = Math.min(line.depth * INDENT, Math.max(0, space - 24));
+  const parts = line.text
+    .split(/(?<=, )|(?<=\()/)
+    .flatMap((piece) => (piece.length > space - deep - 4 ? piece.split(/(?<=->)/) : piece));
+  // A name in two halves is found by no search: rather less indentation.
+  const longest = Math.max(...parts.map((part, i) => part.trimEnd().length + (i === 0 ? 0 : 4)));
+  const indent = Math.max(0, Math.min(deep, space - longest));
+  const pieces = pack(parts, space - indent);
   const rows = pieces.map((piece, i) => " ".repeat(i === 0 ? indent : Math.min(indent + 4, space - 12)) + piece);
   if (line.comment === "") return rows;
   const comment = `// ${line.comment}`;

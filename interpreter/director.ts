@@ -141,13 +141,14 @@ export class Director {
       if (this.listener === null) return this.machine.step(actor, choice);
       const events: ControlEvent[] = [];
       const moved = this.machine.step(actor, choice, events);
-      if (moved !== Moved.blocked && moved !== Moved.fatal) this.listener.control?.(actor, events);
+      if (moved !== Moved.blocked) this.listener.control?.(actor, events);
       return moved;
     }
     const events: ControlEvent[] = [];
     const moved = this.machine.step(actor, choice, events);
-    if (moved === Moved.blocked || moved === Moved.fatal) return moved;
+    if (moved === Moved.blocked) return moved;
     this.listener?.control?.(actor, events);
+    if (moved === Moved.fatal) return moved;
     this.afterStep(actor, events);
     return moved;
   }
@@ -187,16 +188,30 @@ export class Director {
     const met =
       place.kind === "text"
         ? Number(this.machine.nextStep(actor)?.text(this.machine).includes(place.text) ?? false)
-        : events.filter((e) => this.isPlace(e, place.name, place.returns)).length;
+        : this.timesAt(actor, events, place.name, place.returns);
     if (met === 0) return false;
     const total = this.get(position.met.at(actor)) + met;
     this.put(position.met.at(actor), total);
     return total >= until.count;
   }
-  private isPlace(event: ControlEvent, name: string, returns: boolean): boolean {
-    if (event.kind === "allocate") return false;
-    if ((event.kind === "return") !== returns) return false;
-    return this.machine.automaton.functionName(event.fn) === name;
+  /**
+   * How often a function was entered, or returned from. It may be told in parts that go by its name, one inside the
+   * other or one after the other; it has returned when none of them is left on the stack.
+   */
+  private timesAt(actor: number, events: readonly ControlEvent[], name: string, returns: boolean): number {
+    const { machine } = this;
+    const isPart = (event: ControlEvent): boolean =>
+      event.kind !== "allocate" && machine.automaton.functionName(event.fn) === name;
+    let times = 0;
+    // Backwards, for how many parts are left is known at the end.
+    let inside = machine.framesOf(actor).filter((frame) => frame.name === name).length;
+    for (const event of [...events].reverse()) {
+      if (!isPart(event)) continue;
+      if (event.kind === "call") inside--;
+      if (inside === 0 && (event.kind === "return") === returns && event.kind !== "tailCall") times++;
+      if (event.kind === "return") inside++;
+    }
+    return times;
   }
 
   /**

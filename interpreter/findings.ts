@@ -1,6 +1,6 @@
 /** What a search has found, class by class, and how each was reached. */
 import type { Machine } from "../runtime/machine/machine.ts";
-import { classOf, placeOf, type Finding, type Report } from "../runtime/machine/report.ts";
+import { classOf, describe, placeOf, type Finding, type Report } from "../runtime/machine/report.ts";
 import type { Director } from "./director.ts";
 import type { Livelock } from "./liveness.ts";
 import type { ExpectItem, Program } from "./program.ts";
@@ -49,7 +49,7 @@ export class Findings {
       (k) => k.report.kind === report.kind && k.report.header === report.header && k.report.message === report.message,
     );
     if (same !== undefined) return same.event;
-    const finding = machine.describe(report);
+    const finding = describe(machine, report);
     const event = `report ${classOf(finding)}`;
     known.push({ report, event });
     const found = this.reports.get(event);
@@ -86,6 +86,7 @@ export class Findings {
       locks: [],
       objectType: null,
       freedBy: "",
+      heldIn: [],
     };
     const event = `report ${classOf(finding)}`;
     this.reports.set(event, { event, finding, places: new Set([""]), schedule: livelock.schedule });
@@ -127,5 +128,6 @@ export function deadlockFinding(director: Director): Finding {
     locks: [],
     objectType: null,
     freedBy: "",
+    heldIn: [],
   };
 }

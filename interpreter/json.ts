@@ -57,7 +57,11 @@ export function checkJson(result: CheckResult, verdict: Verdict): string {
       values: Object.fromEntries(program.outcomeWords.map((word, i) => [word.name, outcome.values[i]])),
       schedule: tokenOf(program, outcome.schedule),
     })),
-    expectations: verdict.judgements.map(({ item, holds, because }) => ({ text: item.text, holds, because })),
+    expectations: verdict.judgements.map(({ item, holds, because }) => ({
+      text: item.text,
+      holds: holds ?? null,
+      because,
+    })),
     observation: verdict.observation ?? null,
   });
 }

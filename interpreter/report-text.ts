@@ -1,6 +1,6 @@
 /** Reports in the kernel's own words: title, what was touched, call trace, who allocated and who freed it. */
 import { headerAddress, WORD } from "../runtime/machine/struct.ts";
-import { placeOf, type Finding } from "../runtime/machine/report.ts";
+import { HELD_LOCK_FREED, placeOf, type Finding } from "../runtime/machine/report.ts";
 import { actorName } from "./director.ts";
 import type { StepEvent, Trace, TraceEvent } from "./trace.ts";
 
@@ -22,11 +22,16 @@ export function reportTitle(finding: Finding): string {
         ? `general protection fault, probably for non-canonical address${inPlace}`
         : `${finding.message.replace(/\.$/, "")}${inPlace}`;
     case "bug":
-      return `kernel BUG${inPlace}: ${finding.message}`;
+      return `kernel BUG${inPlace}: ${finding.step}`;
     case "warning":
       return `WARNING${inPlace}: ${finding.message}`;
-    case "lockdep":
-      return `WARNING: ${finding.message}${inPlace}`;
+    case "lockdep": {
+      // The kernel's lockdep looks at the locks of the task that frees only.
+      const [other] = finding.heldIn.filter(({ actor }) => actor !== finding.actor);
+      if (isHeldLockFreed(finding) && other !== undefined)
+        return `WARNING: lock freed while ${actorName(other.actor)} holds it${inPlace}`;
+      return `WARNING: ${finding.message.replace(/(?<=!) .*/, "")}${inPlace}`;
+    }
     case "refcount":
       return `WARNING: ${finding.message}${inPlace}`;
     case "deadlock":
@@ -34,12 +39,16 @@ export function reportTitle(finding: Finding): string {
     case "livelock":
       return `watchdog: BUG: soft lockup${inPlace}`;
     case "leak":
-      return `kmemleak: ${finding.message}`;
+      return `memory leak: ${finding.message}`;
     case "expectation":
       return `expectation: ${finding.message}`;
     default:
       return `${finding.kind}${inPlace}: ${finding.message}`;
   }
+}
+
+function isHeldLockFreed(finding: Finding): boolean {
+  return finding.kind === "lockdep" && finding.message === HELD_LOCK_FREED;
 }
 
 /** Short form for a heading: "use-after-free in find_vma". */
@@ -58,31 +67,46 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
   }
   if (finding.kind === "livelock") return [...lines, sentence(finding)];
   if (finding.kind === "expectation" || finding.kind === "leak") {
-    if (finding.addr !== 0) lines.push(...origin(finding.addr, trace, ["Allocated"]));
+    if (finding.addr !== 0) lines.push(...origin(finding.addr, trace, ["Allocated"], finding));
     return lines;
   }
   const who = finding.actor < 0 ? "" : ` by ${actorName(finding.actor)}`;
   const what = finding.step === "" ? "" : `: ${finding.step}`;
-  lines.push(`${finding.message}${who}${what}`);
+  const said = finding.kind === "bug" ? "" : finding.kind === "lockdep" ? restOf(finding.message) : finding.message;
+  lines.push(capital(`${said}${who}${finding.kind === "bug" ? "" : what}`.trim()));
   if (finding.actor >= 0) lines.push(`${actorName(finding.actor)} holds ${listed(finding.locks)}`);
-  lines.push("Call trace:", ...finding.stack.map((frame) => `  ${frame.name}`));
-  if (finding.addr !== 0 && finding.header !== 0) {
+  if (isHeldLockFreed(finding))
+    for (const { actor, lock } of finding.heldIn)
+      if (actor !== finding.actor) lines.push(`${actorName(actor)} holds ${lock}`);
+  if (finding.stack.length > 0) lines.push("Call trace:", ...finding.stack.map((frame) => `  ${frame.name}`));
+  const isMisuse = finding.kind === "lockdep" && !isHeldLockFreed(finding); // of a lock that is where it should be
+  if (finding.addr !== 0 && finding.header !== 0 && !isMisuse) {
     lines.push(`The address belongs to a struct ${finding.objectType?.name ?? "?"}`);
-    lines.push(...origin(finding.addr, trace, finding.header < 0 ? ["Allocated", "Freed"] : ["Allocated"]));
+    lines.push(...origin(finding.addr, trace, finding.header < 0 ? ["Allocated", "Freed"] : ["Allocated"], finding));
   }
   return lines;
 }
 
+/** What lockdep says below its title. */
+function restOf(message: string): string {
+  return /(?<=! ).*/.exec(message)?.[0] ?? "";
+}
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
 /** "cpu0 in f goes round ...": who, unless the message says so itself. */
 function sentence(finding: Finding): string {
   return finding.message.startsWith("goes") ? `${actorName(finding.actor)} ${finding.message}` : finding.message;
 }
-/** Who allocated the object at an address, and who freed it, the last time each. */
-function origin(addr: number, trace: Trace, which: readonly ("Allocated" | "Freed")[]): string[] {
+/** Who allocated the object at an address, and who freed it, the last time each, before the finding. */
+function origin(addr: number, trace: Trace, which: readonly ("Allocated" | "Freed")[], finding: Finding): string[] {
   const base = headerAddress(addr) + WORD;
+  const told = trace.events.findIndex((e) => e.kind === "report" && e.finding === finding);
+  const step = trace.events.findLastIndex((e, i) => e.kind === "step" && i < told); // a second free frees nothing
+  const before = finding.kind === "double-free" && step >= 0 ? trace.events.slice(0, step) : trace.events;
   const lines: string[] = [];
   for (const word of which) {
-    const event = trace.events.findLast((e): e is AllocateEvent | StepEvent =>
+    const event = before.findLast((e): e is AllocateEvent | StepEvent =>
       word === "Freed" ? e.kind === "step" && e.frees === base : e.kind === "allocate" && e.addr === base,
     );
     if (event === undefined) continue;

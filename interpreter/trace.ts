@@ -3,9 +3,9 @@
  * goldens and `--json` all read what was heard.
  */
 import type { ControlEvent } from "../runtime/machine/automaton.ts";
-import { Moved } from "../runtime/machine/machine.ts";
+import { Moved, type Machine } from "../runtime/machine/machine.ts";
 import { showValue } from "../runtime/machine/access.ts";
-import { isFatal, type Finding } from "../runtime/machine/report.ts";
+import { describe, isFatal, type Finding } from "../runtime/machine/report.ts";
 import { waiters } from "../runtime/machine/rwsem.ts";
 import { WORD } from "../runtime/machine/struct.ts";
 import { Op, type Access, type Step, type Value } from "../runtime/machine/step.ts";
@@ -81,7 +81,7 @@ export interface StepEvent {
   readonly access: Access;
   /** Whether it takes or gives up a lock. */
   readonly lock: "take" | "give" | undefined;
-  /** A count that became zero, or was zero already: what people argue about. Undefined: it is no count. */
+  /** A count that became zero or less, or was zero already: what people argue about. Undefined: it is no count. */
   readonly outcome: boolean | undefined;
   /** The object it frees; 0: none. */
   readonly frees: number;
@@ -144,24 +144,24 @@ class Recorder {
 
   run(): Trace {
     const { director } = this;
-    let met: ExpectItem | undefined;
     director.listener = {
       item: (item) => {
-        met = undefined;
+        this.reached = item;
         this.onItem(item);
       },
-      control: (actor, events) => this.pending.push({ actor, events }),
+      control: (actor, events) =>
+        this.pending.push(() => {
+          for (const event of events) this.onControl(actor, event);
+        }),
       blocked: (actor) => this.onBlocked(actor),
-      paused: (actor) => {
-        this.flushControl();
-        this.events.push({ kind: "paused", actor, stack: this.stackOf(actor) });
-      },
-      missed: (actor) => this.events.push({ kind: "missed", actor }),
-      met: (item) => (met = item),
+      paused: (actor) =>
+        this.pending.push(() => this.events.push({ kind: "paused", actor, stack: this.stackOf(actor) })),
+      missed: (actor) => this.pending.push(() => this.events.push({ kind: "missed", actor })),
+      met: (item) => (this.met = item),
     };
     let end: End | undefined;
     while (end === undefined) {
-      end = this.turn(() => met);
+      end = this.turn();
       if (end === undefined && this.steps > this.options.maxSteps) end = "limit";
     }
     director.listener = null;
@@ -169,19 +169,25 @@ class Recorder {
     this.events.push({ kind: "end", how: end });
     return { events: this.events, end, decisions: this.decisions, findings: this.findings };
   }
-  private pending: { actor: number; events: readonly ControlEvent[] }[] = [];
+  /** What the director told during a step: it comes after the step itself. */
+  private pending: (() => void)[] = [];
+  /** The item of the script that the last turn came to, and the `expect` that was found to hold there. */
+  private reached: Item | undefined;
+  private met: ExpectItem | undefined;
 
   /** One step, or what the script does when nobody can move. */
-  private turn(met: () => ExpectItem | undefined): End | undefined {
+  private turn(): End | undefined {
     const { director } = this;
     const decision = this.picker.pick(director);
     if (decision === "stop") return "stopped";
     if (decision !== undefined) return this.take(decision);
-    const item = director.item;
+    this.reached = undefined;
+    this.met = undefined;
     const stuck = director.stuck();
     this.flushControl();
+    const item = this.reached as Item | undefined;
     if (item?.kind === "expect" && item.expectation.kind !== "report" && item.expectation.kind !== "none")
-      this.events.push({ kind: "expect", item, holds: met() === item });
+      this.events.push({ kind: "expect", item, holds: this.met === item });
     if (stuck === "goes on") return this.fileReports(-1);
     if (stuck === "final") {
       director.machine.reports = [];
@@ -220,7 +226,7 @@ class Recorder {
       writes: step.op !== Op.load,
       access: step.access,
       lock: lockUse(step),
-      outcome: moved === Moved.fatal ? undefined : decisive(step, machine.result),
+      outcome: moved === Moved.fatal ? undefined : decisive(step, machine),
       frees: step.op === Op.free ? step.addr : 0,
       locks: before.locks,
       number: this.steps,
@@ -283,7 +289,7 @@ class Recorder {
   }
   /** Calls and returns are told after the step that led to them. */
   private flushControl(): void {
-    for (const { actor, events } of this.pending) for (const event of events) this.onControl(actor, event);
+    for (const tell of this.pending) tell();
     this.pending = [];
   }
   private onControl(actor: number, event: ControlEvent): void {
@@ -369,7 +375,7 @@ class Recorder {
     const { machine } = this.director;
     let end: End | undefined;
     for (const report of machine.reports) {
-      const finding = machine.describe(report);
+      const finding = describe(machine, report);
       if (report.kind === "pruned") return "pruned";
       this.findings.push(finding);
       this.events.push({ kind: "report", actor: report.actor, depth: actor < 0 ? 0 : this.depthOf(actor), finding });
@@ -386,9 +392,11 @@ function lockUse(step: Step): "take" | "give" | undefined {
   if (/^(down_(read|write)|(spin|mutex)_try|read_lock)/.test(name)) return "take";
   return /^(up_(read|write)|read_unlock)/.test(name) ? "give" : undefined;
 }
-function decisive(step: Step, result: number): boolean | undefined {
+function decisive(step: Step, machine: Machine): boolean | undefined {
+  const { result } = machine;
   const name = step.primitive?.name ?? "";
-  if (step.op === Op.decAndTest || name === "refcount_dec_and_test") return result === 1;
+  if (step.op === Op.decAndTest) return result === 1 || machine.peek(step.addr) < 0;
+  if (name === "refcount_dec_and_test") return result === 1;
   if (step.op === Op.incNotZero || name === "refcount_inc_not_zero") return result === 0;
   return name === "refcount_inc" ? false : undefined;
 }

@@ -8,7 +8,8 @@ import { reportName } from "./report-text.ts";
 
 export interface Judgement {
   readonly item: ExpectItem;
-  readonly holds: boolean;
+  /** Undefined: the search was stopped before that could be said. */
+  readonly holds: boolean | undefined;
   /** Why not, or what it rests on. */
   readonly because: string;
 }
@@ -26,56 +27,56 @@ export function judge(result: CheckResult): Verdict {
   const items = result.program.items.filter((item): item is ExpectItem => item.kind === "expect");
   const judgements = items.map((item) => ({ item, ...judgeOne(item, result) }));
   const unexpected = result.reports.map((r) => r.finding).filter((finding) => !isExpected(finding, items, result));
-  const failed = unexpected.length > 0 || judgements.some((j) => !j.holds);
+  const failed = unexpected.length > 0 || judgements.some((j) => j.holds === false);
   const isPartial = result.stopped !== undefined || !result.livelockDecided;
-  const undecided =
-    isPartial && judgements.every((j) => j.holds || couldStillHold(j.item.expectation)) && unexpected.length === 0;
   const interrupted = result.stopped?.by === "interrupt";
-  const definite = failed && !undecided;
-  const exitCode = definite ? 1 : interrupted ? 130 : isPartial ? 3 : 0;
+  const exitCode = failed ? 1 : interrupted ? 130 : isPartial ? 3 : 0;
   return {
     judgements,
     unexpected,
     exitCode,
-    line: verdictLine(result, unexpected.length === 0),
-    observation: observation(result, items),
+    line: verdictLine(result, !failed),
+    observation: result.stopped === undefined ? observation(result, items) : undefined,
   };
 }
 
-/** Something that an unfinished search may yet find. */
-function couldStillHold(expectation: Expectation): boolean {
-  if (expectation.kind === "condition") return expectation.sometimes;
-  return expectation.kind === "report" || expectation.kind === "blocked";
-}
+type Answer = Omit<Judgement, "item">;
+const YES: Answer = { holds: true, because: "" };
 
-function judgeOne(item: ExpectItem, result: CheckResult): { holds: boolean; because: string } {
+function judgeOne(item: ExpectItem, result: CheckResult): Answer {
   const { expectation } = item;
   switch (expectation.kind) {
     case "condition":
-      if (expectation.sometimes) {
-        const holds = result.met.has(item);
-        return { holds, because: holds ? "" : "it holds in no outcome" };
-      } else {
-        const broken = result.reports.some((r) => breaks(r.finding, item.text));
-        return { holds: !broken, because: broken ? "an outcome breaks it" : "" };
-      }
+      if (expectation.sometimes)
+        return result.met.has(item) ? YES : unlessMore(expectation, result, false, "it holds in no outcome");
+      if (result.reports.some((r) => breaks(r.finding, item.text)))
+        return { holds: false, because: "an outcome breaks it" };
+      // Every path may end before it: then nothing was shown.
+      return result.met.has(item)
+        ? unlessMore(expectation, result, true, "")
+        : unlessMore(expectation, result, false, "no path gets there");
     case "blocked":
-      return { holds: result.met.has(item), because: result.met.has(item) ? "" : "it never is" };
-    case "report":
-      return foundOrNot(expectation, result);
+      return result.met.has(item) ? YES : unlessMore(expectation, result, false, "it never is");
+    case "report": {
+      if (result.reports.some((r) => fits(expectation, r.finding, r.places))) return YES;
+      const others = result.reports.map((r) => reportName(r.finding)).join(", ");
+      return unlessMore(expectation, result, false, others === "" ? "nothing was found" : `found only ${others}`);
+    }
     case "none": {
       const found = result.reports.find((r) => fits(expectation, r.finding, r.places));
-      return { holds: found === undefined, because: found === undefined ? "" : `found ${reportName(found.finding)}` };
+      if (found !== undefined) return { holds: false, because: `found ${reportName(found.finding)}` };
+      return unlessMore(expectation, result, true, "");
     }
   }
 }
-function foundOrNot(
-  expectation: Extract<Expectation, { kind: "report" }>,
-  result: CheckResult,
-): { holds: boolean; because: string } {
-  if (result.reports.some((r) => fits(expectation, r.finding, r.places))) return { holds: true, because: "" };
-  const others = result.reports.map((r) => reportName(r.finding));
-  return { holds: false, because: others.length === 0 ? "nothing was found" : `found only ${others.join(", ")}` };
+/** An answer that what was not searched could still turn over. */
+function unlessMore(expectation: Expectation, result: CheckResult, holds: boolean, because: string): Answer {
+  const isAboutLivelock =
+    (expectation.kind === "report" || expectation.kind === "none") &&
+    (expectation.report === undefined || expectation.report === "livelock");
+  if (result.stopped !== undefined) return { holds: undefined, because: "undecided: the search was not completed" };
+  if (isAboutLivelock && !result.livelockDecided) return { holds: undefined, because: "undecided: livelock" };
+  return { holds, because };
 }
 
 /** Whether a finding says that this `expect` or `always` does not hold. */
@@ -129,7 +130,8 @@ function violation(result: CheckResult, expected: boolean): string {
 export function shapeOf(report: CheckedReport): string {
   const { switches, schedule, full } = report;
   const minimal = full?.proven === true ? "proven minimal" : "best found";
-  return `${switches} switch${switches === 1 ? "" : "es"}, ${schedule.length} steps (${minimal})`;
+  const steps = schedule.length;
+  return `${switches} switch${switches === 1 ? "" : "es"}, ${steps} step${steps === 1 ? "" : "s"} (${minimal})`;
 }
 /** Chance that two of n states share a 64-bit fingerprint: below n^2 / 2^65. */
 function omission(states: number): string {

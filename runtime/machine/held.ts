@@ -4,7 +4,7 @@
  */
 import { combine, keyOfNumber, type Key } from "./hash.ts";
 import { HoldMode } from "./step.ts";
-import { addressText, type Names } from "./struct.ts";
+import { memberText, type Names } from "./struct.ts";
 
 export interface Holding {
   readonly lock: number;
@@ -13,7 +13,7 @@ export interface Holding {
 
 /** A held lock as a reader knows it: "&mm->mmap_sem (read)". */
 export function holdingText({ lock, mode }: Holding, names: Names): string {
-  const text = addressText(lock, names) ?? `0x${lock.toString(16)}`;
+  const text = memberText(lock, names) ?? `0x${lock.toString(16)}`;
   return text.replace(/\.count$/, "") + (mode === HoldMode.shared ? " (read)" : "");
 }
 

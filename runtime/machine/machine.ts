@@ -6,10 +6,10 @@ import { Automaton, FINISHED, GONE_ROUND, type ControlEvent, type FunctionBody }
 import { mixHi, mixLo } from "./hash.ts";
 import { diagnose, PathEnd } from "./diagnosis.ts";
 import { HeldSets, holdingText, type Holding } from "./held.ts";
-import { freedHeader, headerFreedBy, headerType, liveHeader, Memory } from "./memory.ts";
+import { freedHeader, headerType, liveHeader, Memory } from "./memory.ts";
 import { Moved, type Mark } from "./moved.ts";
 import type { Mutation } from "./mutation.ts";
-import type { Finding, Frame, Report } from "./report.ts";
+import { HELD_LOCK_FREED, type Frame, type Report } from "./report.ts";
 import { ACTORS_MAX } from "./rcu.ts";
 import {
   BLOCKED,
@@ -376,8 +376,7 @@ export class Machine implements PrimitiveContext, Names {
     }
     if (addr !== base + WORD) this.fail("double-free", "Invalid free: not the start of an object", addr);
     for (let actor = 0; actor < ACTORS_MAX; actor++)
-      if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base))
-        this.warn("lockdep", "held lock freed!", addr);
+      if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base)) this.warn("lockdep", HELD_LOCK_FREED, addr);
     for (const word of memory.wordsOfObject(addr)) memory.set(word, 0);
     memory.set(memory.wordAt(base), freedHeader(headerType(header), this.automaton.innermost(local)));
     return 0;
@@ -401,20 +400,6 @@ export class Machine implements PrimitiveContext, Names {
   complain(kind: Report["kind"], message: string, actor = -1, addr = 0): void {
     this.report(kind, message, actor, FINISHED, addr);
   }
-  /** A report with everything that is to be said about it; to be asked for before the machine moves on. */
-  describe(report: Report): Finding {
-    const { local, header } = report;
-    const blamed = local !== FINISHED;
-    return {
-      ...report,
-      stack: blamed ? this.automaton.stack(local).filter((frame) => !frame.hidden) : [],
-      step: blamed ? this.automaton.stepOf(local).text(this) : "",
-      locks: report.actor < 0 ? [] : this.lockTexts(report.actor),
-      objectType: header === 0 ? null : typeByNumber(headerType(header)),
-      freedBy: header < 0 ? this.automaton.functionName(headerFreedBy(header)) : "",
-    };
-  }
-
   // ---- looking
 
   locksOf(actor: number): readonly Holding[] {
@@ -426,7 +411,11 @@ export class Machine implements PrimitiveContext, Names {
   }
   /** The kernel functions that an actor is inside of, innermost first. */
   stackOf(actor: number): readonly Frame[] {
-    return this.automaton.stack(this.locals[actor] as number).filter((frame) => !frame.hidden);
+    return this.framesOf(actor).filter((frame) => !frame.hidden);
+  }
+  /** The same with helpers of ours and statements of the script. */
+  framesOf(actor: number): readonly Frame[] {
+    return this.automaton.stack(this.locals[actor] as number);
   }
   /** Where it stands in the code of the script: the arguments of the outermost frame. */
   scriptPosition(actor: number): Frame | undefined {

@@ -1,6 +1,11 @@
 /** What the machine has to say about a step, as it is met and as it is told. */
+import { FINISHED } from "./automaton.ts";
+import { holdingText } from "./held.ts";
+import type { Machine } from "./machine.ts";
+import { headerFreedBy, headerType } from "./memory.ts";
 import type { FatalKind, ReportKind, Value } from "./step.ts";
-import type { StructClass } from "./struct.ts";
+import { headerAddress, type StructClass } from "./struct.ts";
+import { typeByNumber } from "./types.ts";
 
 /** As met: numbers only, because a search meets the same one a hundred thousand times. */
 export interface Report {
@@ -37,6 +42,34 @@ export interface Finding extends Report {
   readonly locks: readonly string[];
   /** Name of the function that freed the object, for findings about freed memory. */
   readonly freedBy: string;
+  /** Locks in the object it is about that are held, and by whom. */
+  readonly heldIn: readonly { readonly actor: number; readonly lock: string }[];
+}
+
+/** Lockdep's words. Here they are said of locks that others hold too, which lockdep does not look at. */
+export const HELD_LOCK_FREED = "held lock freed!";
+
+/** A report with everything that is to be said about it; to be asked for before the machine moves on. */
+export function describe(machine: Machine, report: Report): Finding {
+  const { actor, local, header } = report;
+  const blamed = local !== FINISHED;
+  return {
+    ...report,
+    stack: blamed ? machine.automaton.stack(local).filter((frame) => !frame.hidden) : [],
+    step: blamed ? machine.automaton.stepOf(local).text(machine) : "",
+    locks: actor < 0 ? [] : machine.lockTexts(actor),
+    objectType: header === 0 ? null : typeByNumber(headerType(header)),
+    freedBy: header < 0 ? machine.automaton.functionName(headerFreedBy(header)) : "",
+    heldIn: header === 0 ? [] : holdersIn(machine, headerAddress(report.addr)),
+  };
+}
+function holdersIn(machine: Machine, object: number): Finding["heldIn"] {
+  return Array.from(machine.locals.keys()).flatMap((actor) =>
+    machine
+      .locksOf(actor)
+      .filter((holding) => headerAddress(holding.lock) === object)
+      .map((holding) => ({ actor, lock: holdingText(holding, machine) })),
+  );
 }
 
 const FATAL: Record<FatalKind, true> = {

@@ -192,6 +192,13 @@ export function addressText(addr: number, names: Names): string | undefined {
   if (owner === undefined) return undefined;
   const base = headerAddress(addr) + WORD;
   if (addr === base) return names.name(base) ?? shortName(owner);
+  return memberText(addr, names);
+}
+/** The same for what cannot be the object itself, though it may be its first member: "&pmd->ptl". */
+export function memberText(addr: number, names: Names): string | undefined {
+  const owner = names.typeAt(addr);
+  if (owner === undefined) return undefined;
+  const base = headerAddress(addr) + WORD;
   const path = pathTo(owner, addr - base);
   return path === undefined ? undefined : `&${member(base, owner, path, names)}`;
 }

@@ -3,7 +3,7 @@ import type { ControlEvent } from "../../runtime/machine/automaton.ts";
 import type { KernelFunction } from "../../runtime/machine/function.ts";
 import { Machine, Moved } from "../../runtime/machine/machine.ts";
 import type { Mutation } from "../../runtime/machine/mutation.ts";
-import { classOf, type Finding } from "../../runtime/machine/report.ts";
+import { classOf, describe, type Finding } from "../../runtime/machine/report.ts";
 import { invoke_callbacks } from "../../runtime/machine/rcu.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { at, SLOT, WORD, type Struct, type StructClass } from "../../runtime/machine/struct.ts";
@@ -122,7 +122,7 @@ export class World {
   }
   private note(moved: Moved): void {
     if (moved >= Moved.withReports)
-      this.findings.push(...this.machine.reports.map((report) => this.machine.describe(report)));
+      this.findings.push(...this.machine.reports.map((report) => describe(this.machine, report)));
   }
 
   /** Every interleaving of what the actors were started with; `atEnd` looks at each final state. */
@@ -135,7 +135,7 @@ export class World {
     let deadlocks = 0;
     const learn = (): void => {
       for (const report of machine.reports) {
-        const finding = machine.describe(report);
+        const finding = describe(machine, report);
         const key = classOf(finding);
         if (!findings.has(key)) findings.set(key, finding);
       }

@@ -4,7 +4,7 @@
  */
 import { Moved, type Machine } from "../../runtime/machine/machine.ts";
 import { invoke_callbacks, rcu } from "../../runtime/machine/rcu.ts";
-import { classOf, isFatal } from "../../runtime/machine/report.ts";
+import { classOf, describe, isFatal } from "../../runtime/machine/report.ts";
 import { process_works } from "../../runtime/machine/workqueue.ts";
 import { srcu } from "../../runtime/mm/mmu_notifier.ts";
 
@@ -110,7 +110,7 @@ class Brute {
     const moved = machine.step(actor, choice);
     if (moved !== Moved.blocked) {
       this.transitions++;
-      const events = machine.reports.map((report) => this.meet(`report ${classOf(machine.describe(report))}`));
+      const events = machine.reports.map((report) => this.meet(`report ${classOf(describe(machine, report))}`));
       const ends = moved === Moved.fatal || machine.reports.some((report) => isFatal(report.kind));
       state.edges.push({ actor, choice, events, to: ends ? -1 : this.visit(contentOf(machine)) });
     }
@@ -134,7 +134,7 @@ class Brute {
     this.finals++;
     machine.reports = [];
     options.atEnd?.();
-    const reports = machine.reports.map((report) => this.meet(`report ${classOf(machine.describe(report))}`));
+    const reports = machine.reports.map((report) => this.meet(`report ${classOf(describe(machine, report))}`));
     return [...reports, this.meet(`final ${options.outcome?.() ?? ""}`)];
   }
 }

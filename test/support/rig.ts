@@ -4,7 +4,7 @@ import { allFunctions, type AnyBody, type KernelFunction } from "../../runtime/m
 import { Machine, Moved } from "../../runtime/machine/machine.ts";
 import type { Mutation } from "../../runtime/machine/mutation.ts";
 import { invoke_callbacks, rcu } from "../../runtime/machine/rcu.ts";
-import type { Finding } from "../../runtime/machine/report.ts";
+import { describe, type Finding } from "../../runtime/machine/report.ts";
 import { HoldMode, type Value } from "../../runtime/machine/step.ts";
 import { at, SLOT, WORD, type Struct, type StructClass } from "../../runtime/machine/struct.ts";
 import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine/types.ts";
@@ -60,7 +60,7 @@ export class Rig {
   }
   private note(moved: Moved): void {
     if (moved >= Moved.withReports)
-      this.findings.push(...this.machine.reports.map((report) => this.machine.describe(report)));
+      this.findings.push(...this.machine.reports.map((report) => describe(this.machine, report)));
   }
   steps(actor: number, count: number): this {
     for (let i = 0; i < count; i++)
