@@ -181,8 +181,10 @@ function* tellReports(
   for (const f of found) {
     const isNamed = expectations.some((e) => names(e, f));
     if (f.event === headline?.event) reports.unshift({ ...headline, places: f.places });
-    else if (inHaste && headline !== undefined) reports.push(inBrief(director, f));
-    else if (inHaste) reports.push(inFull(director, f, f.schedule, false));
+    else if (inHaste)
+      reports.push(
+        headline === undefined && f === found[0] ? inFull(director, f, f.schedule, false) : inBrief(director, f),
+      );
     else if (all || !isNamed || spokenFor.has(f) || (headline === undefined && f === found[0]))
       reports.push(yield* shorten(director, findings, f, levels));
     else reports.push(inBrief(director, f));

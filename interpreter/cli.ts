@@ -16,6 +16,9 @@ const io: Io = {
   listFolder: (path) => readdirSync(path),
   exists: (path) => existsSync(path),
   readStdin: () => readFileSync(0, "utf8"),
+  status: (text) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  },
   onInterrupt: (stop) => {
     process.on("SIGINT", stop);
     return () => process.off("SIGINT", stop);

@@ -9,6 +9,8 @@ export interface Io {
   listFolder(path: string): string[];
   exists(path: string): boolean;
   readStdin(): string;
+  /** A line that the next one replaces, where a person looks on; empty: takes it away. */
+  status(text: string): void;
   /** Calls back when the user wants to stop; returns how to stop listening. */
   onInterrupt(stop: () => void): () => void;
 }

@@ -27,6 +27,8 @@ export class Watch {
   private ticks = 0;
   /** Set from outside: Ctrl-C. */
   interrupted = false;
+  /** Told now and then how far the search is. */
+  onProgress: ((states: number, depth: number) => void) | undefined;
 
   constructor(limits: Limits) {
     this.limits = limits;
@@ -37,6 +39,7 @@ export class Watch {
     if (depth > maxSteps)
       return { by: "max-steps", text: `stopped at a path of ${grouped(maxSteps)} steps (--max-steps)` };
     if ((++this.ticks & (CHECK_EVERY - 1)) !== 0) return undefined;
+    this.onProgress?.(states, depth);
     return this.slowTick();
   }
   private slowTick(): Stopped | undefined {

@@ -8,6 +8,7 @@ import type { Limits, Watch } from "../limits.ts";
 import { ScriptError } from "../script-error.ts";
 import { checkStatsText } from "../stats-text.ts";
 import { judge } from "../verdict.ts";
+import { grouped } from "../numbers.ts";
 import { loadProgram, printDiagnostics, type ScriptChoice } from "./load.ts";
 
 export interface CheckCommandOptions extends ScriptChoice {
@@ -27,6 +28,7 @@ export function* check(options: CheckCommandOptions, io: Io): Breathing<ExitCode
   let told = false;
   const tell = (report: CheckedReport | undefined): void => {
     if (told || options.json) return;
+    io.status("");
     io.out(checkHeadline(program, report, textOptions));
     told = true;
   };
@@ -35,6 +37,9 @@ export function* check(options: CheckCommandOptions, io: Io): Breathing<ExitCode
   try {
     const onWatch = (watch: Watch): void => {
       stopListening = io.onInterrupt(() => (watch.interrupted = true));
+      watch.onProgress = everySecond((states, depth, seconds) =>
+        io.status(`${grouped(states)} states in ${seconds} s, depth ${depth}; Ctrl-C prints what was found`),
+      );
     };
     result = yield* search(program, { limits: options.limits, all: options.all, onWatch, onHeadline: tell });
   } catch (error) {
@@ -43,10 +48,25 @@ export function* check(options: CheckCommandOptions, io: Io): Breathing<ExitCode
     return 2;
   } finally {
     stopListening();
+    io.status("");
   }
   const verdict = judge(result);
   tell(result.reports[0]);
   io.out(options.json ? checkJson(result, verdict) : checkText(result, verdict, textOptions));
   if (options.stats) io.err(checkStatsText(result, performance.now() - started));
   return verdict.exitCode;
+}
+
+/** Passes on what it is told when the first second is over, and then at most once a second. */
+function everySecond(
+  tell: (states: number, depth: number, seconds: number) => void,
+): (states: number, depth: number) => void {
+  const started = performance.now();
+  let last = 0;
+  return (states, depth) => {
+    const seconds = Math.floor((performance.now() - started) / 1000);
+    if (seconds === last) return;
+    last = seconds;
+    tell(states, depth, seconds);
+  };
 }

@@ -27,6 +27,7 @@ function captured(argv: readonly string[]): string {
     listFolder: none,
     exists: () => false,
     readStdin: none,
+    status: () => {},
     onInterrupt: () => () => {},
   };
   main(argv, io);

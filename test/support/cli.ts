@@ -22,6 +22,7 @@ export function realIo(out: (text: string) => void, err: (text: string) => void,
     listFolder: (path) => readdirSync(path),
     exists: (path) => existsSync(path),
     readStdin: () => stdin,
+    status: () => {},
     onInterrupt: () => () => {},
   };
 }

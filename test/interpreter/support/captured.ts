@@ -23,6 +23,7 @@ export function captured(argv: readonly string[], files?: Readonly<Record<string
     listFolder: (path) => readdirSync(path),
     exists: (path) => (files === undefined ? existsSync(path) : Object.hasOwn(files, path)),
     readStdin: () => "",
+    status: () => {},
     onInterrupt: () => () => {},
   };
   const code = main(argv, io);
