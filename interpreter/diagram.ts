@@ -230,14 +230,16 @@ function layOut(lines: readonly Line[], actors: readonly number[]): string[] {
 /** A line within `space` columns: deep ones lose indentation, long ones are continued, none is cut. */
 function wrap(line: Line, space: number): string[] {
   const deep = Math.min(line.depth * INDENT, Math.max(0, space - 24));
-  const parts = line.text
-    .split(/(?<=, )|(?<=\()/)
+  const pieces = line.text
+    .split(/(?<=, |\| )|(?<=\()/)
     .flatMap((piece) => (piece.length > space - deep - 4 ? piece.split(/(?<=->)/) : piece));
   // A name in two halves is found by no search: rather less indentation.
-  const longest = Math.max(...parts.map((part, i) => part.trimEnd().length + (i === 0 ? 0 : 4)));
-  const indent = Math.max(0, Math.min(deep, space - longest));
-  const pieces = pack(parts, space - indent);
-  const rows = pieces.map((piece, i) => " ".repeat(i === 0 ? indent : Math.min(indent + 4, space - 12)) + piece);
+  const widest = (of: readonly string[]): number => Math.max(0, ...of.map((piece) => piece.trimEnd().length));
+  const indent = Math.max(0, Math.min(deep, space - widest(pieces.slice(0, 1))));
+  const hanging = Math.max(0, Math.min(indent + 4, space - widest(pieces.slice(1))));
+  const rows = pack(pieces, space - indent, space - hanging).map(
+    (row, i) => " ".repeat(i === 0 ? indent : hanging) + row,
+  );
   if (line.comment === "") return rows;
   const comment = `// ${line.comment}`;
   const lastRow = rows.at(-1) ?? "";
@@ -246,19 +248,20 @@ function wrap(line: Line, space: number): string[] {
   else rows.push(" ".repeat(Math.max(0, Math.min(indent + 4, space - comment.length))) + comment);
   return rows;
 }
-/** Joins pieces as long as they fit; a single piece that does not is broken. */
-function pack(pieces: readonly string[], space: number): string[] {
+/** Joins pieces as long as they fit the first row, or the others; a single piece that does not is broken. */
+function pack(pieces: readonly string[], first: number, others: number): string[] {
   const rows: string[] = [];
   let row = "";
+  const room = (): number => (rows.length === 0 ? first : others);
   for (const piece of pieces) {
-    const room = rows.length === 0 ? space : space - 4;
-    if (row !== "" && (row + piece).trimEnd().length > room) {
+    if (row !== "" && (row + piece).trimEnd().length > room()) {
       rows.push(row.trimEnd());
       row = piece;
     } else row += piece;
-    while (row.trimEnd().length > space) {
-      rows.push(row.slice(0, space - 4));
-      row = row.slice(space - 4);
+    while (row.trimEnd().length > room()) {
+      const [fits, rest] = [row.slice(0, room()), row.slice(room())];
+      rows.push(fits);
+      row = rest;
     }
   }
   if (row !== "") rows.push(row.trimEnd());

@@ -9,7 +9,7 @@ import { describe, isFatal, type Finding } from "../runtime/machine/report.ts";
 import { waiters } from "../runtime/machine/rwsem.ts";
 import { WORD } from "../runtime/machine/struct.ts";
 import { Op, type Access, type Step, type Value } from "../runtime/machine/step.ts";
-import { functionById } from "../runtime/machine/function.ts";
+import { functionById, type FunctionInfo } from "../runtime/machine/function.ts";
 import { showNumber } from "./bind/values.ts";
 import { actorName, type Director } from "./director.ts";
 import { deadlockFinding } from "./findings.ts";
@@ -313,7 +313,7 @@ class Recorder {
     if (event.kind === "tailCall") return; // the frame stays where it is
     if (event.kind !== "return") {
       const caller = stack.at(-1)?.fn ?? 0;
-      const text = `${name}(${this.argTexts(event.args, info?.params ?? [])})`;
+      const text = `${name}(${this.argTexts(event.args, info)})`;
       const fact = this.factText(actor, caller, event.fact);
       if (role === "hidden" && fact !== "") this.waitingFacts.set(actor, fact);
       this.events.push({ kind: "call", actor, depth, name, text, role, fact });
@@ -326,12 +326,16 @@ class Recorder {
     this.events.push({ kind: "return", actor, depth: this.depthOf(actor), name, value, role });
   }
   /** Tuples are values that bodies hand on among themselves; of those only ranges mean something to a reader. */
-  private argTexts(args: readonly Value[], params: readonly string[]): string {
+  private argTexts(args: readonly Value[], info: FunctionInfo = {}): string {
     return args
       .flatMap((arg, i) => {
+        const param = info.params?.[i] ?? "";
+        if (info.own?.includes(param) === true) return [];
+        const bits = info.bits?.[param];
+        if (bits !== undefined && typeof arg === "number") return bitsText(arg, bits);
         if (!Array.isArray(arg)) return this.argText(arg);
         const [, start, end] = arg as readonly Value[];
-        if (params[i] !== "range" || typeof start !== "number" || typeof end !== "number") return [];
+        if (param !== "range" || typeof start !== "number" || typeof end !== "number") return [];
         return `[${showNumber(start)}, ${showNumber(end)})`;
       })
       .join(", ");
@@ -385,6 +389,13 @@ class Recorder {
   }
 }
 
+/** "FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE"; what has no name follows as a number. */
+function bitsText(value: number, bits: Readonly<Record<string, number>>): string {
+  const set = Object.entries(bits).filter(([, bit]) => (value & bit) !== 0);
+  const rest = set.reduce((left, [, bit]) => left & ~bit, value);
+  const texts = [...set.map(([name]) => name), ...(rest === 0 && set.length > 0 ? [] : [showNumber(rest)])];
+  return texts.join(" | ");
+}
 function lockUse(step: Step): "take" | "give" | undefined {
   if (step.op === Op.spinLock || step.op === Op.mutexLock) return "take";
   if (step.op === Op.spinUnlock || step.op === Op.mutexUnlock) return "give";

@@ -25,6 +25,10 @@ export interface FunctionInfo {
   readonly facts?: string;
   /** Names of the parameters, for printing calls. */
   readonly params?: readonly string[];
+  /** Those that the kernel's function has not, for it finds them elsewhere: not told. */
+  readonly own?: readonly string[];
+  /** Parameters that are sets of bits, and what these are called. */
+  readonly bits?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** A helper of ours: a part of its caller as far as anybody who reads is concerned. */
   readonly internal?: boolean;
   /** Told as one thing: readers know what list_add() does. */

@@ -96,6 +96,7 @@ const __pte_alloc = kernelFunction(
     source: "mm/memory.c",
     facts: "a1",
     params: ["pmd", "addr"],
+    own: ["addr"],
     summary: "Makes a PTE table, unless somebody else was faster.",
   },
 );
@@ -127,6 +128,7 @@ export const handle_mm_fault = kernelFunction(
     source: "mm/memory.c",
     facts: "handle_mm_fault",
     params: ["vma", "address", "flags"],
+    bits: { flags: { FAULT_FLAG_WRITE, FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE } },
     summary: "Makes the page at an address present, and writable if asked for. Needs mmap_sem and mm_users.",
     differs:
       "Anonymous memory only, nothing huge or swapped out; so it never drops mmap_sem. There are no " +
@@ -153,6 +155,7 @@ const handle_pte_fault = kernelFunction(
     source: "mm/memory.c",
     facts: "handle_mm_fault",
     params: ["mm", "vm_flags", "pmd", "address", "write"],
+    own: ["vm_flags", "write"],
     summary: "Handles a fault, the tables down to the PMD being there.",
   },
 );
@@ -184,6 +187,7 @@ const do_anonymous_page = kernelFunction(
     source: "mm/memory.c",
     facts: "anonymous",
     params: ["vm_flags", "pmd", "address", "write"],
+    own: ["vm_flags", "write"],
     summary: "Maps a new page for a write, the zero page for a read.",
     differs: "No rmap, LRU, rss or OOM reaper.",
   },
@@ -204,6 +208,7 @@ const do_wp_page = kernelFunction(
     source: "mm/memory.c",
     facts: "COW",
     params: ["mm", "vm_flags", "pte", "address", "orig_pte"],
+    own: ["vm_flags", "orig_pte"],
     summary: "Write to a read-only PTE.",
     differs: "Without fork() an anonymous page has one owner, who may write to it; only the zero page is ever copied.",
   },
@@ -235,6 +240,7 @@ const wp_page_copy = kernelFunction(
     source: "mm/memory.c",
     facts: "COW",
     params: ["mm", "vm_flags", "pte", "address", "orig_pte"],
+    own: ["vm_flags", "orig_pte"],
     summary: "Replaces the zero page by a page of its own.",
     differs: "No CPU TLB to flush, no change_pte; the zero page has no reference to drop.",
   },

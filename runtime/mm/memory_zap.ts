@@ -78,6 +78,7 @@ const unmap_page_range = kernelFunction(
     source: "mm/memory.c",
     facts: "munmap",
     params: ["mm", "addr", "end", "pages"],
+    own: ["pages"],
     summary: "Clears the PTEs of a range.",
     differs: "Nothing is huge or swapped out. An entry of an upper level is loaded once.",
   },
@@ -90,7 +91,7 @@ const zap_pgd_range = kernelFunction(
     const all = pud.isNull ? pages : yield* zap_pud_range(pud, addr, next, pages);
     return next === end ? all : yield* zap_pgd_range.restart(pgd, next, end, all);
   },
-  { source: "mm/memory.c", params: ["pgd", "addr", "end", "pages"] },
+  { source: "mm/memory.c", params: ["pgd", "addr", "end", "pages"], own: ["pages"] },
 );
 const zap_pud_range = kernelFunction(
   "zap_pud_range",
@@ -104,6 +105,7 @@ const zap_pud_range = kernelFunction(
     source: "mm/memory.c",
     facts: "munmap",
     params: ["pud", "addr", "end", "pages"],
+    own: ["pages"],
     summary: "The part of one PUD table.",
   },
 );
@@ -119,6 +121,7 @@ const zap_pmd_range = kernelFunction(
     source: "mm/memory.c",
     facts: "munmap",
     params: ["pmd", "addr", "end", "pages"],
+    own: ["pages"],
     summary: "The part of one PMD table.",
   },
 );
@@ -134,6 +137,7 @@ const zap_pte_range = kernelFunction(
     source: "mm/memory.c",
     facts: "munmap",
     params: ["pte", "addr", "end", "pages"],
+    own: ["pages"],
     summary: "Clears the PTEs of one table.",
     differs: "No rmap or rss to undo. Pages are never freed before notifier end, because no batch is ever full.",
   },
@@ -229,6 +233,7 @@ const free_pgd_range = kernelFunction(
   {
     source: "mm/memory.c",
     params: ["pgd", "addr", "end", "floor", "ceiling", "tables"],
+    own: ["tables"],
     summary: "Unhooks PUD tables, and what is below them.",
   },
 );
@@ -258,6 +263,7 @@ const free_pud_range = kernelFunction(
   {
     source: "mm/memory.c",
     params: ["pud", "addr", "end", "floor", "ceiling", "tables"],
+    own: ["tables"],
     summary: "Unhooks PMD tables, and what is below them.",
   },
 );
@@ -274,7 +280,7 @@ const free_pmd_range = kernelFunction(
     }
     return next === end ? all : yield* free_pmd_range.restart(pmd, next, end, all);
   },
-  { source: "mm/memory.c", params: ["pmd", "addr", "end", "tables"], summary: "Unhooks PTE tables." },
+  { source: "mm/memory.c", params: ["pmd", "addr", "end", "tables"], own: ["tables"], summary: "Unhooks PTE tables." },
 );
 
 export const tlb_finish_mmu = kernelFunction(
@@ -294,6 +300,7 @@ export const tlb_finish_mmu = kernelFunction(
     source: "mm/mmu_gather.c",
     facts: "Gather",
     params: ["tables", "pages"],
+    own: ["tables", "pages"],
     summary: "Frees the page tables and the pages that were gathered.",
     differs: "There is no CPU TLB to flush, so no second invalidate_range; page tables are freed at once, without RCU.",
   },

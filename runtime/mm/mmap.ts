@@ -14,6 +14,7 @@ import { find_vma, find_vma_links, vma_link, vma_rb_erase } from "./vma_tree.ts"
 
 /** Comes in one word with the VM_READ, VM_WRITE and VM_EXEC that PROT_* stand for. */
 export const MAP_FIXED = 0x10;
+const MMAP_FLAGS = { PROT_READ: VM_READ, PROT_WRITE: VM_WRITE, PROT_EXEC: VM_EXEC, MAP_FIXED };
 
 const misplaced = (start: number, end: number): boolean =>
   start % PAGE_SIZE !== 0 || end % PAGE_SIZE !== 0 || start >= end || end > TASK_SIZE;
@@ -31,6 +32,7 @@ export const vm_mmap_pgoff = kernelFunction(
     source: "mm/util.c",
     facts: "mmap",
     params: ["mm", "start", "end", "flags"],
+    bits: { flags: MMAP_FLAGS },
     summary: "Maps private anonymous memory; the address, or an error.",
     differs: "Waiting for mmap_sem cannot be killed. Nothing is populated.",
   },
@@ -61,6 +63,7 @@ const do_mmap = kernelFunction(
     source: "mm/mmap.c",
     facts: "mmap",
     params: ["mm", "start", "end", "flags"],
+    bits: { flags: MMAP_FLAGS },
     summary: "Makes a VMA at the given address and links it.",
     differs:
       "The address is never a mere hint: an overlap without MAP_FIXED is -EEXIST. Adjacent mappings are " +
