@@ -163,10 +163,13 @@ const commands: readonly Command[] = [
   },
   {
     name: "explain",
-    usage: "hmm explain CODE",
-    summary: "say more about an error, with an example",
+    usage: "hmm explain [NAME | CODE]",
+    summary: "what a script can call, or more about one of these, or about an error",
     options: { help: common.help },
-    help: [["CODE", "as in error[E105]"]],
+    help: [
+      ["NAME", "of something a CPU can call: mmput"],
+      ["CODE", "as in error[E105]"],
+    ],
     run: (_values, positionals, io) => explain(positionals, io),
   },
 ];

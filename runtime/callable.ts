@@ -1,5 +1,5 @@
 /**
- * What a script can call: the one table behind binding, completion, diagnostics and `hmm doc`. An entry says how a
+ * What a script can call: the one table behind binding, diagnostics and `hmm explain`. An entry says how a
  * function looks to a script; what it does is a kernel function or a primitive of the machine.
  */
 import type { Kernel, Value } from "./machine/step.ts";

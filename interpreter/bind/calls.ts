@@ -11,6 +11,7 @@ import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
 import { ScriptError } from "../script-error.ts";
 import { folded, memberAt, numeric, run, type Bound } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
+import { described, signature, written } from "./signature.ts";
 import { typeOfMember, typeOfResult, typeText, type Type } from "./types.ts";
 import { unknownFunction } from "./unknown.ts";
 import { showNumber } from "./values.ts";
@@ -68,13 +69,6 @@ export function bindCall(binder: ExpressionBinder, call: Call): Bound | undefine
   return undefined;
 }
 
-/** "hmm_range_fault(m, range, [flags])" */
-function signature(entry: Callable): string {
-  const params = entry.params
-    .filter((p) => p.of.kind !== "current-mm")
-    .map((p) => (p.otherwise !== undefined || p.of.kind === "flags" ? `[${p.name}]` : p.name));
-  return `${entry.name}(${params.join(", ")})`;
-}
 function misfit(code: string, at: Span, message: string, fitted: number, help?: string): Misfit {
   return { code, at, message, fitted, help };
 }
@@ -85,16 +79,16 @@ function fitArguments(
   args: readonly Argument[],
   at: Span,
 ): readonly Source[] | Misfit {
-  const written = entry.params.filter((p) => p.of.kind !== "current-mm");
+  const params = written(entry);
   const named = new Map<string, Argument>();
   const queue: Argument[] = [];
   for (const arg of args) {
     if (arg.name === undefined) queue.push(arg);
-    else if (written.some((p) => p.name === arg.name?.name)) named.set(arg.name.name, arg);
+    else if (params.some((p) => p.name === arg.name?.name)) named.set(arg.name.name, arg);
     else {
       const meant = nearest(
         arg.name.name,
-        written.map((p) => p.name),
+        params.map((p) => p.name),
       );
       const help = meant === undefined ? signature(entry) : `did you mean \`${meant}\`?`;
       return misfit("E302", arg.name.at, `\`${entry.name}\` has no parameter \`${arg.name.name}\``, 0, help);
@@ -122,6 +116,8 @@ function leftOver(binder: ExpressionBinder, entry: Callable, extra: Argument, gi
   const flags = entry.params.flatMap(({ of }) => (of.kind === "flags" ? Object.keys(of.words) : []));
   if (extra.value.kind === "name" && extra.value.name.length > 2 && nearest(text, UNTIL_OFTEN) !== undefined)
     return misfit("E300", extra.at, `${takes(entry)}, ${given} given`, fitted, "did you mean `until`?");
+  if (flags.length > 0 && extra.value.kind !== "name" && given <= written(entry).length)
+    return misfit("E316", extra.at, `\`${text}\` is no word that \`${entry.name}\` takes`, fitted, wordsOf(flags));
   if (flags.length === 0 || extra.value.kind !== "name")
     return misfit("E300", extra.at, `${takes(entry)}, ${given} given`, fitted, described(entry));
   const unlike = (word: string): number => Math.abs(word.length - text.length);
@@ -129,23 +125,19 @@ function leftOver(binder: ExpressionBinder, entry: Callable, extra: Argument, gi
     text,
     [...flags].sort((a, b) => unlike(a) - unlike(b)),
   );
-  const help = meant === undefined ? `its words are ${flags.join(", ")}` : `did you mean \`${meant}\`?`;
+  const help = meant === undefined ? wordsOf(flags) : `did you mean \`${meant}\`?`;
   return misfit("E316", extra.at, `\`${text}\` is no word that \`${entry.name}\` takes`, fitted, help);
 }
+const wordsOf = (flags: readonly string[]): string => `its words are ${flags.join(", ")}`;
 /** "`find_vma` takes 2 arguments (mm, addr)" */
 function takes(entry: Callable): string {
-  const written = entry.params.filter((p) => p.of.kind !== "current-mm");
-  const least = written.filter((p) => p.otherwise === undefined && p.of.kind !== "flags").length;
-  const most = written.length;
+  const params = written(entry);
+  const least = params.filter((p) => p.otherwise === undefined && p.of.kind !== "flags").length;
+  const most = params.length;
   const number = least === most ? String(most) : `${least} to ${most}`;
-  const names = most === 0 ? "" : ` (${written.map((p) => p.name).join(", ")})`;
+  const names = most === 0 ? "" : ` (${params.map((p) => p.name).join(", ")})`;
   return `\`${entry.name}\` takes ${most === 0 ? "no" : number} argument${number === "1" ? "" : "s"}${names}`;
 }
-/** "mmput(mm): one user less" */
-function described(entry: Callable): string {
-  return `${signature(entry)}: ${entry.summary}`;
-}
-
 function fitParam(
   binder: ExpressionBinder,
   entry: Callable,

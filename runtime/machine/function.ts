@@ -13,7 +13,7 @@ import { declare, Ref } from "./struct.ts";
 export type AnyBody = (...args: never[]) => Kernel<unknown>;
 export type Body<A extends readonly Value[], R> = (...args: A) => Kernel<R>;
 
-/** Where a body comes from and what it leaves out; `hmm doc` prints it. */
+/** Where a body comes from and what it leaves out; `hmm explain` prints it. */
 export interface FunctionInfo {
   /** Kernel file: "mm/hmm.c". */
   readonly source?: string;

@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readFileSync } from "node:fs";
+import { callables, declarableTypes } from "../../runtime/kernel.ts";
 import { hmm } from "../support/cli.ts";
 
 const test = suite("cli");
@@ -119,6 +120,19 @@ race {
       .filter((line) => !/^(replay|VIOLATION|INCOMPLETE| {2})/.test(line) || line.startsWith("   "));
     for (const line of pictures) assert.ok(line.length <= width && /^[\x20-\x7e]*$/.test(line), line);
   }
+});
+
+test("explain: everything that a script can call, and each of it", () => {
+  const overview = hmm(["explain"]).out;
+  for (const { name, summary, params } of callables) {
+    assert.ok(overview.includes(`  ${name}(`), name);
+    const { code, out } = hmm(["explain", name]);
+    assert.is(code, 0);
+    assert.ok(out.includes(summary), name);
+    for (const param of params) if (param.of.kind !== "current-mm") assert.ok(out.includes(`  ${param.name}: `), name);
+  }
+  for (const type of Object.keys(declarableTypes)) assert.ok(overview.includes(type), type);
+  assert.match(hmm(["explain", "findvma"]).err, /did you mean find_vma\?/);
 });
 
 test("explain: a code, in either case, with both examples", () => {
