@@ -2,6 +2,7 @@
 import type { Call, Expr, Ident, Member as MemberExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
+import { reportKinds } from "../../grammar/words.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
 import { at, membersOf, type Member, type StructClass } from "../../runtime/machine/struct.ts";
 import type { Value } from "../../runtime/machine/step.ts";
@@ -178,7 +179,8 @@ export class ExpressionBinder {
     if (existsSomewhere(this, name)) return unknownFunction(this, name, where, [], true);
     const meant = showWords().includes(name)
       ? `show ${name}`
-      : scope.suggestion(name, this.outside ? undefined : this.cpu);
+      : (scope.suggestion(name, this.outside ? undefined : this.cpu) ??
+        (this.outside ? nearest(name, reportKinds) : undefined));
     const [elsewhere] = scope.resultsCalled(name);
     const help =
       elsewhere !== undefined
@@ -308,7 +310,12 @@ export class ExpressionBinder {
     const [arg] = call.args;
     const isRead = call.callee.kind === "name" && READS.includes(call.callee.name) && call.args.length === 1;
     const argument = arg === undefined ? "" : this.scope.source.slice(arg.at).replace(/^&/, "");
-    const help = isRead ? `write \`${argument}\`` : "call it before, and keep the result: `ret = ...`";
+    const isFrequency = call.callee.kind === "name" && /^(always|never)$/.test(call.callee.name);
+    const help = isRead
+      ? `write \`${argument}\``
+      : isFrequency
+        ? `of the end of every run: \`expect CONDITION\`; of every state: \`${text.split(" ", 1)[0]} CONDITION\``
+        : "call it before, and keep the result: `ret = ...`";
     this.scope.error("E224", call.at, `an expectation only looks at the state; \`${text}\` would call something`, help);
   }
 

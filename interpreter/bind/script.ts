@@ -8,7 +8,7 @@ import { allFunctions, type AnyBody } from "../../runtime/machine/function.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import type { ReportKind, Value } from "../../runtime/machine/step.ts";
 import type { StructClass } from "../../runtime/machine/struct.ts";
-import { declarableTypes, defaultObjects, firstMm } from "../../runtime/kernel.ts";
+import { callables, declarableTypes, defaultObjects, firstMm } from "../../runtime/kernel.ts";
 import { resolveBodies, type Era } from "../../runtime/patch.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { CPUS_MAX } from "../director.ts";
@@ -376,7 +376,13 @@ class ScriptBinder {
       .map((fn) => fn.name);
     if (allFunctions().some((fn) => fn.name === name)) return;
     const meant = nearest(name, names);
-    const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
+    const runs = callables.find((entry) => entry.name === name)?.run.name;
+    const help =
+      runs !== undefined && names.includes(runs)
+        ? `as a statement it runs \`${runs}\``
+        : meant === undefined
+          ? undefined
+          : `did you mean \`${meant}\`?`;
     this.scope.error("E212", at, `the modelled kernel has no function \`${name}\``, help);
   }
 
