@@ -10,7 +10,7 @@ import { STEPS_A_BREATH, type Breathing } from "./breathing.ts";
 import { CostTable } from "./cost-table.ts";
 import type { Director } from "./director.ts";
 import type { Event, Findings } from "./findings.ts";
-import { reportLeaks } from "./leak.ts";
+import { reportLeftovers } from "./at-end.ts";
 import type { Watch } from "./limits.ts";
 import type { Decision, Schedule } from "./schedule.ts";
 
@@ -230,8 +230,7 @@ class BoundedSearch {
     if (stuck === "deadlock") this.hit(findings.addDeadlock(director, this.schedule));
     else if (stuck === "fatal") this.file(Moved.fatal, frame.switches);
     else {
-      machine.reports = [];
-      reportLeaks(machine);
+      reportLeftovers(machine);
       this.file(Moved.withReports, frame.switches);
       this.hit(findings.addOutcome(machine, this.schedule));
     }

@@ -4,7 +4,7 @@ import { Moved } from "../runtime/machine/machine.ts";
 import { isFatal } from "../runtime/machine/report.ts";
 import type { Director } from "./director.ts";
 import type { Findings } from "./findings.ts";
-import { reportLeaks } from "./leak.ts";
+import { reportLeftovers } from "./at-end.ts";
 import { STEPS_A_BREATH, type Breathing } from "./breathing.ts";
 import type { Stopped, Watch } from "./limits.ts";
 import type { Decision } from "./schedule.ts";
@@ -247,8 +247,7 @@ class Explorer {
     if (stuck === "deadlock") findings.addDeadlock(director, this.schedule);
     else if (stuck === "fatal") this.file(Moved.fatal, d, NO_DECISION);
     else {
-      machine.reports = [];
-      reportLeaks(machine);
+      reportLeftovers(machine);
       this.file(Moved.withReports, d, NO_DECISION);
       findings.addOutcome(machine, this.schedule);
     }

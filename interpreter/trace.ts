@@ -13,7 +13,7 @@ import { functionById, type FunctionInfo } from "../runtime/machine/function.ts"
 import { showNumber } from "./bind/values.ts";
 import { actorName, type Director } from "./director.ts";
 import { deadlockFinding } from "./findings.ts";
-import { reportLeaks } from "./leak.ts";
+import { reportLeftovers } from "./at-end.ts";
 import type { ExpectItem, Item, ShowItem } from "./program.ts";
 import type { Decision, Schedule } from "./schedule.ts";
 
@@ -190,8 +190,7 @@ class Recorder {
       this.events.push({ kind: "expect", item, holds: this.met === item });
     if (stuck === "goes on") return this.fileReports(-1);
     if (stuck === "final") {
-      director.machine.reports = [];
-      reportLeaks(director.machine);
+      reportLeftovers(director.machine);
       this.fileReports(-1);
     }
     if (stuck === "deadlock") this.fileDeadlock();

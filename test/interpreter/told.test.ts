@@ -107,6 +107,13 @@ test("a lock given up twice is shown both times", () => {
   inOrder(diagramOf(out), "up_read", "up_read", "*** lockdep ***");
 });
 
+test("a lock that is never given up is told, with who holds it", () => {
+  const held = check("race { cpu0: down_read mm.mmap_sem\ncpu1: find_vma mm 0x1000 }");
+  assert.match(held, /WARNING: lock held when returning to user space!\nBy cpu0\ncpu0 holds &mm->mmap_sem \(read\)/);
+  const given = check("race { cpu0: { down_read mm.mmap_sem; up_read mm.mmap_sem }\ncpu1: find_vma mm 0x1000 }");
+  assert.match(given, /^VERIFIED/m);
+});
+
 test("no diagram names what Linux has not", () => {
   const out = hmm(["check", "scripts/004-odp-dying-mm.hmm", "--full"]).out;
   assert.not.match(out, /pagefault_mr\(umem, range/);

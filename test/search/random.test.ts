@@ -5,7 +5,7 @@ import { drain } from "../../interpreter/breathing.ts";
 import { check, type CheckedReport, type CheckResult } from "../../interpreter/check.ts";
 import { explore } from "../../interpreter/explore.ts";
 import { Findings } from "../../interpreter/findings.ts";
-import { reportLeaks } from "../../interpreter/leak.ts";
+import { reportLeftovers } from "../../interpreter/at-end.ts";
 import { Watch, type Limits } from "../../interpreter/limits.ts";
 import { switchesOf, type Schedule } from "../../interpreter/schedule.ts";
 import { simulate } from "../../interpreter/simulation.ts";
@@ -60,7 +60,7 @@ function enumerate(random: RandomProgram): Seen {
     cpus,
     outcome,
     look: () => noteWaits(machine, random, features),
-    atEnd: () => reportLeaks(machine),
+    atEnd: () => reportLeftovers(machine),
     statesMax: STATES_MAX,
   });
   for (const feature of featuresOf(graph)) features.add(feature);

@@ -96,6 +96,7 @@ const notifiers: readonly StepCase[] = [
 const MIRROR = ["hmm_mirror m", MMAP, ...locked("hmm_mirror_register m mm")];
 const RANGE = ["hmm_range r", ...MIRROR, "cpu0: hmm_range_register r mm 0x1000..0x3000"];
 const LOCK = "cpu0: down_read mm->mmap_sem";
+const UNLOCK = "cpu0: up_read mm->mmap_sem";
 const mirrors: readonly StepCase[] = [
   step(
     "hmm_mirror_register-first",
@@ -161,20 +162,44 @@ const ranges: readonly StepCase[] = [
     [...RANGE, "cpu0: mmput mm"],
     "cpu0: hmm_range_unregister r",
   ),
-  step("hmm_range_fault-absent", V52, [...RANGE, LOCK], "cpu0: hmm_range_fault r write"),
-  step("hmm_range_fault-present", V52, [...RANGE, PAGE, "cpu0: store 0x2000 1", LOCK], "cpu0: hmm_range_fault r write"),
-  step("hmm_range_fault-zero-page", V52, [...RANGE, "cpu0: load 0x1000", LOCK], "cpu0: hmm_range_fault r write"),
-  step("hmm_range_fault-read-only-request", V52, [...RANGE, "cpu0: load 0x1000", LOCK], "cpu0: hmm_range_fault r read"),
+  step("hmm_range_fault-absent", V52, [...RANGE, LOCK], "cpu0: hmm_range_fault r write", UNLOCK),
+  step(
+    "hmm_range_fault-present",
+    V52,
+    [...RANGE, PAGE, "cpu0: store 0x2000 1", LOCK],
+    "cpu0: hmm_range_fault r write",
+    UNLOCK,
+  ),
+  step(
+    "hmm_range_fault-zero-page",
+    V52,
+    [...RANGE, "cpu0: load 0x1000", LOCK],
+    "cpu0: hmm_range_fault r write",
+    UNLOCK,
+  ),
+  step(
+    "hmm_range_fault-read-only-request",
+    V52,
+    [...RANGE, "cpu0: load 0x1000", LOCK],
+    "cpu0: hmm_range_fault r read",
+    UNLOCK,
+  ),
   step(
     "hmm_range_fault-invalid",
     V52,
     [...RANGE, "cpu0: mmu_notifier_invalidate_range_start mm 0x1000..0x2000", LOCK],
     "cpu0: hmm_range_fault r write",
   ),
-  step("hmm_range_fault-no-vma", V52, [...RANGE, "cpu0: munmap 0x1000..0x4000", LOCK], "cpu0: hmm_range_fault r write"),
-  step("hmm_range_fault-dead", V52, [...RANGE, "cpu0: mmput mm", LOCK], "cpu0: hmm_range_fault r write"),
-  step("hmm_range_snapshot", V52, [...RANGE, PAGE, LOCK], "cpu0: hmm_range_snapshot r"),
-  step("hmm_range_snapshot-hole", V52, [...RANGE, LOCK], "cpu0: hmm_range_snapshot r"),
+  step(
+    "hmm_range_fault-no-vma",
+    V52,
+    [...RANGE, "cpu0: munmap 0x1000..0x4000", LOCK],
+    "cpu0: hmm_range_fault r write",
+    UNLOCK,
+  ),
+  step("hmm_range_fault-dead", V52, [...RANGE, "cpu0: mmput mm", LOCK], "cpu0: hmm_range_fault r write", UNLOCK),
+  step("hmm_range_snapshot", V52, [...RANGE, PAGE, LOCK], "cpu0: hmm_range_snapshot r", UNLOCK),
+  step("hmm_range_snapshot-hole", V52, [...RANGE, LOCK], "cpu0: hmm_range_snapshot r", UNLOCK),
   step("hmm_range_valid", V52, RANGE, "cpu0: hmm_range_valid r"),
   step("hmm_range_wait_until_valid-valid", V52, RANGE, "cpu0: hmm_range_wait_until_valid r"),
   step("hmm_range_wait_until_valid-dead", V52, [...RANGE, "cpu0: mmput mm"], "cpu0: hmm_range_wait_until_valid r"),
@@ -183,12 +208,14 @@ const ranges: readonly StepCase[] = [
     V52,
     [...RANGE, PAGE, "cpu0: store 0x2000 1", LOCK, "cpu0: hmm_range_fault r write"],
     "cpu0: hmm_range_dma_map r",
+    UNLOCK,
   ),
   step(
     "hmm_range_dma_unmap",
     V52,
     [...RANGE, PAGE, "cpu0: store 0x2000 1", LOCK, "cpu0: hmm_range_fault r write", "cpu0: hmm_range_dma_map r"],
     "cpu0: hmm_range_dma_unmap r",
+    UNLOCK,
   ),
 ];
 
