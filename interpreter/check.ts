@@ -138,7 +138,7 @@ function* findHeadline(director: Director, findings: Findings, watch: Watch): Br
     return kind !== undefined && isFatal(kind);
   };
   const least = function* (switches: number, shorterThan: number): Breathing<[Event, Way] | "none" | "unknown"> {
-    const target = { wanted: isWorst, shorterThan };
+    const target = { wanted: isWorst, shorterThan, notAtEnd: true };
     const { complete, ways } = yield* bounded(director, findings, watch, { switches, budget: BOUNDED_BUDGET, target });
     const [best] = [...ways].sort(([, x], [, y]) => x.switches - y.switches || x.steps - y.steps);
     return complete ? (best ?? "none") : "unknown";
