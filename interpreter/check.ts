@@ -74,6 +74,7 @@ export interface CheckResult {
 const FEW_SWITCHES = 2;
 const NEAR = 128; // steps
 const BOUNDED_BUDGET = 400_000; // steps of one bounded search
+const HEADLINE_BUDGET = 3_000_000; // a few seconds: worth it before a search of minutes
 const MINIMISE_BUDGET = 3_000_000;
 const LIVENESS_BUDGET = 5_000_000;
 
@@ -139,7 +140,7 @@ function* findHeadline(director: Director, findings: Findings, watch: Watch): Br
   };
   const least = function* (switches: number, shorterThan: number): Breathing<[Event, Way] | "none" | "unknown"> {
     const target = { wanted: isWorst, shorterThan, notAtEnd: true };
-    const { complete, ways } = yield* bounded(director, findings, watch, { switches, budget: BOUNDED_BUDGET, target });
+    const { complete, ways } = yield* bounded(director, findings, watch, { switches, budget: HEADLINE_BUDGET, target });
     const [best] = [...ways].sort(([, x], [, y]) => x.switches - y.switches || x.steps - y.steps);
     return complete ? (best ?? "none") : "unknown";
   };
