@@ -67,7 +67,7 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
   }
   if (finding.kind === "livelock") return [...lines, sentence(finding)];
   if (finding.kind === "expectation" || finding.kind === "leak") {
-    if (finding.addr !== 0) lines.push(...origin(finding.addr, trace, ["Allocated"], finding));
+    if (finding.addr !== 0) lines.push(...origin(finding.addr, trace, ["Allocated"]));
     return lines;
   }
   const who = finding.actor < 0 ? "" : ` by ${actorName(finding.actor)}`;
@@ -82,7 +82,7 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
   const isMisuse = finding.kind === "lockdep" && !isHeldLockFreed(finding); // of a lock that is where it should be
   if (finding.addr !== 0 && finding.header !== 0 && !isMisuse) {
     lines.push(`The address belongs to a struct ${finding.objectType?.name ?? "?"}`);
-    lines.push(...origin(finding.addr, trace, finding.header < 0 ? ["Allocated", "Freed"] : ["Allocated"], finding));
+    lines.push(...origin(finding.addr, trace, finding.header < 0 ? ["Allocated", "Freed"] : ["Allocated"]));
   }
   return lines;
 }
@@ -98,15 +98,12 @@ function capital(text: string): string {
 function sentence(finding: Finding): string {
   return finding.message.startsWith("goes") ? `${actorName(finding.actor)} ${finding.message}` : finding.message;
 }
-/** Who allocated the object at an address, and who freed it, the last time each, before the finding. */
-function origin(addr: number, trace: Trace, which: readonly ("Allocated" | "Freed")[], finding: Finding): string[] {
+/** Who allocated the object at an address, and who freed it, the last time each. */
+function origin(addr: number, trace: Trace, which: readonly ("Allocated" | "Freed")[]): string[] {
   const base = headerAddress(addr) + WORD;
-  const told = trace.events.findIndex((e) => e.kind === "report" && e.finding === finding);
-  const step = trace.events.findLastIndex((e, i) => e.kind === "step" && i < told); // a second free frees nothing
-  const before = finding.kind === "double-free" && step >= 0 ? trace.events.slice(0, step) : trace.events;
   const lines: string[] = [];
   for (const word of which) {
-    const event = before.findLast((e): e is AllocateEvent | StepEvent =>
+    const event = trace.events.findLast((e): e is AllocateEvent | StepEvent =>
       word === "Freed" ? e.kind === "step" && e.frees === base : e.kind === "allocate" && e.addr === base,
     );
     if (event === undefined) continue;

@@ -83,7 +83,7 @@ export interface StepEvent {
   readonly lock: "take" | "give" | undefined;
   /** A count that became zero or less, or was zero already: what people argue about. Undefined: it is no count. */
   readonly outcome: boolean | undefined;
-  /** The object it frees; 0: none. */
+  /** The object it frees; 0: none, or it was free already. */
   readonly frees: number;
   /** Where it frees: the locks held. */
   readonly locks: readonly string[];
@@ -205,6 +205,7 @@ class Recorder {
     const racing = director.inRace;
     const before = {
       locks: step.op === Op.free ? machine.lockTexts(actor) : [],
+      frees: step.op === Op.free && machine.memory.header(step.addr) > 0 ? step.addr : 0,
       text: step.text(machine),
       fn: machine.automaton.innermost(machine.locals[actor] as number),
       stack: this.stackOf(actor),
@@ -226,7 +227,7 @@ class Recorder {
       access: step.access,
       lock: lockUse(step),
       outcome: moved === Moved.fatal ? undefined : decisive(step, machine),
-      frees: step.op === Op.free ? step.addr : 0,
+      frees: before.frees,
       locks: before.locks,
       number: this.steps,
       racing,

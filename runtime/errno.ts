@@ -22,7 +22,6 @@ export const ERRNO = {
   EOPNOTSUPP: 95,
   ETIMEDOUT: 110,
 } as const;
-export type ErrnoName = keyof typeof ERRNO;
 
 export const { EPERM, ENOENT, EINTR, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, EOVERFLOW } = ERRNO;
 

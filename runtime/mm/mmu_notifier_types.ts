@@ -1,5 +1,5 @@
 /** include/linux/mmu_notifier.h as of 5.2. */
-import { functionPointer, type KernelFunction } from "../machine/function.ts";
+import { functionPointer } from "../machine/function.ts";
 import { embed, pointer, spinlock, Struct } from "../machine/struct.ts";
 import { hlist_head, hlist_node } from "../machine/list.ts";
 import type { mm_struct } from "./mm_types.ts";
@@ -25,11 +25,6 @@ export function mmu_notifier_range_init(
 ): mmu_notifier_range {
   return [mm, start, end, event, true];
 }
-
-export type mn_release = KernelFunction<[mmu_notifier, mm_struct], void>;
-export type mn_range_start = KernelFunction<[mmu_notifier, mmu_notifier_range], number>;
-export type mn_range_end = KernelFunction<[mmu_notifier, mmu_notifier_range], void>;
-export type mn_range = KernelFunction<[mmu_notifier, mm_struct, number, number], void>;
 
 /** Callbacks of a notifier; each may be missing. Constant. Differs: the ageing ones and change_pte are missing. */
 export class mmu_notifier_ops extends Struct {
