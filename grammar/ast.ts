@@ -141,9 +141,16 @@ export interface Declarator {
 export interface Fn {
   readonly kind: "fn";
   readonly name: Ident;
-  readonly params: readonly Ident[];
+  readonly params: readonly Param[];
   readonly body: Block;
   readonly at: Span;
+}
+
+/** One of a function. `struct x *a` has a type, `a` has none: it is that of whatever is passed. */
+export interface Param {
+  readonly name: Ident;
+  readonly type: CType | undefined;
+  readonly pointer: boolean;
 }
 
 export interface Race {
@@ -175,7 +182,7 @@ export type Callback = CallbackBody | CallbackName;
 export interface CallbackBody {
   readonly kind: "callbackBody";
   readonly name: Ident;
-  readonly params: readonly Ident[];
+  readonly params: readonly Param[];
   readonly body: Block;
   readonly at: Span;
 }

@@ -130,14 +130,14 @@ export abstract class DeclarationParser extends ControlParser {
     return body === undefined ? undefined : { kind: "fn", name, params, body, at: this.since(start) };
   });
 
-  private readonly functionBody: ParserMethod<[Ident, readonly Ident[], string], ast.Block> = this.RULE(
+  private readonly functionBody: ParserMethod<[Ident, readonly ast.Param[], string], ast.Block> = this.RULE(
     "functionBody",
-    (name: Ident, params: readonly Ident[], keyword: string): ast.Block => {
+    (name: Ident, params: readonly ast.Param[], keyword: string): ast.Block => {
       if (!this.RECORDING_PHASE && !this.next(t.LBrace)) {
         const what = keyword === "" ? "the callback" : "the function";
         const found = this.describe(this.LA(1));
         const message = `${what} \`${name.name}\` needs a body: expected \`{\`, found ${found}`;
-        const head = `${keyword}${name.name}(${params.map((param) => param.name).join(", ")}) { ... }`;
+        const head = `${keyword}${name.name}(${params.map((param) => param.name.name).join(", ")}) { ... }`;
         const help = keyword === "" ? `\`${head}\` or \`.${name.name} = my_function\`` : `\`${head}\``;
         this.fail("E137", this.spanOf(this.LA(1)), message, help);
       }
@@ -146,8 +146,8 @@ export abstract class DeclarationParser extends ControlParser {
   );
 
   /** Of `struct x *p` the last word counts; commas may be missing; `void` and `...` name nothing. */
-  protected readonly params: ParserMethod<[], Ident[]> = this.RULE("params", (): Ident[] => {
-    const names: Ident[] = [];
+  protected readonly params: ParserMethod<[], ast.Param[]> = this.RULE("params", (): ast.Param[] => {
+    const params: ast.Param[] = [];
     this.CONSUME(t.LParen);
     this.MANY({
       GATE: () => !this.next(t.RParen),
@@ -157,27 +157,32 @@ export abstract class DeclarationParser extends ControlParser {
           { ALT: () => this.CONSUME(t.Ellipsis) },
           {
             ALT: () => {
-              const name = this.SUBRULE(this.param);
-              if (name !== undefined) names.push(name);
+              const param = this.SUBRULE(this.param);
+              if (param !== undefined) params.push(param);
             },
           },
         ]),
     });
     this.require(t.RParen, "E115", "expected a parameter or `)`", "`fn f(sub, range) { ... }`");
     this.CONSUME(t.RParen);
-    return names;
+    return params;
   });
 
-  private readonly param: ParserMethod<[], Ident | undefined> = this.RULE("param", (): Ident | undefined => {
+  private readonly param: ParserMethod<[], ast.Param | undefined> = this.RULE("param", (): ast.Param | undefined => {
     // `mm_t *p`, `foo *p`: a name before a star is a type, whatever it is.
     const count = this.scanType().count || (this.next(t.Star, 2) ? 1 : 0);
     let name: Ident | undefined;
+    let type: ast.CType | undefined;
+    let pointer = false;
     this.OR([
       {
         GATE: () => count > 0,
         ALT: () => {
-          this.SUBRULE(this.ctype, { ARGS: [count] });
-          this.MANY1(() => this.CONSUME(t.Star));
+          type = this.SUBRULE(this.ctype, { ARGS: [count] });
+          this.MANY1(() => {
+            this.CONSUME(t.Star);
+            pointer = true;
+          });
           this.OPTION1(() => {
             name = this.ident(this.CONSUME1(t.Name));
           });
@@ -193,8 +198,9 @@ export abstract class DeclarationParser extends ControlParser {
       this.CONSUME(t.LBracket);
       this.OPTION3(() => this.CONSUME(t.Numeral));
       this.CONSUME(t.RBracket);
+      pointer = true;
     });
-    return name;
+    return name === undefined ? undefined : { name, type, pointer };
   });
 
   // ---- types and tables of callbacks

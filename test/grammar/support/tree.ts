@@ -43,8 +43,8 @@ function showCallback(callback: ast.Callback): string {
   return `${callback.name.name}(${names(callback.params)})${showBlock(callback.body)}`;
 }
 
-function names(idents: readonly ast.Ident[]): string {
-  return idents.map(({ name }) => name).join(", ");
+function names(params: readonly ast.Param[]): string {
+  return params.map(({ name }) => name.name).join(", ");
 }
 
 function showDeclare(declare: ast.Declare): string {
@@ -128,7 +128,7 @@ function showStatement(statement: ast.Statement): string {
     case "fail":
       return `(${s.maybe ? "maybe " : ""}fail ${s.function.name} #${s.count})`;
     case "sanitizer":
-      return `(sanitizer ${names(s.names)})`;
+      return `(sanitizer ${s.names.map(({ name }) => name).join(", ")})`;
     default:
       return showControl(s);
   }
