@@ -48,6 +48,7 @@ export type Statement =
   | Fn
   | Race
   | Struct
+  | Enum
   | Ops
   | Patch
   | Expect
@@ -157,6 +158,17 @@ export interface Race {
   readonly kind: "race";
   readonly body: Block;
   readonly at: Span;
+}
+
+/** `enum { GPU_PAGES = 4, GPU_SHIFT };` Its tag, if it has one, is dropped. */
+export interface Enum {
+  readonly kind: "enum";
+  readonly items: readonly Enumerator[];
+  readonly at: Span;
+}
+export interface Enumerator {
+  readonly name: Ident;
+  readonly value: Expr | undefined;
 }
 
 /** `struct gpu { mutex lock; unsigned long seq }` */
@@ -610,8 +622,10 @@ export interface Init {
   readonly at: Span;
 }
 
+/** `.start = a`, `[2] = a`, or just the next one: `a`. */
 export interface InitField {
-  readonly name: Ident;
+  readonly name: Ident | undefined;
+  readonly index: Expr | undefined;
   readonly value: Expr | Init;
   readonly at: Span;
 }

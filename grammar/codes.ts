@@ -157,9 +157,10 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     right: ["struct gpu {", "  mutex lock", "}"].join("\n"),
   },
   E122: {
-    summary: "an initialiser without field names",
-    explanation: "Initialisers in braces name their fields; `{}` and `{ 0 }` set all of them to nothing.",
-    wrong: "hmm_range r = { 1, 2 }",
+    summary: "an initialiser that cannot be read",
+    explanation:
+      "In braces stand `.field = value`, `[index] = value` or values in order; `{}` and `{ 0 }` are all zeros.",
+    wrong: "hmm_range r = { start = 1 }",
     right: "hmm_range r = { .start = 1, .end = 2 }",
   },
   E123: {
@@ -190,8 +191,8 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
   },
   E128: {
     summary: "a type definition that is not read",
-    explanation: "`struct NAME { ... }` is read; `enum`, `union` and `typedef` are not.",
-    wrong: "enum mode { A, B };",
+    explanation: "`struct NAME { ... }` and `enum { ... }` are read; `union` and `typedef` are not.",
+    wrong: "union mode { int a; };",
     right: ["var A = 0", "var B = 1"].join("\n"),
   },
   E131: {

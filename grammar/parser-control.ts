@@ -1,12 +1,12 @@
 import type { ParserMethod } from "chevrotain";
 import type * as ast from "./ast.ts";
 import type { Block, Expr, Statement } from "./ast.ts";
-import { StatementParser } from "./parser-statements.ts";
+import { InitParser } from "./parser-init.ts";
 import { plain, tight } from "./parser-primaries.ts";
 import * as t from "./tokens.ts";
 
 /** Branches, loops and jumps. */
-export abstract class ControlParser extends StatementParser {
+export abstract class ControlParser extends InitParser {
   /** A declaration in the head of a `for`. */
   abstract readonly declare: ParserMethod<[number?], ast.Declare>;
 

@@ -66,44 +66,6 @@ export abstract class DeclarationParser extends ControlParser {
     this.require(t.Name, "E121", "a declaration needs a name", "`var hits = 0`, `unsigned long seq;`");
   }
 
-  /** `{ .start = a, .end = b }`, `{}`, `{ 0 }` */
-  readonly init: ParserMethod<[], ast.Init> = this.RULE("init", (): ast.Init => {
-    const start = this.offset();
-    const fields: ast.InitField[] = [];
-    this.CONSUME(t.LBrace);
-    this.MANY(() =>
-      this.OR([
-        { ALT: () => this.CONSUME(t.Newline) },
-        { ALT: () => this.CONSUME(t.Comma) },
-        { ALT: () => this.CONSUME(t.Null) },
-        {
-          ALT: () => {
-            if (this.LA(1).image !== "0") this.requireInitEnd();
-            this.CONSUME(t.NumberToken);
-          },
-        },
-        { ALT: () => fields.push(this.SUBRULE(this.initField)) },
-      ]),
-    );
-    this.requireInitEnd();
-    this.CONSUME(t.RBrace);
-    return { kind: "init", fields, at: this.since(start) };
-  });
-
-  private requireInitEnd(): void {
-    this.require(t.RBrace, "E122", "expected `.field = value`", "write `{ .start = a, .end = b }`");
-  }
-
-  private readonly initField: ParserMethod<[], ast.InitField> = this.RULE("initField", (): ast.InitField => {
-    const start = this.offset();
-    this.CONSUME(t.Dot);
-    const name = this.SUBRULE(this.memberName);
-    this.require(t.Assign, "E122", "expected `=` and the value of the field");
-    this.CONSUME(t.Assign);
-    const value = this.SUBRULE(this.value, { ARGS: [listed] });
-    return { name, value, at: this.since(start) };
-  });
-
   // ---- functions
 
   readonly fn: ParserMethod<[], ast.Fn> = this.RULE("fn", (): ast.Fn => {
@@ -244,6 +206,36 @@ export abstract class DeclarationParser extends ControlParser {
       ]);
     }),
   );
+
+  /** `enum gpu_limits { GPU_PAGES = 4, GPU_SHIFT };` */
+  readonly enumLine: ParserMethod<[], ast.Enum> = this.RULE("enumLine", (): ast.Enum => {
+    const start = this.offset();
+    const items: ast.Enumerator[] = [];
+    this.CONSUME1(t.Name);
+    this.OPTION1(() => this.CONSUME2(t.Name));
+    this.CONSUME(t.LBrace);
+    this.MANY({
+      GATE: () => !this.next(t.RBrace),
+      DEF: () =>
+        this.OR([
+          { ALT: () => this.CONSUME(t.Newline) },
+          { ALT: () => this.CONSUME(t.Comma) },
+          {
+            ALT: () => {
+              const name = this.ident(this.CONSUME3(t.Name));
+              const value = this.OPTION2(() => {
+                this.CONSUME(t.Assign);
+                return this.SUBRULE(this.expression, { ARGS: [listed] });
+              });
+              items.push({ name, value });
+            },
+          },
+        ]),
+    });
+    this.require(t.RBrace, "E121", "expected a name or `}`", "`enum { GPU_PAGES = 4, GPU_SHIFT };`");
+    this.CONSUME(t.RBrace);
+    return { kind: "enum", items, at: this.since(start) };
+  });
 
   /** `mmu_notifier_ops NAME { ... }`, `static const struct mmu_notifier_ops NAME = { ... }` */
   readonly ops: ParserMethod<[number?], ast.Ops> = this.RULE("ops", (count = 1): ast.Ops => {

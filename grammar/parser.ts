@@ -18,6 +18,7 @@ type Head =
   | "fn"
   | "race"
   | "struct"
+  | "enum"
   | "ops"
   | "declare"
   | "cfunction"
@@ -137,6 +138,7 @@ export class ScriptParser extends DrivingParser {
       { GATE: () => this.head === "switch", ALT: () => this.SUBRULE(this.switchStatement) },
       { GATE: () => this.head === "forEach", ALT: () => this.SUBRULE(this.forEach) },
       { GATE: () => this.head === "struct", ALT: () => this.SUBRULE(this.struct) },
+      { GATE: () => this.head === "enum", ALT: () => this.SUBRULE(this.enumLine) },
       { GATE: () => this.head === "ops", ALT: () => this.SUBRULE(this.ops, { ARGS: [this.typeCount()] }) },
       { GATE: () => this.head === "declare", ALT: () => this.SUBRULE(this.declare, { ARGS: [this.typeCount()] }) },
       { GATE: () => this.head === "cfunction", ALT: () => this.SUBRULE(this.cfunction) },
@@ -207,6 +209,7 @@ export class ScriptParser extends DrivingParser {
     if (this.isAssignment(2) || [t.Dot, t.Arrow, t.PlusPlus, t.MinusMinus].includes(behind)) return "simple";
     const head = wordHeads.get(word);
     if (head !== undefined && !(callable.has(word) && behind === t.LParen)) return head;
+    if (word === "enum" && (behind === t.LBrace || this.next(t.LBrace, 3))) return "enum";
     if (word.includes("for_each") && (behind === t.LParen || this.beginsArgument(2))) return "forEach";
     return this.findTypeHead();
   }
@@ -273,8 +276,7 @@ export class ScriptParser extends DrivingParser {
     if (found.image === "case")
       this.fail("E127", at, "`case` without a `switch` around it", "use `if ... else if ...`");
     if (found.tokenType === t.Name) {
-      const help = found.image === "enum" ? "name its numbers one by one: `var A = 0`" : "use the type itself";
-      this.fail("E128", at, `there is no \`${found.image}\` here`, help);
+      this.fail("E128", at, `there is no \`${found.image}\` here`, "use the type itself");
     }
     if (found.tokenType === t.Until) {
       this.fail(

@@ -181,6 +181,12 @@ export class Director {
     const item = this.program.items[this.get(position.governs.at(actor)) - 1];
     return item?.kind === "run" || item?.kind === "continue" ? item.until : undefined;
   }
+  /** How often it came to an instruction of a function of the script. */
+  private timesAtLabel(events: readonly ControlEvent[], places: readonly { fn: number; pc: number }[]): number {
+    return events.filter(
+      (event) => event.kind === "tailCall" && places.some(({ fn, pc }) => fn === event.fn && pc === event.args[0]),
+    ).length;
+  }
   private countsTowardsUntil(actor: number, events: readonly ControlEvent[]): boolean {
     const until = this.untilOf(actor);
     if (until === undefined || until.place.kind === "blocked") return false;
@@ -188,7 +194,9 @@ export class Director {
     const met =
       place.kind === "text"
         ? Number(this.machine.nextStep(actor)?.text(this.machine).includes(place.text) ?? false)
-        : this.timesAt(actor, events, place.name, place.returns);
+        : place.kind === "label"
+          ? this.timesAtLabel(events, place.places())
+          : this.timesAt(actor, events, place.name, place.returns);
     if (met === 0) return false;
     const total = this.get(position.met.at(actor)) + met;
     this.put(position.met.at(actor), total);
@@ -289,13 +297,7 @@ export class Director {
         return this.begin(item);
       case "continue":
       case "step":
-        if (this.machine.isFinished(item.cpu))
-          throw new ScriptError(
-            "E240",
-            item.at,
-            `cpu${item.cpu} has nothing to go on with`,
-            "it is not inside a call",
-          ).in(item.from);
+        if (this.machine.isFinished(item.cpu)) throw nothingToContinue(item.cpu, item);
         if (item.kind === "step") this.put(position.steps, item.count);
         this.put(position.governs.at(item.cpu), this.itemIndex + 1);
         this.put(position.met.at(item.cpu), 0);
@@ -367,13 +369,26 @@ export class Director {
     throw new ScriptError("E241", item.at, `cpu${cpu} is still ${status}${where}`, help).in(item.from);
   }
   private beginRace(item: Extract<Item, { kind: "race" }>): Stuck {
-    for (const { cpu, code } of item.programs) {
+    for (const { cpu, code, resumes } of item.programs) {
+      if (resumes) {
+        this.resumeInRace(cpu, code.fn, item);
+        continue;
+      }
       this.mustBeFree(cpu, item);
       const events: ControlEvent[] = [];
       if (this.load(cpu, code.fn, events) === Moved.fatal) return "fatal";
     }
     this.put(position.phase, 1);
     return "goes on";
+  }
+
+  /** The call that it is in the middle of comes first; then the rest of its program. */
+  private resumeInRace(cpu: number, fn: number, item: Item): void {
+    if (this.machine.isFinished(cpu)) throw nothingToContinue(cpu, item);
+    this.machine.loadUnder(cpu, fn, [0]);
+    this.put(position.status.at(cpu), Status.running);
+    this.put(position.governs.at(cpu), 0);
+    this.put(position.met.at(cpu), 0);
   }
 
   /** The script is over: CPUs that are paused run on in order; one that can never run is a deadlock. */
@@ -409,4 +424,8 @@ export class Director {
   get reports(): readonly Report[] {
     return this.machine.reports;
   }
+}
+
+function nothingToContinue(cpu: number, { at, from }: Item): ScriptError {
+  return new ScriptError("E240", at, `cpu${cpu} has nothing to go on with`, "it is not inside a call").in(from);
 }

@@ -17,3 +17,9 @@ export interface Io {
 
 /** 0 as expected; 1 an expectation fails; 2 the script or the command line is wrong; 3 a limit was reached. */
 export type ExitCode = 0 | 1 | 2 | 3 | 70 | 130;
+
+/** Of several outcomes the one to tell: a fault of ours first, then what the user can mend, then what was found. */
+export function worst(codes: readonly ExitCode[]): ExitCode {
+  const order: readonly ExitCode[] = [70, 2, 1, 130, 3];
+  return order.find((code) => codes.includes(code)) ?? 0;
+}

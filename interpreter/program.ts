@@ -13,6 +13,8 @@ export interface Program {
   readonly invariants: readonly Invariant[];
   /** What the CPUs keep results in, and declared variables: final states are told apart by these. */
   readonly outcomeWords: readonly OutcomeWord[];
+  /** Barriers in the text: they are not modelled. */
+  readonly barriers: number;
   /** How many CPUs the script names: cpu0 up to the highest. */
   readonly cpus: number;
   readonly machine: MachineOptions;
@@ -64,7 +66,8 @@ export interface StepItem extends Placed {
 }
 export interface RaceItem extends Placed {
   readonly kind: "race";
-  readonly programs: readonly { readonly cpu: number; readonly code: Code }[];
+  /** `resumes`: the CPU is in the middle of a call, and goes on with that first. */
+  readonly programs: readonly { readonly cpu: number; readonly code: Code; readonly resumes: boolean }[];
 }
 export interface ShowItem extends Placed {
   readonly kind: "show";
@@ -104,6 +107,8 @@ export interface Until {
   readonly place:
     | { readonly kind: "function"; readonly name: string; readonly returns: boolean }
     | { readonly kind: "text"; readonly text: string }
-    | { readonly kind: "blocked" };
+    | { readonly kind: "blocked" }
+    /** A label in a function of the script: the instruction, in every form in which the function was bound. */
+    | { readonly kind: "label"; readonly places: () => readonly { readonly fn: number; readonly pc: number }[] };
   readonly count: number;
 }

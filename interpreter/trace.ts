@@ -9,7 +9,7 @@ import { describe, isFatal, type Finding } from "../runtime/machine/report.ts";
 import { waiters } from "../runtime/machine/rwsem.ts";
 import { WORD } from "../runtime/machine/struct.ts";
 import { Op, type Access, type Step, type Value } from "../runtime/machine/step.ts";
-import { functionById, type FunctionInfo } from "../runtime/machine/function.ts";
+import type { FunctionInfo } from "../runtime/machine/function.ts";
 import { showNumber } from "./bind/values.ts";
 import { actorName, type Director } from "./director.ts";
 import { deadlockFinding } from "./findings.ts";
@@ -308,12 +308,12 @@ class Recorder {
     const name = automaton.functionName(event.fn);
     const stack = this.stacks.get(actor) ?? [];
     this.stacks.set(actor, stack);
-    const info = functionById(event.fn)?.info;
-    const role: Role = info?.internal === true ? "hidden" : info?.atom === true ? "atom" : "function";
+    const info = automaton.infoOf(event.fn);
+    const role: Role = info.internal === true ? "hidden" : info.atom === true ? "atom" : "function";
     if (event.kind === "tailCall") return; // the frame stays where it is
     if (event.kind !== "return") {
       const caller = stack.at(-1)?.fn ?? 0;
-      const text = `${name}(${this.argTexts(event.args, info)})`;
+      const text = `${name}(${this.argTexts(automaton.givenArgs(event.fn, event.args), info)})`;
       const fact = this.factText(actor, caller, event.fact);
       if (role === "hidden" && fact !== "") this.waitingFacts.set(actor, fact);
       this.events.push({ kind: "call", actor, depth, name, text, role, fact });
@@ -326,7 +326,7 @@ class Recorder {
     this.events.push({ kind: "return", actor, depth: this.depthOf(actor), name, value, role });
   }
   /** Tuples are values that bodies hand on among themselves; of those only ranges mean something to a reader. */
-  private argTexts(args: readonly Value[], info: FunctionInfo = {}): string {
+  private argTexts(args: readonly Value[], info: FunctionInfo): string {
     return args
       .flatMap((arg, i) => {
         const param = info.params?.[i] ?? "";

@@ -12,11 +12,14 @@ export type ParamKind =
   | { readonly kind: "number" }
   /** A user-space address. */
   | { readonly kind: "address" }
-  | { readonly kind: "range" }
+  /** `second`: what C's two arguments say it with, the end (excluded) or the length. */
+  | { readonly kind: "range"; readonly second: "end" | "length" }
   /** Any number of these words, ORed together; `initial` if there is none. */
   | { readonly kind: "flags"; readonly words: Readonly<Record<string, number>>; readonly initial: number }
   | { readonly kind: "lock"; readonly lock: "spinlock" | "mutex" | "rwsem" }
   | { readonly kind: "atomic" }
+  /** A function of the script's own, called with objects of these types. */
+  | { readonly kind: "function"; readonly params: readonly (() => StructClass)[] }
   /** The mm of the process that the CPU runs in: never written, always passed. */
   | { readonly kind: "current-mm" };
 
@@ -59,7 +62,14 @@ export interface Callable {
 export const object = (name: string, type: () => StructClass): Param => ({ name, of: { kind: "object", type } });
 export const number = (name: string): Param => ({ name, of: { kind: "number" } });
 export const address = (name: string): Param => ({ name, of: { kind: "address" } });
-export const range = (name = "range"): Param => ({ name, of: { kind: "range" } });
+export const range = (name = "range", second: "end" | "length" = "end"): Param => ({
+  name,
+  of: { kind: "range", second },
+});
+export const callback = (name: string, ...params: readonly (() => StructClass)[]): Param => ({
+  name,
+  of: { kind: "function", params },
+});
 export const flags = (name: string, words: Readonly<Record<string, number>>, initial: number): Param => ({
   name,
   of: { kind: "flags", words, initial },

@@ -15,12 +15,14 @@ import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
 import { hmmImage } from "./mm/hmm.ts";
+import { tasksImage } from "./mm/current.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
 import { pgd_table } from "./mm/pgtable.ts";
 import type { Patch } from "./patch.ts";
 
-export { declarableTypes } from "./callables/types.ts";
+export { callbackTables } from "./callables/ops.ts";
+export { declarableTypes, kernelTypes } from "./callables/types.ts";
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];
@@ -56,6 +58,7 @@ export function firstMm(machine: Machine, mm: mm_struct): void {
   const { memory } = machine;
   const write: ImageWriter = (member, value) => memory.set(memory.wordAt(member.addr), wordOf(value));
   for (const image of images) image(write);
+  tasksImage(write, mm);
   write(mm.mm_users, 1);
   write(mm.mm_count, 1);
   write(mm.pgd, firstPgd);

@@ -92,7 +92,7 @@ const FRAME_MAX = 64; // results that a frame may remember: beyond that a body w
 
 test(`no function of the kernel's remembers more than ${FRAME_MAX} results in one frame`, () => {
   const path = "scripts/004-odp-dying-mm.hmm";
-  const { program } = bindScript(new SourceText(path, readFileSync(path, "utf8")));
+  const [program] = bindScript(new SourceText(path, readFileSync(path, "utf8"))).programs;
   if (program === undefined) throw new Error(`${path} does not bind`);
   const director = simulate(program);
   const { stopped } = drain(explore(director, new Findings(program), new Watch(DEFAULT_LIMITS)));

@@ -1,172 +1,118 @@
-/** Calls whose arguments are places or conditions rather than values, as macros of the kernel are. */
+/**
+ * Macros and the like: calls whose arguments are places, types or conditions rather than values, or that do nothing in
+ * the model.
+ */
 import type { Call, Expr } from "../../grammar/ast.ts";
-import { cmpxchg, READ_ONCE, WRITE_ONCE, xchg } from "../../runtime/machine/access.ts";
-import { kfree } from "../../runtime/machine/alloc.ts";
-import { BUG_ON, WARN_ON } from "../../runtime/machine/bug.ts";
+import type { Span } from "../../grammar/span.ts";
 import { choose } from "../../runtime/machine/choose.ts";
-import type { Kernel, Value } from "../../runtime/machine/step.ts";
-import { Ref, type Struct } from "../../runtime/machine/struct.ts";
-import { memberAt, numeric, run, truth, type Bound, type Place } from "./expression.ts";
+import { get_current, task_struct } from "../../runtime/mm/current.ts";
+import { folded, numeric, type Bound } from "./expression.ts";
+import { bindBase } from "./base.ts";
+import { accesses } from "./macros-access.ts";
+import { allocations } from "./macros-memory.ts";
+import { arithmetic } from "./macros-numbers.ts";
+import { waits } from "./macros-wait.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { compatible, NUMBER, typeText, VOID, type Type } from "./types.ts";
+import { BOOLEAN, NUMBER, VOID } from "./types.ts";
 
-/** What a builtin takes, argument by argument. */
-type Shape = readonly ("place" | "value" | "object" | "condition")[];
-
-interface Builtin {
-  readonly shape: Shape;
+export interface Builtin {
   readonly summary: string;
-  /** The type of its result, from the types of its arguments. */
-  readonly type: (args: readonly Bound[]) => Type;
-  readonly run: (args: readonly Bound[], text: string) => Kernel<Value>;
+  readonly bind: (binder: ExpressionBinder, call: Call, name: string) => Bound | undefined;
 }
 
-const first = (args: readonly Bound[]): Type => args[0]?.type ?? NUMBER;
+/** Printing, hints to the scheduler, and what only a compiler or a checker of the kernel looks at. */
+const SILENT =
+  /^((pr|dev|netdev|drm|ibdev|mlx5_ib|mlx5_core)_(debug|dbg|info|notice|warn|warning|err|error|crit|alert|emerg|cont)|trace_\w+|printk)(_once|_ratelimited)?$|^(trace_printk|dump_stack|cond_resched|cpu_relax|might_sleep|might_sleep_if|might_fault|schedule|msleep|msleep_interruptible|usleep_range|udelay|ndelay|mdelay|prefetch|lockdep_set_class|mutex_destroy|destroy_work_on_stack)$/;
+const BARRIERS =
+  /^(barrier|mb|rmb|wmb|smp_mb|smp_rmb|smp_wmb|smp_mb__(before|after)_(atomic|spinlock|unlock_lock|srcu_read_unlock)|smp_read_barrier_depends|dma_rmb|dma_wmb)$/;
+const BARRIER_NAMES: readonly string[] = ["barrier", "smp_mb", "smp_rmb", "smp_wmb"];
+const SILENT_NAMES: readonly string[] = [
+  "pr_debug",
+  "pr_err",
+  "pr_info",
+  "pr_warn",
+  "printk",
+  "cpu_relax",
+  "cond_resched",
+];
 
-function* refOf(arg: Bound | undefined): Kernel<Ref<Value>> {
-  return (yield* memberAt((arg as Extract<Bound, { kind: "place" }>).place)) as Ref<Value>;
-}
-
-const BUILTINS: Readonly<Record<string, Builtin>> = {
-  READ_ONCE: {
-    shape: ["place"],
-    summary: "a marked read",
-    type: first,
-    *run([place]) {
-      return yield* READ_ONCE(yield* refOf(place));
-    },
+const nothing = (name: string, at: Span): Bound => ({
+  kind: "call",
+  name,
+  type: VOID,
+  at,
+  parts: [],
+  *run() {
+    return undefined;
   },
-  WRITE_ONCE: {
-    shape: ["place", "value"],
-    summary: "a marked write",
-    type: () => VOID,
-    *run([place, value]) {
-      const ref = yield* refOf(place);
-      yield* WRITE_ONCE(ref, yield* run(value as Bound));
-    },
-  },
-  xchg: {
-    shape: ["place", "value"],
-    summary: "writes, and gives what was there",
-    type: first,
-    *run([place, value]) {
-      const ref = yield* refOf(place);
-      return yield* xchg(ref, yield* run(value as Bound));
-    },
-  },
-  cmpxchg: {
-    shape: ["place", "value", "value"],
-    summary: "writes if the old value is there, and gives what was there",
-    type: first,
-    *run([place, old, value]) {
-      const ref = yield* refOf(place);
-      const expected = yield* run(old as Bound);
-      return yield* cmpxchg(ref, expected, yield* run(value as Bound));
-    },
-  },
-  kfree: {
-    shape: ["object"],
-    summary: "frees an object",
-    type: () => VOID,
-    *run([object]) {
-      yield* kfree((yield* run(object as Bound)) as Struct);
-    },
-  },
-  WARN_ON: {
-    shape: ["condition"],
-    summary: "warns if the condition holds, and goes on",
-    type: () => ({ kind: "boolean" }),
-    *run([condition], text) {
-      return yield* WARN_ON(truth(yield* run(condition as Bound)), text);
-    },
-  },
-  BUG_ON: {
-    shape: ["condition"],
-    summary: "ends the path if the condition holds",
-    type: () => VOID,
-    *run([condition], text) {
-      yield* BUG_ON(truth(yield* run(condition as Bound)), text);
-    },
+});
+const silent: Builtin = { summary: "does nothing here", bind: (_, call, name) => nothing(name, call.at) };
+/** The run is sequentially consistent: each barrier that it passes over is counted, and the count told. */
+const barrier: Builtin = {
+  summary: "a barrier, which is not modelled",
+  bind({ scope }, call, name) {
+    scope.barriers.add(`${scope.source.name}:${call.at.start}`);
+    return nothing(name, call.at);
   },
 };
-const TRANSPARENT = new Set(["likely", "unlikely"]);
+/** A hint to the compiler: its argument. */
+const transparent: Builtin = {
+  summary: "its argument",
+  bind(binder, call, name) {
+    const [value] = call.args;
+    if (call.args.length === 1 && value !== undefined) return binder.bind(value.value);
+    binder.scope.error(
+      "E300",
+      call.at,
+      `\`${name}\` takes 1 argument, ${call.args.length} given`,
+      "it is its argument",
+    );
+    return undefined;
+  },
+};
 
-export function isBuiltin(name: string): boolean {
-  return Object.hasOwn(BUILTINS, name) || TRANSPARENT.has(name) || name === "choose";
+const TABLE: Readonly<Record<string, Builtin>> = {
+  ...accesses,
+  ...allocations,
+  ...arithmetic,
+  ...waits,
+  likely: transparent,
+  unlikely: transparent,
+  choose: { summary: "one of several constants: all of them are tried", bind: bindChoose },
+};
+
+/** What a name means as a macro, if anything. */
+export function builtin(binder: ExpressionBinder, name: string): Builtin | undefined {
+  if (name === "base" && binder.owner?.base !== undefined) return { summary: "the old body", bind: bindBase };
+  if (Object.hasOwn(TABLE, name)) return TABLE[name];
+  if (SILENT.test(name)) return silent;
+  return BARRIERS.test(name) ? barrier : undefined;
 }
 export function builtinNames(): string[] {
-  return [...Object.keys(BUILTINS), ...TRANSPARENT, "choose"];
+  return [...Object.keys(TABLE), ...BARRIER_NAMES, ...SILENT_NAMES];
+}
+export function bindBuiltin(binder: ExpressionBinder, call: Call, known: Builtin): Bound | undefined {
+  return known.bind(binder, call, call.callee.kind === "name" ? call.callee.name : "");
 }
 
-export function bindBuiltin(binder: ExpressionBinder, call: Call, name: string): Bound | undefined {
-  const { scope } = binder;
-  const values = call.args.map((arg) => arg.value);
-  if (TRANSPARENT.has(name)) {
-    if (values.length === 1) return binder.bind(values[0] as Expr);
-    scope.error("E300", call.at, `\`${name}\` takes 1 argument, ${values.length} given`, "it is its argument");
-    return undefined;
-  }
-  if (name === "choose") return bindChoose(binder, call, values);
-  const builtin = BUILTINS[name] as Builtin;
-  if (values.length !== builtin.shape.length) {
-    const takes = `${builtin.shape.length} argument${builtin.shape.length === 1 ? "" : "s"}`;
-    scope.error("E300", call.at, `\`${name}\` takes ${takes}, ${values.length} given`, `it is ${builtin.summary}`);
-    return undefined;
-  }
-  const args: Bound[] = [];
-  for (const [i, shape] of builtin.shape.entries()) {
-    const arg = bindShaped(binder, values[i] as Expr, shape, name);
-    if (arg === undefined) return undefined;
-    args.push(arg);
-  }
-  if (!sameType(binder, args, values, builtin.shape)) return undefined;
-  const text = values[0] === undefined ? "" : scope.source.slice(values[0].at);
-  return { kind: "call", name, type: builtin.type(args), at: call.at, run: () => builtin.run(args, text) };
+/** `current` */
+export function currentTask(at: Span): Bound {
+  const type = { kind: "object", cls: task_struct } as const;
+  return { kind: "call", name: "current", type, at, parts: [], run: get_current };
 }
 
-/** Whether the values fit the place that they are written to or compared with. */
-function sameType(binder: ExpressionBinder, args: readonly Bound[], values: readonly Expr[], shape: Shape): boolean {
-  const { scope } = binder;
-  const [place] = args;
-  if (place === undefined || shape[0] !== "place") return true;
-  const odd = args.findIndex((arg) => !compatible(place.type, arg.type));
-  if (odd < 0) return true;
-  const text = scope.source.slice((values[0] as Expr).at);
-  const message = `\`${text}\` is ${typeText(place.type)}; this is ${typeText((args[odd] as Bound).type)}`;
-  scope.error("E315", (values[odd] as Expr).at, message);
-  return false;
-}
-
-function bindShaped(binder: ExpressionBinder, expr: Expr, shape: Shape[number], name: string): Bound | undefined {
-  const bound = binder.bindValue(expr);
-  if (bound === undefined) return undefined;
-  const { scope } = binder;
-  const text = scope.source.slice(expr.at);
-  if (shape === "object" && bound.type.kind !== "object" && bound.type.kind !== "null") {
-    scope.error("E301", expr.at, `\`${name}\` expects an object, \`${text}\` is ${typeText(bound.type)}`);
-    return undefined;
-  }
-  if (shape === "place" && !isWord(bound)) {
-    scope.error("E312", expr.at, `\`${name}\` needs a place in memory, \`${text}\` is none`, "a variable or a member");
-    return undefined;
-  }
-  return bound;
-}
-/** Whether it is a word that can be loaded and stored. */
-export function isWord(bound: Bound): bound is Extract<Bound, { kind: "place" }> & { place: Place } {
-  return bound.kind === "place" && !["atomic", "array", "spinlock", "mutex"].includes(bound.type.kind);
-}
-
-function bindChoose(binder: ExpressionBinder, call: Call, values: readonly Expr[]): Bound | undefined {
+function bindChoose(binder: ExpressionBinder, call: Call): Bound | undefined {
   const { scope } = binder;
   const numbers: number[] = [];
-  for (const value of values) {
+  let areBooleans = true;
+  for (const { value } of call.args) {
     const bound = binder.bind(value);
     if (bound === undefined) return undefined;
-    if (bound.kind !== "constant") {
+    if (bound.kind !== "constant" || bound.type.kind === "string") {
       scope.error("E313", value.at, "`choose` takes constants: all of them are tried", "`x = choose(0, 1)`");
       return undefined;
     }
+    areBooleans &&= bound.type.kind === "boolean";
     numbers.push(numeric(bound.value));
   }
   if (numbers.length === 0) {
@@ -176,10 +122,32 @@ function bindChoose(binder: ExpressionBinder, call: Call, values: readonly Expr[
   return {
     kind: "call",
     name: "choose",
-    type: NUMBER,
+    type: areBooleans ? BOOLEAN : NUMBER,
     at: call.at,
+    parts: [],
     *run() {
       return numbers[yield* choose(numbers.length, `choose(${numbers.join(", ")})`)] as number;
     },
   };
+}
+
+/** The arguments of a macro, or undefined after saying that there are too few or too many. */
+export function argumentsOf(
+  binder: ExpressionBinder,
+  call: Call,
+  name: string,
+  shape: string,
+  { least, most = least }: { least: number; most?: number },
+): readonly Expr[] | undefined {
+  const values = call.args.map((arg) => arg.value);
+  if (values.length >= least && values.length <= most) return values;
+  const takes = least === most ? String(least) : `${least} to ${most}`;
+  const message = `\`${name}\` takes ${takes} argument${most === 1 ? "" : "s"}, ${values.length} given`;
+  binder.scope.error("E300", call.at, message, `\`${name}(${shape})\``);
+  return undefined;
+}
+
+/** A constant expression of ours, worked out at once. */
+export function foldedBinary(op: "+" | "-" | "*" | "&" | "/", left: Bound, right: Bound, at: Span): Bound {
+  return folded({ kind: "binary", op, left, right, type: NUMBER, at });
 }

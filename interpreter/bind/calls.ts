@@ -1,45 +1,22 @@
 /** Calls: which entry of the table a name means, and how the arguments of a script become those of the kernel. */
-import type { Argument, Call, Expr } from "../../grammar/ast.ts";
+import type { Argument, Call } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
 import { Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { rw_semaphore } from "../../runtime/machine/rwsem.ts";
 import { at, membersOf, NULL, Struct } from "../../runtime/machine/struct.ts";
-import { mm_struct } from "../../runtime/mm/mm_types.ts";
-import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
+import type { mm_struct } from "../../runtime/mm/mm_types.ts";
+import { current_mm } from "../../runtime/mm/current.ts";
 import { ScriptError } from "../script-error.ts";
-import { folded, memberAt, numeric, run, type Bound } from "./expression.ts";
+import { numeric, run, type Bound, type Frame } from "./expression.ts";
+import { constant, misfit, TOLD, type Misfit, type Source } from "./fit.ts";
 import type { ExpressionBinder } from "./names.ts";
+import { passed } from "./own-calls.ts";
+import { fitRange } from "./ranges.ts";
 import { described, signature, written } from "./signature.ts";
-import { typeOfMember, typeOfResult, typeText, type Type } from "./types.ts";
+import { objectType, typeOfMember, typeOfResult, typeText, type Type } from "./types.ts";
 import { unknownFunction } from "./unknown.ts";
-import { showNumber } from "./values.ts";
-
-/** How one parameter gets its values. */
-interface Source {
-  readonly values: () => Kernel<readonly Value[]>;
-  /** The expressions behind it, where it has any. */
-  readonly from: readonly Bound[];
-}
-const constant = (...values: Value[]): Source => ({
-  *values() {
-    return values;
-  },
-  from: [],
-});
-
-/** Why an entry does not take these arguments. */
-interface Misfit {
-  readonly code: string;
-  readonly at: Span;
-  readonly message: string;
-  readonly help?: string | undefined;
-  /** How many arguments did fit: the best misfit is the one told. */
-  readonly fitted: number;
-}
-/** An argument is wrong whatever is called, and that has been told. */
-const TOLD: Misfit = { code: "", at: { start: 0, end: 0 }, message: "", fitted: -1 };
 
 export function bindCall(binder: ExpressionBinder, call: Call): Bound | undefined {
   const { scope } = binder;
@@ -67,10 +44,6 @@ export function bindCall(binder: ExpressionBinder, call: Call): Bound | undefine
   }
   if (best !== undefined && best !== TOLD) scope.error(best.code, best.at, best.message, best.help);
   return undefined;
-}
-
-function misfit(code: string, at: Span, message: string, fitted: number, help?: string): Misfit {
-  return { code, at, message, fitted, help };
 }
 
 function fitArguments(
@@ -147,7 +120,12 @@ function fitParam(
   fitted: number,
 ): Source | Misfit {
   if (param.of.kind === "current-mm") {
-    return constant(binder.currentMm());
+    return {
+      *values() {
+        return [yield* current_mm()];
+      },
+      from: [],
+    };
   }
   if (param.of.kind === "flags") return fitFlags(param, queue);
   const next = queue[0];
@@ -157,6 +135,7 @@ function fitParam(
     return misfit("E300", at, `${takes(entry)}; \`${param.name}\` is missing`, fitted, described(entry));
   }
   if (param.of.kind === "range") return fitRange(binder, entry, param, queue, fitted);
+  if (param.of.kind === "function") return fitFunction(binder, entry, param, queue, fitted);
   const source = fitValue(binder, entry, param, next, fitted);
   if (!("fitted" in source)) queue.shift();
   else if (param.otherwise !== undefined) return constant(param.otherwise);
@@ -175,93 +154,6 @@ function fitFlags(param: Param, queue: Argument[]): Source {
   }
   if (queue[0]?.value.kind === "defaults") queue.length = 1;
   return constant(value ?? initial);
-}
-
-function fitRange(
-  binder: ExpressionBinder,
-  entry: Callable,
-  param: Param,
-  queue: Argument[],
-  fitted: number,
-): Source | Misfit {
-  const first = queue[0] as Argument;
-  if (first.value.kind === "range" || (first.value.kind === "binary" && first.value.op === "+")) {
-    const ends = rangeEnds(binder, first.value);
-    if (ends === undefined) return TOLD;
-    queue.shift();
-    return readRange(binder, first.at, ends);
-  }
-  const second = queue[1];
-  const start = binder.bindOnce(first.value);
-  if (start === undefined) return TOLD;
-  const end = second === undefined ? undefined : binder.bindOnce(second.value);
-  if (start.type.kind === "number" && end?.type.kind === "number") {
-    queue.splice(0, 2);
-    return readRange(binder, first.at, [start, end]);
-  }
-  const text = binder.scope.source.slice(first.at);
-  if (first.value.kind === "binary" && first.value.op === "-") {
-    const help = `write \`${text.replace(/\s*-\s*/, "..")}\``;
-    return misfit("E304", first.at, `\`${text}\` is a subtraction; a range has two dots`, fitted, help);
-  }
-  const help = /^\w+$/.test(text) ? `\`${text}..\` is one page, \`${text}..+8K\` two` : "a range is `start..end`";
-  return misfit(
-    "E303",
-    first.at,
-    `\`${entry.name}\` expects a range for \`${param.name}\`, \`${text}\` is ${typeText(start.type)}`,
-    fitted,
-    start.type.kind === "number" ? help : described(entry),
-  );
-}
-const ENDS = "a range is made of addresses";
-
-/** `a..b`, `a..+n`, `a..`; and, where a range is wanted, `a+n`. Undefined after an error. */
-function rangeEnds(
-  binder: ExpressionBinder,
-  expr: Extract<Expr, { kind: "range" | "binary" }>,
-): readonly [Bound, Bound] | undefined {
-  const plus = (start: Bound, length: Bound): Bound =>
-    folded({ kind: "binary", op: "+", left: start, right: length, type: { kind: "number" }, at: expr.at });
-  const page: Bound = { kind: "constant", value: PAGE_SIZE, type: { kind: "number" }, at: expr.at };
-  if (expr.kind === "binary") {
-    const start = binder.bindNumber(expr.left, ENDS);
-    const length = binder.bindNumber(expr.right, ENDS);
-    return start === undefined || length === undefined ? undefined : [start, plus(start, length)];
-  }
-  const start = binder.bindNumber(expr.start, ENDS);
-  if (expr.end !== undefined) {
-    const end = binder.bindNumber(expr.end, ENDS);
-    return start === undefined || end === undefined ? undefined : [start, end];
-  }
-  const length = expr.length === undefined ? page : binder.bindNumber(expr.length, ENDS);
-  return start === undefined || length === undefined ? undefined : [start, plus(start, length)];
-}
-function readRange(binder: ExpressionBinder, at: Span, [start, end]: readonly [Bound, Bound]): Source {
-  if (start.kind === "constant" && end.kind === "constant")
-    checkRange(binder, at, numeric(start.value), numeric(end.value));
-  return {
-    *values() {
-      const from = numeric(yield* run(start));
-      return [from, numeric(yield* run(end))];
-    },
-    from: [start, end],
-  };
-}
-const ADDRESS_MAX = 2 ** 47;
-function checkRange(binder: ExpressionBinder, at: Span, from: number, to: number): void {
-  const { scope } = binder;
-  const [low, high] = [showNumber(from), showNumber(to)];
-  if (to <= from)
-    scope.error(
-      "E305",
-      at,
-      `this range is empty: its end, ${high}, is not above its start, ${low}`,
-      "the end is excluded",
-    );
-  else if (from < 0 || to > ADDRESS_MAX)
-    scope.error("E306", at, "this range leaves user memory", "user addresses are 0 to 0x7fffffffffff (2^47 - 1)");
-  else if (from % PAGE_SIZE !== 0 || to % PAGE_SIZE !== 0)
-    scope.error("E307", at, "a range begins and ends on a page boundary", "pages have 4096 (0x1000) bytes");
 }
 
 function fitValue(
@@ -286,17 +178,52 @@ function fitValue(
       memberMeant(param, type, text) ?? described(entry),
     );
   }
-  const isNull = bound.type.kind === "null" && param.of.kind === "object" ? param.of.type() : null;
-  const place = bound.kind === "place" ? bound.place : undefined;
-  const isCounter = param.of.kind === "atomic"; // whose name, elsewhere, is its value
+  const { of } = param;
   return {
-    *values() {
-      if (isNull !== null) return [NULL(isNull)];
-      if (isCounter && place !== undefined) return [(yield* memberAt(place)) as unknown as Value];
-      return [yield* run(bound)];
+    *values(frame) {
+      if (of.kind === "number" || of.kind === "address") return [numeric(yield* run(bound, frame))];
+      const value = yield* passed(bound, frame);
+      if (of.kind !== "object") return [value];
+      const cls = of.type();
+      // A number is a pointer if the binder could not tell: NULL, or an error that ERR_PTR() made one.
+      if (!(value instanceof Struct)) return [cls === (Struct as unknown) ? NULL(no_object) : at(cls, numeric(value))];
+      if (bound.type.kind === "any" && !(value instanceof cls)) throw wrongObject(entry, param, value, arg.value.at);
+      return [value];
     },
     from: [bound],
   };
+}
+class no_object extends Struct {}
+/** What the binder could not know. */
+function wrongObject(entry: Callable, param: Param, value: Struct, where: Span): ScriptError {
+  const wanted = param.of.kind === "object" ? `a struct ${param.of.type().name}` : "another object";
+  const message = `\`${entry.name}\` expects ${wanted} for \`${param.name}\`, this is a struct ${value.constructor.name}`;
+  return new ScriptError("E301", where, message);
+}
+/** A function of the script's that the kernel is to call. */
+function fitFunction(
+  binder: ExpressionBinder,
+  entry: Callable,
+  param: Param,
+  queue: Argument[],
+  fitted: number,
+): Source | Misfit {
+  const arg = queue[0] as Argument;
+  const { value } = arg;
+  const name = value.kind === "unary" && value.op === "&" ? value.operand : value;
+  const definition = name.kind === "name" ? binder.scope.functions?.find(name.name) : undefined;
+  if (param.of.kind !== "function" || definition === undefined) {
+    const text = binder.scope.source.slice(arg.at);
+    const message = `\`${entry.name}\` expects a function for \`${param.name}\`, \`${text}\` is none of this script's`;
+    return misfit("E301", arg.at, message, fitted, described(entry));
+  }
+  queue.shift();
+  const callback = binder.scope.functions?.callback(
+    definition,
+    param.of.params.map((type) => objectType(type())),
+    arg.at,
+  );
+  return callback === undefined ? TOLD : constant(callback);
 }
 /** "did you mean `mm.mmap_sem`?", for `down_read mm`. */
 function memberMeant(param: Param, type: Type, text: string): string | undefined {
@@ -310,23 +237,24 @@ function accepts(param: Param, type: Type): string | null {
   const { of } = param;
   switch (of.kind) {
     case "object": {
-      if (type.kind === "null") return null;
+      if (type.kind === "null" || type.kind === "any") return null;
       const cls = of.type();
       const fits = type.kind === "object" && (type.cls === cls || type.cls.prototype instanceof cls || cls === Struct);
       return fits ? null : cls === (Struct as unknown) ? "an object" : `a struct ${cls.name}`;
     }
     case "number":
     case "address":
-      return type.kind === "number" || type.kind === "boolean"
+      return ["number", "boolean", "any", "atomic"].includes(type.kind)
         ? null
         : of.kind === "number"
           ? "a number"
           : "an address";
     case "lock":
+      if (type.kind === "any") return null;
       if (of.lock === "rwsem") return type.kind === "object" && type.cls === rw_semaphore ? null : "a rw_semaphore";
       return type.kind === of.lock ? null : `a ${of.lock}`;
     case "atomic":
-      return type.kind === "atomic" ? null : "an atomic counter";
+      return type.kind === "atomic" || type.kind === "any" ? null : "an atomic counter";
     default:
       return null;
   }
@@ -343,9 +271,9 @@ function fitDefault(
   const value = binder.defaultFor(param, at);
   if (value !== undefined)
     return {
-      *values() {
+      *values(frame) {
         const values = [];
-        for (const bound of value) values.push(yield* run(bound));
+        for (const bound of value) values.push(yield* run(bound, frame));
         return values;
       },
       from: value,
@@ -358,37 +286,37 @@ function fitDefault(
 
 // ---- the call itself
 
-const users = primitive("mm_users", (m, addr = 0) => (m.peek(addr) > 0 ? 1 : 0));
+/** Which CPU is in a process without users; -1: none is. */
+const users = primitive("mm_users", (m, addr = 0) => (m.peek(addr) > 0 ? -1 : m.actor));
 
-function calling(binder: ExpressionBinder, entry: Callable, sources: readonly Source[], at: Span): Bound {
-  const mm = binder.currentMm();
+function calling(binder: ExpressionBinder, entry: Callable, sources: readonly Source[], where: Span): Bound {
   binder.noteCall(entry, new Map(entry.params.map((param, i) => [param.name, sources[i]?.from ?? []])));
-  const { cpu } = binder;
   return {
     kind: "call",
     name: entry.name,
     type: typeOfResult(entry.result),
-    at,
-    *run(): Kernel<Value> {
-      if (entry.needsUsers === true) yield* mustHaveUsers(mm, entry.name, cpu, at);
+    at: where,
+    parts: sources.flatMap((source) => source.from),
+    *run(frame: Frame): Kernel<Value> {
+      if (entry.needsUsers === true) yield* mustHaveUsers(yield* current_mm(), entry.name, where);
       const values: Value[] = [];
-      for (const source of sources) values.push(...(yield* source.values()));
+      for (const source of sources) values.push(...(yield* source.values(frame)));
       return yield* (entry.run as (...args: Value[]) => Kernel<Value>)(...values);
     },
   };
 }
 /** A process without users is gone: nobody is left to make a system call in it. */
-function* mustHaveUsers(mm: mm_struct, name: string, cpu: number, at: Span): Kernel<void> {
-  const alive = yield* step({
+function* mustHaveUsers(mm: mm_struct, name: string, where: Span): Kernel<void> {
+  const cpu = yield* step({
     op: Op.silentPrimitive,
     primitive: users,
     args: [mm.mm_users.addr],
     text: () => "mm_users",
   });
-  if (alive === 0)
+  if (cpu >= 0)
     throw new ScriptError(
       "E242",
-      at,
+      where,
       `cpu${cpu} calls ${name} in a process whose last user is gone (mm_users is 0)`,
       "nobody is left to make a system call; what runs after exit is a kernel thread or a driver",
     );

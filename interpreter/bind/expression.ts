@@ -5,17 +5,50 @@
 import { load, loadPrivate } from "../../runtime/machine/access.ts";
 import { BUG_ON } from "../../runtime/machine/bug.ts";
 import { Op, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
-import { Atomic, Ref, Refcount, Special, Struct, Words, type Member } from "../../runtime/machine/struct.ts";
+import {
+  at,
+  Atomic,
+  int,
+  Int,
+  memberNamed,
+  membersOf,
+  Ref,
+  Refcount,
+  Special,
+  Struct,
+  WORD,
+  Words,
+  type Member,
+} from "../../runtime/machine/struct.ts";
 import type { BinaryOp } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { ScriptError } from "../script-error.ts";
 import type { Type } from "./types.ts";
 
-/** A place in memory: known from the start, or a member of an object that is known only when it runs. */
+/** The locals of one call of a script's function, by number. Statements of a CPU have none. */
+export type Frame = Value[];
+export const NO_FRAME: Frame = [];
+
+/** A place: in memory, known from the start or only when it runs; or a local of a call. */
 export type Place =
-  | { readonly kind: "variable"; readonly ref: Ref<unknown>; readonly isPrivate: boolean }
-  | { readonly kind: "member"; readonly object: Bound; readonly name: string }
-  | { readonly kind: "element"; readonly array: Bound; readonly index: Bound };
+  | { readonly kind: "variable"; readonly ref: Member; readonly isPrivate: boolean }
+  | { readonly kind: "member"; readonly object: Bound; readonly name: string; readonly isPrivate?: boolean }
+  | { readonly kind: "element"; readonly array: Bound; readonly index: Bound }
+  | { readonly kind: "local"; readonly local: Local }
+  /** Of a tuple that the kernel hands to a callback: constant, no word of memory. */
+  | { readonly kind: "field"; readonly record: Bound; readonly index: number };
+
+/** A parameter or variable of a function. */
+export interface Local {
+  readonly index: number;
+  readonly name: string;
+  type: Type;
+  /** Its declaration says which type that is. */
+  readonly isTyped: boolean;
+  readonly at: Span;
+  /** It is in memory of its own, which is freed when the call is over: the local itself holds the address. */
+  readonly owns: boolean;
+}
 
 export type Bound = { readonly type: Type; readonly at: Span } & (
   | { readonly kind: "constant"; readonly value: Value }
@@ -23,58 +56,105 @@ export type Bound = { readonly type: Type; readonly at: Span } & (
   | { readonly kind: "place"; readonly place: Place }
   | { readonly kind: "unary"; readonly op: "-" | "!" | "~"; readonly operand: Bound }
   | { readonly kind: "binary"; readonly op: BinaryOp; readonly left: Bound; readonly right: Bound }
+  /** Its value is a pair: the start, and the end, which is excluded. */
+  | { readonly kind: "range"; readonly start: Bound; readonly end: Bound }
   | { readonly kind: "conditional"; readonly test: Bound; readonly yes: Bound; readonly no: Bound }
-  | { readonly kind: "call"; readonly name: string; readonly run: () => Kernel<Value> }
+  | {
+      readonly kind: "call";
+      readonly name: string;
+      readonly run: (frame: Frame) => Kernel<Value>;
+      /** The expressions that it evaluates. */
+      readonly parts: readonly Bound[];
+    }
 );
 
 // ---- as steps
 
-export function* run(expr: Bound): Kernel<Value> {
+export function* run(expr: Bound, frame: Frame): Kernel<Value> {
   switch (expr.kind) {
     case "constant":
       return expr.value;
     case "place":
-      return yield* readPlace(expr.place);
+      return yield* readPlace(expr.place, frame);
     case "unary":
-      return unary(expr, yield* run(expr.operand));
+      return unary(expr, yield* run(expr.operand, frame));
     case "binary": {
-      const left = yield* run(expr.left);
-      if (expr.op === "&&") return truth(left) && truth(yield* run(expr.right));
-      if (expr.op === "||") return truth(left) || truth(yield* run(expr.right));
-      const right = yield* run(expr.right);
+      const left = yield* run(expr.left, frame);
+      if (expr.op === "&&") return truth(left) && truth(yield* run(expr.right, frame));
+      if (expr.op === "||") return truth(left) || truth(yield* run(expr.right, frame));
+      const right = yield* run(expr.right, frame);
       if (expr.op === "/" || expr.op === "%") yield* BUG_ON(numeric(right) === 0, "divide error: 0000");
       return binary(expr, left, right);
     }
+    case "range":
+      return [yield* run(expr.start, frame), yield* run(expr.end, frame)];
     case "conditional":
-      return yield* run(truth(yield* run(expr.test)) ? expr.yes : expr.no);
+      return yield* run(truth(yield* run(expr.test, frame)) ? expr.yes : expr.no, frame);
     case "call":
-      return yield* expr.run();
+      return yield* expr.run(frame);
   }
 }
 
 /** What lies at a place: a word, or something embedded there. */
-export function* memberAt(place: Place): Kernel<Member> {
+export function* memberAt(place: MemoryPlace, frame: Frame): Kernel<Member> {
   switch (place.kind) {
     case "variable":
       return place.ref;
     case "member":
-      return memberOf(yield* run(place.object), place.name);
+      return memberOf(yield* run(place.object, frame), place);
     case "element": {
-      const array = (yield* run(place.array)) as unknown as Words;
-      return array.at(numeric(yield* run(place.index)));
+      const array = yield* run(place.array, frame);
+      return elementOf(array, numeric(yield* run(place.index, frame)));
     }
   }
 }
-function* readPlace(place: Place): Kernel<Value> {
-  const member = yield* memberAt(place);
+export type MemoryPlace = Extract<Place, { kind: "variable" | "member" | "element" }>;
+
+function* readPlace(place: Place, frame: Frame): Kernel<Value> {
+  if (place.kind === "local") return localValue(place.local, frame);
+  if (place.kind === "field") return ((yield* run(place.record, frame)) as readonly Value[])[place.index];
+  const member = yield* memberAt(place, frame);
   if (member instanceof Ref)
-    return (yield* place.kind === "variable" && place.isPrivate ? loadPrivate(member) : load(member)) as Value;
+    return (yield* place.kind !== "element" && place.isPrivate === true ? loadPrivate(member) : load(member)) as Value;
   if (member instanceof Atomic || member instanceof Refcount)
     return yield* step({ op: Op.load, addr: member.addr, text: (names) => `atomic_read(&${member.expr(names)})` });
   return member as unknown as Value;
 }
-function memberOf(object: Value, name: string): Member {
-  return (object as unknown as Record<string, Member>)[name] as Member;
+function memberOf(object: Value, { name, object: { at: where } }: Extract<Place, { kind: "member" }>): Member {
+  // Where the binder did not know the type, nobody has looked whether there is such a member.
+  const owner = object instanceof Struct ? object : at(no_struct, numeric(object));
+  const member = memberNamed(owner, name);
+  if (member !== undefined) return member;
+  if (owner.isNull || owner instanceof no_struct) return at(no_struct, owner.addr).word;
+  throw new ScriptError("E221", where, `struct ${owner.constructor.name} has no member \`${name}\``);
+}
+/** What lies at a pointer of which nothing is known. */
+class no_struct extends Struct {
+  word = int();
+}
+function elementOf(array: Value, i: number): Member {
+  if (array instanceof Words) return array.at(i);
+  if (array instanceof Struct) {
+    const [first] = membersOf(array);
+    if (first?.[1] instanceof Words) return first[1].at(i);
+  }
+  return new Int(array instanceof Struct ? array : at(no_struct, 0), numeric(array) + i * WORD);
+}
+/** One that nothing was assigned to holds what C does not say; here it is zero. */
+function localValue({ index, type }: Local, frame: Frame): Value {
+  const value = frame[index];
+  if (value !== undefined) return value;
+  if (type.kind === "object") return at(type.cls, 0);
+  return type.kind === "boolean" ? false : type.kind === "number" ? 0 : null;
+}
+/** A value as a variable of this type holds it: NULL becomes a pointer, and a pointer one of that type, as in C. */
+export function coerced(value: Value, type: Type): Value {
+  if (type.kind === "object") {
+    if (value instanceof Struct && value instanceof type.cls) return value;
+    return at(type.cls, numeric(value));
+  }
+  if (type.kind === "boolean") return truth(value);
+  return type.kind === "number" ? numeric(value) : value;
 }
 
 // ---- from outside
@@ -85,22 +165,24 @@ export interface Onlooker {
 }
 
 /** The value as the machine stands. Calls cannot be looked at; the binder has refused them. */
-export function look(expr: Bound, machine: Onlooker): Value {
+export function look(expr: Bound, machine: Onlooker, frame = NO_FRAME): Value {
   switch (expr.kind) {
     case "constant":
       return expr.value;
     case "place":
-      return lookAt(expr.place, machine);
+      return lookAt(expr.place, machine, frame);
     case "unary":
-      return unary(expr, look(expr.operand, machine));
+      return unary(expr, look(expr.operand, machine, frame));
     case "binary": {
-      const left = look(expr.left, machine);
-      if (expr.op === "&&") return truth(left) && truth(look(expr.right, machine));
-      if (expr.op === "||") return truth(left) || truth(look(expr.right, machine));
-      return binary(expr, left, look(expr.right, machine));
+      const left = look(expr.left, machine, frame);
+      if (expr.op === "&&") return truth(left) && truth(look(expr.right, machine, frame));
+      if (expr.op === "||") return truth(left) || truth(look(expr.right, machine, frame));
+      return binary(expr, left, look(expr.right, machine, frame));
     }
+    case "range":
+      return [look(expr.start, machine, frame), look(expr.end, machine, frame)];
     case "conditional":
-      return look(truth(look(expr.test, machine)) ? expr.yes : expr.no, machine);
+      return look(truth(look(expr.test, machine, frame)) ? expr.yes : expr.no, machine, frame);
     case "call":
       throw new Error(`${expr.name} cannot be looked at`);
   }
@@ -110,44 +192,73 @@ export function folded(expr: Extract<Bound, { kind: "unary" | "binary" }>): Boun
   const operands = expr.kind === "unary" ? [expr.operand] : [expr.left, expr.right];
   const values = operands.flatMap((operand) => (operand.kind === "constant" ? [operand.value] : []));
   if (values.length < operands.length) return expr;
-  const { type, at } = expr;
-  if (expr.kind === "unary") return { kind: "constant", value: unary(expr, values[0]), type, at };
+  const { type, at: where } = expr;
+  if (expr.kind === "unary") return { kind: "constant", value: unary(expr, values[0]), type, at: where };
   const [left, right] = values;
   if (expr.op === "/" || expr.op === "%") return expr; // dividing by zero is for the run to report
-  if (expr.op === "&&") return { kind: "constant", value: truth(left) && truth(right), type, at };
-  if (expr.op === "||") return { kind: "constant", value: truth(left) || truth(right), type, at };
-  return { kind: "constant", value: binary(expr, left, right), type, at };
+  if (expr.op === "&&") return { kind: "constant", value: truth(left) && truth(right), type, at: where };
+  if (expr.op === "||") return { kind: "constant", value: truth(left) || truth(right), type, at: where };
+  return { kind: "constant", value: binary(expr, left, right), type, at: where };
 }
-function lookAt(place: Place, machine: Onlooker): Value {
+function lookAt(place: Place, machine: Onlooker, frame: Frame): Value {
+  if (place.kind === "local") return localValue(place.local, frame);
+  if (place.kind === "field") return (look(place.record, machine, frame) as readonly Value[])[place.index];
   const member: Member =
     place.kind === "variable"
       ? place.ref
       : place.kind === "member"
-        ? memberOf(look(place.object, machine), place.name)
-        : (look(place.array, machine) as unknown as Words).at(numeric(look(place.index, machine)));
+        ? memberOf(look(place.object, machine, frame), place)
+        : elementOf(look(place.array, machine, frame), numeric(look(place.index, machine, frame)));
   if (member instanceof Ref) return member.decode(machine.peek(member.addr)) as Value;
   if (member instanceof Special) return machine.peek(member.addr);
   return member as unknown as Value;
 }
 
-/** Whether `look` can answer: it holds no call. The place of the first one otherwise. */
+/** Whether `look` can answer: it holds no call. The first one otherwise. */
 export function firstCall(expr: Bound): Extract<Bound, { kind: "call" }> | undefined {
+  if (expr.kind === "call") return expr;
+  for (const part of partsOf(expr)) {
+    const call = firstCall(part);
+    if (call !== undefined) return call;
+  }
+  return undefined;
+}
+
+/** The expressions that an expression is made of. */
+function partsOf(expr: Bound): readonly Bound[] {
   switch (expr.kind) {
     case "constant":
-      return undefined;
+      return [];
     case "call":
-      return expr;
+      return expr.parts;
     case "unary":
-      return firstCall(expr.operand);
+      return [expr.operand];
     case "binary":
-      return firstCall(expr.left) ?? firstCall(expr.right);
+      return [expr.left, expr.right];
+    case "range":
+      return [expr.start, expr.end];
     case "conditional":
-      return firstCall(expr.test) ?? firstCall(expr.yes) ?? firstCall(expr.no);
+      return [expr.test, expr.yes, expr.no];
     case "place":
-      if (expr.place.kind === "member") return firstCall(expr.place.object);
-      if (expr.place.kind === "element") return firstCall(expr.place.array) ?? firstCall(expr.place.index);
-      return undefined;
+      return partsOfPlace(expr.place);
   }
+}
+export function partsOfPlace(place: Place): readonly Bound[] {
+  switch (place.kind) {
+    case "member":
+      return [place.object];
+    case "element":
+      return [place.array, place.index];
+    case "field":
+      return [place.record];
+    default:
+      return [];
+  }
+}
+/** The locals that an expression reads. */
+export function* localsIn(expr: Bound): Generator<Local> {
+  if (expr.kind === "place" && expr.place.kind === "local") yield expr.place.local;
+  for (const part of partsOf(expr)) yield* localsIn(part);
 }
 
 // ---- values
@@ -166,9 +277,9 @@ interface Operation<O> {
   readonly op: O;
   readonly at: Span;
 }
-function unary({ op, at }: Operation<"-" | "!" | "~">, value: Value): Value {
+function unary({ op, at: where }: Operation<"-" | "!" | "~">, value: Value): Value {
   if (op === "!") return !truth(value);
-  return whole(op === "-" ? -numeric(value) : -numeric(value) - 1, at);
+  return whole(op === "-" ? -numeric(value) : -numeric(value) - 1, where);
 }
 /** What fits a word. Adding zero turns -0 into 0: a word must not have two zeros. */
 function whole(value: number, at: Span): number {

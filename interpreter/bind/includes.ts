@@ -13,10 +13,12 @@ export interface PlacedStatement {
   readonly statement: Statement;
   /** The file it stands in. */
   readonly from: SourceText;
+  /** What its names begin with: "gpu." in a file that is included as gpu. */
+  readonly prefix: string;
 }
 
 export function expandIncludes(script: Script, readFile: ReadFile | undefined, out: Diagnostic[]): PlacedStatement[] {
-  return new Includer(readFile, out).expand(script, [script.source.name]);
+  return new Includer(readFile, out).expand(script, [script.source.name], "");
 }
 
 class Includer {
@@ -29,11 +31,11 @@ class Includer {
     this.out = out;
   }
 
-  expand(script: Script, chain: readonly string[]): PlacedStatement[] {
+  expand(script: Script, chain: readonly string[], prefix: string): PlacedStatement[] {
     const placed: PlacedStatement[] = [];
     for (const statement of script.statements) {
-      if (statement.kind === "include") placed.push(...this.include(statement, script.source, chain));
-      else placed.push({ statement, from: script.source });
+      if (statement.kind === "include") placed.push(...this.include(statement, script.source, chain, prefix));
+      else placed.push({ statement, from: script.source, prefix });
     }
     return placed;
   }
@@ -42,12 +44,10 @@ class Includer {
     statement: Extract<Statement, { kind: "include" }>,
     from: SourceText,
     chain: readonly string[],
+    outer: string,
   ): PlacedStatement[] {
     const { path } = statement;
-    if (statement.as !== undefined) {
-      this.error("E290", statement.as.at, from, "this version includes without `as` only");
-      return [];
-    }
+    const prefix = statement.as === undefined ? outer : `${outer}${statement.as.name}.`;
     if (this.readFile === undefined) {
       this.error("E258", path.at, from, "there is no folder here to include from", "put the script in a file");
       return [];
@@ -61,11 +61,13 @@ class Includer {
       this.error("E259", path.at, from, `\`${path.value}\` includes itself`, [...chain, file.name].join(" -> "));
       return [];
     }
-    if (this.done.has(file.name)) return [];
-    this.done.add(file.name);
+    // Once under each prefix: under two names it is there twice.
+    const key = `${prefix} ${file.name}`;
+    if (this.done.has(key)) return [];
+    this.done.add(key);
     const parsed = parse(new SourceText(file.name, file.text));
     this.out.push(...parsed.diagnostics);
-    return this.expand(parsed.script, [...chain, file.name]);
+    return this.expand(parsed.script, [...chain, file.name], prefix);
   }
   private error(code: string, at: Span, source: SourceText, message: string, help?: string): void {
     this.out.push({ code, severity: "error", source, at, message, ...(help === undefined ? {} : { help }) });

@@ -8,10 +8,12 @@ import type { Callable } from "../../runtime/callable.ts";
 import { callables, patches } from "../../runtime/kernel.ts";
 import { ERAS, type Era, type Patch } from "../../runtime/patch.ts";
 import type { PlacedStatement } from "./includes.ts";
+import type { OwnPatch } from "./patches.ts";
 
 export interface ChosenKernel {
   readonly era: Era;
-  readonly patches: readonly Patch[];
+  /** In the order in which they are applied. */
+  readonly patches: readonly (Patch | OwnPatch)[];
   /** "v5.2 + odp-v4" */
   readonly text: string;
 }
@@ -43,24 +45,25 @@ export function chooseKernel(
   statements: readonly PlacedStatement[],
   override: string | undefined,
   source: SourceText,
+  own: readonly OwnPatch[],
   out: Diagnostic[],
 ): ChosenKernel | undefined {
   const lines = statements.filter(
     (placed): placed is PlacedStatement & { statement: Extract<Statement, { kind: "kernel" }> } =>
       placed.statement.kind === "kernel",
   );
-  const own = lines.filter(({ from }) => from === source);
-  for (const extra of own.slice(1))
+  const here = lines.filter(({ from }) => from === source);
+  for (const extra of here.slice(1))
     out.push(error("E235", extra.from, extra.statement.at, "a script names its kernel once"));
-  if (override !== undefined) return chosenByOption(override, out);
-  const line = own[0] ?? lines[0];
+  if (override !== undefined) return chosenByOption(override, own, out);
+  const line = here[0] ?? lines[0];
   if (line === undefined) return { era: NEWEST, patches: [], text: NEWEST };
-  return resolve(line.statement.kernel, line.from, out);
+  return resolveKernel(line.statement.kernel, line.from, own, out);
 }
 
 const KERNEL = "kernel ";
 
-function chosenByOption(text: string, out: Diagnostic[]): ChosenKernel | undefined {
+function chosenByOption(text: string, own: readonly OwnPatch[], out: Diagnostic[]): ChosenKernel | undefined {
   const source = new SourceText("--kernel", `${KERNEL}${text}`);
   const { script, diagnostics } = parse(source);
   const [statement] = script.statements;
@@ -71,10 +74,15 @@ function chosenByOption(text: string, out: Diagnostic[]): ChosenKernel | undefin
     out.push(error("E133", source, { start: KERNEL.length, end: source.text.length }, "this names no kernel", help));
     return undefined;
   }
-  return resolve(statement.kernel, source, out);
+  return resolveKernel(statement.kernel, source, own, out);
 }
 
-function resolve(kernel: KernelName, from: SourceText, out: Diagnostic[]): ChosenKernel | undefined {
+export function resolveKernel(
+  kernel: KernelName,
+  from: SourceText,
+  own: readonly OwnPatch[],
+  out: Diagnostic[],
+): ChosenKernel | undefined {
   const [first, ...rest] = kernel.parts;
   if (first === undefined) return undefined;
   if (!(ERAS as readonly string[]).includes(first.name)) {
@@ -90,9 +98,14 @@ function resolve(kernel: KernelName, from: SourceText, out: Diagnostic[]): Chose
     return undefined;
   }
   const era = first.name as Era;
-  const chosen: Patch[] = [];
+  const chosen: (Patch | OwnPatch)[] = [];
   for (const [i, part] of rest.entries()) {
-    const patch = patchCalled(part, from, out);
+    const mine = own.find(({ name }) => name === part.name);
+    if (mine !== undefined && !chosen.includes(mine)) {
+      chosen.push(mine);
+      continue;
+    }
+    const patch = patchCalled(part, own, from, out);
     if (patch === undefined) return undefined;
     if (rest.findIndex(({ name }) => name === part.name) < i) {
       out.push(error("E235", from, part.at, `\`${part.name}\` stands twice`));
@@ -115,17 +128,22 @@ function resolve(kernel: KernelName, from: SourceText, out: Diagnostic[]): Chose
   return { era, patches: chosen, text: [era, ...chosen.map((p) => p.name)].join(" + ") };
 }
 /** The patch, or after an error the one that was probably meant: the rest of the script is looked at with it. */
-function patchCalled({ name, at }: Ident, from: SourceText, out: Diagnostic[]): Patch | undefined {
+function patchCalled(
+  { name, at }: Ident,
+  own: readonly OwnPatch[],
+  from: SourceText,
+  out: Diagnostic[],
+): Patch | undefined {
   const known = patches.find((p) => p.name === name);
   if (known !== undefined) return known;
-  const names = patches.map((p) => p.name);
+  const names = [...own, ...patches].map((p) => p.name);
   const meant = nearest(name, names);
   const help = meant === undefined ? `patches are: ${names.join(", ")}` : `did you mean \`${meant}\`?`;
   out.push(error("E215", from, at, `no patch is called \`${name}\` in this version`, help));
   return patches.find((p) => p.name === meant);
 }
 /** What a patch stands on and the line does not have, in the order in which it is to be applied. */
-function missingBefore(patch: Patch, chosen: readonly Patch[]): Patch[] {
+function missingBefore(patch: Patch, chosen: readonly (Patch | OwnPatch)[]): Patch[] {
   const missing: Patch[] = [];
   for (const need of patch.needs) {
     const needed = patches.find((p) => p.name === need);

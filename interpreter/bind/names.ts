@@ -1,61 +1,80 @@
-/** From an expression of the text to a bound one: what its names mean on the CPU that runs it. */
+/** From an expression of the text to a bound one: what its names mean to the CPU, or in the function, that has it. */
 import type { Call, Expr, Ident, Member as MemberExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import { reportKinds } from "../../grammar/words.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
-import { at, membersOf, type Member, type StructClass } from "../../runtime/machine/struct.ts";
+import { at, memberNamed, membersOf, type Member, type StructClass } from "../../runtime/machine/struct.ts";
+import { task_struct } from "../../runtime/mm/current.ts";
 import type { Value } from "../../runtime/machine/step.ts";
-import type { mm_struct } from "../../runtime/mm/mm_types.ts";
-import { bindBuiltin, isBuiltin } from "./builtins.ts";
+import { bindBuiltin, builtin, currentTask } from "./builtins.ts";
 import { bindCall } from "./calls.ts";
 import { showWords } from "../show.ts";
 import { ScriptError } from "../script-error.ts";
 import { folded, numeric, type Bound, type Place } from "./expression.ts";
+import type { Definition } from "./functions.ts";
+import type { Locals } from "./locals.ts";
+import { bindOwnCall } from "./own-calls.ts";
+import { rangeEnds } from "./ranges.ts";
 import type { Scope, Variable } from "./scope.ts";
-import { BOOLEAN, compatible, NUMBER, typeOfMember, typeText, type Type } from "./types.ts";
+import { ANY, BOOLEAN, compatible, NUMBER, objectType, typeOfMember, typeText, type Type } from "./types.ts";
 import { existsSomewhere, olderMember, unknownFunction } from "./unknown.ts";
 
 const LAST_RESULT = "$";
 /** Calls that do no more than the name of a word does. */
 const READS: readonly string[] = ["READ_ONCE", "atomic_read", "refcount_read", "kref_read"];
 
-export class ExpressionBinder {
-  readonly scope: Scope;
-  /** The CPU whose code this is; undefined in expectations, which belong to none. */
-  readonly cpu: number;
-  readonly outside: boolean;
-  private readonly bound = new Map<Expr, Bound | undefined>();
+type MakeDefault = (cls: StructClass, at: Span) => Bound | undefined;
+
+export interface Home {
+  /** The CPU whose statements these are. Neither that nor `locals`: an expectation, which belongs to nobody. */
+  readonly cpu?: number | undefined;
+  /** Those of the function whose body this is. */
+  readonly locals?: Locals;
+  readonly owner?: Definition;
   readonly kernel: string;
   /** Prepares what `...` needs and nobody has made yet; returns what to use. */
-  readonly makeDefault: ((cls: StructClass, at: Span) => Bound | undefined) | undefined;
+  readonly makeDefault?: MakeDefault;
+}
 
-  constructor(
-    scope: Scope,
-    options: {
-      cpu: number | undefined;
-      kernel: string;
-      makeDefault?: (cls: StructClass, at: Span) => Bound | undefined;
-    },
-  ) {
+export class ExpressionBinder {
+  readonly scope: Scope;
+  readonly cpu: number;
+  readonly locals: Locals | undefined;
+  /** The function whose body this is. */
+  readonly owner: Definition | undefined;
+  readonly outside: boolean;
+  /** What is known of the type that is wanted: of the variable that is assigned to. */
+  expected: Type | undefined;
+  private readonly bound = new Map<Expr, Bound | undefined>();
+  private readonly supplied = new Map<Expr, Bound>();
+  readonly kernel: string;
+  readonly makeDefault: MakeDefault | undefined;
+
+  constructor(scope: Scope, home: Home) {
     this.scope = scope;
-    this.cpu = options.cpu ?? 0;
-    this.outside = options.cpu === undefined;
-    this.kernel = options.kernel;
-    this.makeDefault = options.makeDefault;
+    this.cpu = home.cpu ?? 0;
+    this.locals = home.locals;
+    this.owner = home.owner;
+    this.outside = home.cpu === undefined && home.locals === undefined;
+    this.kernel = home.kernel;
+    this.makeDefault = home.makeDefault;
   }
 
-  currentMm(): mm_struct {
-    return this.scope.objects.get("mm") as mm_struct;
-  }
   isVariable(name: string): boolean {
-    return this.scope.shared.has(name) || this.scope.resultsCalled(name).length > 0;
+    const { scope } = this;
+    if (this.locals?.find(name) !== undefined || scope.findShared(name) !== undefined) return true;
+    return this.locals === undefined && scope.resultsCalled(name).length > 0;
   }
 
-  /** As `bind`, but each argument once, however many functions of one name are tried on it. */
+  /** As `bind`, but each expression once, however often it is asked for. */
   bindOnce(expr: Expr): Bound | undefined {
     if (!this.bound.has(expr)) this.bound.set(expr, this.bind(expr));
     return this.bound.get(expr);
+  }
+  /** What an expression of ours, which no text has, stands for. */
+  supply(expr: Expr, bound: Bound): void {
+    this.supplied.set(expr, bound);
   }
   /** A number, or undefined after an error. */
   bindNumber(expr: Expr, why: string): Bound | undefined {
@@ -72,6 +91,15 @@ export class ExpressionBinder {
     this.scope.error("E314", expr.at, `\`${text}\` ${why}`);
     return undefined;
   }
+  /** What a function of the script takes: a range too. */
+  bindArgument(expr: Expr): Bound | undefined {
+    return expr.kind === "range" ? this.bindRange(expr) : this.bindValue(expr);
+  }
+  private bindRange(expr: Extract<Expr, { kind: "range" }>): Bound | undefined {
+    const ends = rangeEnds(this, expr);
+    if (ends === undefined) return undefined;
+    return { kind: "range", start: ends[0], end: ends[1], type: { kind: "range" }, at: expr.at };
+  }
 
   bind(expr: Expr): Bound | undefined {
     const { scope } = this;
@@ -81,7 +109,7 @@ export class ExpressionBinder {
       case "boolean":
         return { kind: "constant", ...scope.literal(expr.value), at: expr.at };
       case "null":
-        return { kind: "constant", ...scope.literal(null), at: expr.at };
+        return this.supplied.get(expr) ?? { kind: "constant", ...scope.literal(null), at: expr.at };
       case "string":
         return { kind: "constant", value: expr.value, type: { kind: "string" }, at: expr.at };
       case "name":
@@ -123,7 +151,7 @@ export class ExpressionBinder {
       }
       case "sizeof":
       case "type":
-        scope.error("E290", expr.at, "this version knows no sizes of types, and takes none as arguments");
+        scope.error("E319", expr.at, "types have no sizes here", "`kzalloc(sizeof(*p), GFP_KERNEL)` goes by the type");
         return undefined;
     }
   }
@@ -141,7 +169,7 @@ export class ExpressionBinder {
     return undefined;
   }
   private isNumeric(bound: Bound, why = "arithmetic takes numbers"): boolean {
-    if (["number", "boolean", "atomic"].includes(bound.type.kind)) return true;
+    if (["number", "boolean", "atomic", "any"].includes(bound.type.kind)) return true;
     const text = this.scope.source.slice(bound.at);
     this.scope.error("E311", bound.at, `\`${text}\` is ${typeText(bound.type)}; ${why}`);
     return false;
@@ -151,17 +179,20 @@ export class ExpressionBinder {
 
   bindName(name: string, where: Span): Bound | undefined {
     const { scope } = this;
-    const object = scope.objects.get(name);
+    const local = this.locals?.find(name);
+    if (local !== undefined) return { kind: "place", place: { kind: "local", local }, type: local.type, at: where };
+    const object = scope.findObject(name, this.locals === undefined && !this.outside ? this.cpu : undefined);
     if (object !== undefined) {
       const cls = object.constructor as StructClass;
-      return { kind: "constant", value: object as Value, type: { kind: "object", cls }, at: where };
+      return { kind: "constant", value: object as Value, type: objectType(cls), at: where };
     }
     const constant = scope.constant(name);
     const variable = this.variable(name, where);
     if (variable === "ambiguous") return undefined;
     if (variable !== undefined) return this.read(variable, where);
     if (constant !== undefined) return { kind: "constant", ...constant, at: where };
-    if (scope.callables.has(name)) {
+    if (name === "current" && !this.outside) return currentTask(where);
+    if (scope.callables.has(name) || scope.functions?.find(name) !== undefined) {
       return this.bindCallExpression({
         kind: "call",
         callee: { kind: "name", name, at: where },
@@ -177,10 +208,11 @@ export class ExpressionBinder {
     const { scope } = this;
     if (scope.isMistaken(name)) return;
     if (existsSomewhere(this, name)) return unknownFunction(this, name, where, [], true);
+    const cpu = this.outside || this.locals !== undefined ? undefined : this.cpu;
+    const near = this.locals === undefined ? undefined : nearest(name, this.locals.names());
     const meant = showWords().includes(name)
       ? `show ${name}`
-      : (scope.suggestion(name, this.outside ? undefined : this.cpu) ??
-        (this.outside ? nearest(name, reportKinds) : undefined));
+      : (near ?? scope.suggestion(name, cpu) ?? (this.outside ? nearest(name, reportKinds) : undefined));
     const [elsewhere] = scope.resultsCalled(name);
     const help =
       elsewhere !== undefined
@@ -192,8 +224,9 @@ export class ExpressionBinder {
   }
   private variable(name: string, where: Span): Variable | "ambiguous" | undefined {
     const { scope } = this;
-    if (!this.outside) return scope.findResult(this.cpu, name) ?? scope.shared.get(name);
-    const shared = scope.shared.get(name);
+    const shared = scope.findShared(name);
+    if (this.locals !== undefined) return shared;
+    if (!this.outside) return scope.findResult(this.cpu, name) ?? shared;
     if (shared !== undefined) return shared;
     const candidates = scope.resultsCalled(name);
     if (candidates.length <= 1) return candidates[0];
@@ -202,7 +235,8 @@ export class ExpressionBinder {
     return "ambiguous";
   }
   private bindResult(name: string, where: Span): Bound | undefined {
-    const variable = this.outside ? undefined : this.scope.findResult(this.cpu, name);
+    const inBody = this.outside || this.locals !== undefined;
+    const variable = inBody ? undefined : this.scope.findResult(this.cpu, name);
     if (variable !== undefined) return this.read(variable, where);
     if (!this.scope.isMistaken(LAST_RESULT))
       this.scope.error("E253", where, "`$` is the last result of this CPU, and there is none before this line");
@@ -219,13 +253,34 @@ export class ExpressionBinder {
   }
 
   private bindMember(expr: MemberExpr): Bound | undefined {
+    const { scope } = this;
     if (expr.object.kind === "cpu") return this.bindResultOf(expr.object.number, expr.name, expr.at);
+    if (expr.object.kind === "name" && scope.prefixes.has(`${scope.prefix}${expr.object.name}.`))
+      return this.bindName(`${expr.object.name}.${expr.name.name}`, expr.at);
     const object = this.bind(expr.object);
     if (object === undefined) return undefined;
+    if (object.type.kind === "range" || object.type.kind === "record") return this.bindField(object, expr);
+    if (object.type.kind === "any") return this.bindAnyMember(object, expr);
     const member = this.memberOf(object, expr);
     if (member === undefined) return undefined;
-    const place: Place = { kind: "member", object, name: expr.name.name };
+    const isPrivate = object.type.kind === "object" && object.type.cls === task_struct;
+    const place: Place = { kind: "member", object, name: expr.name.name, isPrivate };
     return { kind: "place", place, type: typeOfMember(member), at: expr.at };
+  }
+  /** Of a range, or of what the kernel hands to a callback. */
+  private bindField(record: Bound, expr: MemberExpr): Bound | undefined {
+    const { name, at: where } = expr.name;
+    const fields = record.type.kind === "record" ? record.type.fields : RANGE_FIELDS;
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (field !== undefined)
+      return { kind: "place", place: { kind: "field", record, index: field.index }, type: field.type, at: expr.at };
+    const help = `it has: ${Object.keys(fields).join(", ")}`;
+    this.scope.error("E221", where, `${typeText(record.type)} has no member \`${name}\``, help);
+    return undefined;
+  }
+  /** Its type shows when it runs; some type must have such a member. */
+  private bindAnyMember(object: Bound, expr: MemberExpr): Bound {
+    return { kind: "place", place: { kind: "member", object, name: expr.name.name }, type: ANY, at: expr.at };
   }
   private memberOf(object: Bound, expr: MemberExpr): Member | undefined {
     const { scope } = this;
@@ -237,10 +292,9 @@ export class ExpressionBinder {
       return undefined;
     }
     const { cls } = object.type;
-    const members = membersOf(at(cls, 0));
-    const names = members.map(([known]) => known);
-    const member = members.find(([known]) => known === name)?.[1];
+    const member = memberNamed(at(cls, 0), name);
     if (member !== undefined) return member;
+    const names = membersOf(at(cls, 0)).map(([known]) => known);
     const meant = nearest(name, names);
     const help =
       olderMember(name, this.kernel, names) ??
@@ -259,16 +313,19 @@ export class ExpressionBinder {
       scope.error("E254", where, `cpu${cpu} keeps no result called \`${name}\``, help);
       return undefined;
     }
-    if (this.outside || cpu === this.cpu) return this.read(variable, where);
+    if (this.outside || (cpu === this.cpu && this.locals === undefined)) return this.read(variable, where);
     const help = `\`var ${name} = 0\` at the top makes it one word for all CPUs`;
-    scope.error("E219", where, `\`${name}\` of cpu${cpu} is its own: cpu${this.cpu} cannot get at it`, help);
+    const who = this.locals === undefined ? `cpu${this.cpu}` : "a function";
+    scope.error("E219", where, `\`${name}\` of cpu${cpu} is its own: ${who} cannot get at it`, help);
     return undefined;
   }
   private bindIndex(arrayExpr: Expr, indexExpr: Expr, where: Span): Bound | undefined {
     const array = this.bind(arrayExpr);
     const index = this.bindNumber(indexExpr, "an index is a number");
     if (array === undefined || index === undefined) return undefined;
-    if (array.type.kind !== "array") {
+    // A number may be the address of an array: `range.pfns` is one.
+    const isAddress = array.type.kind === "number" && array.kind === "place";
+    if (array.type.kind !== "array" && array.type.kind !== "any" && !isAddress) {
       const text = this.scope.source.slice(arrayExpr.at);
       this.scope.error("E222", arrayExpr.at, `\`${text}\` is ${typeText(array.type)}, not an array`);
       return undefined;
@@ -297,12 +354,23 @@ export class ExpressionBinder {
   // ---- calls
 
   private bindCallExpression(call: Call): Bound | undefined {
+    const { scope } = this;
     if (this.outside) {
       this.noCallHere(call);
       return undefined;
     }
-    if (call.callee.kind === "name" && isBuiltin(call.callee.name)) return bindBuiltin(this, call, call.callee.name);
+    const name = this.calledName(call.callee);
+    const definition = name === undefined ? undefined : scope.functions?.find(name);
+    if (definition !== undefined) return bindOwnCall(this, call, definition);
+    const known = name === undefined ? undefined : builtin(this, name);
+    if (known !== undefined) return bindBuiltin(this, call, known);
     return bindCall(this, call);
+  }
+  /** `f`, and `g.f` of a file included as g. */
+  private calledName(callee: Expr): string | undefined {
+    if (callee.kind === "name") return callee.name;
+    if (callee.kind !== "member" || callee.object.kind !== "name") return undefined;
+    return `${callee.object.name}.${callee.name.name}`;
   }
 
   private noCallHere(call: Call): void {
@@ -327,7 +395,8 @@ export class ExpressionBinder {
     if (start?.kind === "constant" && end?.kind === "constant")
       scope.lastRange = [numeric(start.value), numeric(end.value)];
     const registered = entry.registers === undefined ? undefined : args.get(entry.registers)?.[0];
-    if (registered?.type.kind === "object") scope.lastRegistered.set(registered.type.cls, registered);
+    if (registered?.type.kind === "object" && registered.kind === "constant")
+      scope.lastRegistered.set(registered.type.cls, registered);
   }
   /** What `...` stands for in the place of one parameter; a range is two numbers. */
   defaultFor(param: Param, where: Span): readonly Bound[] | undefined {
@@ -340,7 +409,7 @@ export class ExpressionBinder {
     return object === undefined ? undefined : [object];
   }
 
-  private folded(expr: Extract<Bound, { kind: "unary" | "binary" }>): Bound | undefined {
+  folded(expr: Extract<Bound, { kind: "unary" | "binary" }>): Bound | undefined {
     try {
       return folded(expr);
     } catch (error) {
@@ -350,3 +419,8 @@ export class ExpressionBinder {
     }
   }
 }
+
+const RANGE_FIELDS: Readonly<Record<string, { readonly index: number; readonly type: Type }>> = {
+  start: { index: 0, type: NUMBER },
+  end: { index: 1, type: NUMBER },
+};

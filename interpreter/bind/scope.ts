@@ -5,10 +5,28 @@ import type { SourceText, Span } from "../../grammar/span.ts";
 import type { Callable } from "../../runtime/callable.ts";
 import { ERRNO, errnoByName } from "../../runtime/errno.ts";
 import type { Machine } from "../../runtime/machine/machine.ts";
-import { at, Int, Pointer, Ref, SLOT, Struct, WORD, words, type StructClass } from "../../runtime/machine/struct.ts";
+import {
+  at,
+  Atomic,
+  Int,
+  Mutex,
+  Pointer,
+  SLOT,
+  SpinLock,
+  Struct,
+  WORD,
+  words,
+  type Member,
+  type StructClass,
+} from "../../runtime/machine/struct.ts";
 import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine/types.ts";
+import { HMM_PFN_VALID, HMM_PFN_WRITE } from "../../runtime/mm/hmm_walk.ts";
+import { VM_EXEC, VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
+import type { Expr } from "../../grammar/ast.ts";
 import type { Bound } from "./expression.ts";
+import type { Functions } from "./functions.ts";
+import { Structs } from "./structs.ts";
 import { BOOLEAN, NULL_TYPE, NUMBER, type Type } from "./types.ts";
 
 const WORDS_OF_A_CPU = 1024; // and as many again when they are used up
@@ -24,11 +42,19 @@ export interface Variable {
   /** -1: shared by all CPUs. */
   readonly cpu: number;
   type: Type;
-  readonly ref: () => Ref<unknown>;
+  /** The word as a member of nothing: to be read and written, locked or counted, as its type says. */
+  readonly ref: () => Member;
   readonly addr: number;
 }
 
-const CONSTANTS: Readonly<Record<string, number>> = { PAGE_SIZE, PAGE_SHIFT: 12, GFP_KERNEL: 0 };
+const CONSTANTS: Readonly<Record<string, number>> = {
+  PAGE_SIZE,
+  PAGE_SHIFT: 12,
+  PAGE_MASK: -PAGE_SIZE,
+  ULONG_MAX: Number.MAX_SAFE_INTEGER,
+  ...{ GFP_KERNEL: 0, GFP_ATOMIC: 0, GFP_NOWAIT: 0, __GFP_ZERO: 0, HZ: 1000 },
+  ...{ HMM_PFN_VALID, HMM_PFN_WRITE, VM_READ, VM_WRITE, VM_EXEC },
+};
 
 export class Scope {
   readonly diagnostics: Diagnostic[] = [];
@@ -37,6 +63,26 @@ export class Scope {
   readonly elsewhere: ReadonlyMap<string, readonly Callable[]>;
   readonly objects = new Map<string, Struct>();
   readonly shared = new Map<string, Variable>();
+  private readonly ownObjects = new Map<number, Map<string, Struct>>();
+  readonly structs = new Structs(this);
+  /** The script's own functions; set by who binds their bodies. */
+  functions: Functions | undefined;
+  /** Those that the script declares itself: enumerators. */
+  readonly constants = new Map<string, number>();
+  /** Functions that a `fail` names, and the numbers under which their failures are counted. */
+  readonly failures = new Map<string, number>();
+  /** Places of the barriers in the text. */
+  readonly barriers = new Set<string>();
+  /** Names of callbacks in tables: places where a CPU can be stopped, too. */
+  readonly callbackNames = new Set<string>();
+  /** Labels that an `until` names. */
+  readonly untilLabels = new Set<string>();
+  /** What stands before the names of the file that the binder is in: "gpu." for one included as gpu. */
+  prefix = "";
+  /** Every such prefix. */
+  readonly prefixes = new Set<string>();
+  /** The value of a constant expression, or undefined; set by who binds expressions. */
+  constantOf: (expr: Expr) => number | undefined = () => undefined;
   /** Names whose declaration or assignment has been refused: not known, but not to be reported again. */
   private readonly mistaken = new Set<string>();
   private readonly results = new Map<number, Map<string, Variable>>();
@@ -57,6 +103,19 @@ export class Scope {
     this.source = source;
     this.callables = callables;
     this.elsewhere = elsewhere;
+  }
+
+  /** Does something as if the binder were in another file. */
+  within<R>(source: SourceText, prefix: string, action: () => R): R {
+    const before = { source: this.source, prefix: this.prefix };
+    this.source = source;
+    this.prefix = prefix;
+    try {
+      return action();
+    } finally {
+      this.source = before.source;
+      this.prefix = before.prefix;
+    }
   }
 
   error(code: string, where: Span, message: string, help?: string): void {
@@ -93,14 +152,46 @@ export class Scope {
 
   /** A live object of the script's own, there from the start. */
   addObject<S extends Struct>(name: string, cls: StructClass<S>): S {
+    const object = this.makeObject(name, cls);
+    this.objects.set(this.prefix + name, object);
+    return object;
+  }
+  /** The same, under no name that is looked up. */
+  makeObject<S extends Struct>(name: string, cls: StructClass<S>): S {
     const addr = STATIC_ARENA + this.nextSlot++ * SLOT + WORD;
     const object = at(cls, addr);
     this.setUps.push((machine) => {
       machine.makeStatic(addr, typeNumber(cls));
       machine.nameObject(addr, name);
     });
-    this.objects.set(name, object);
     return object;
+  }
+  /** One of a CPU's own, declared in its statements. */
+  addOwnObject(cpu: number, name: string, cls: StructClass): Struct {
+    let mine = this.ownObjects.get(cpu);
+    if (mine === undefined) this.ownObjects.set(cpu, (mine = new Map()));
+    let object = mine.get(name);
+    if (object === undefined) mine.set(name, (object = this.makeObject(name, cls)));
+    return object;
+  }
+  /** `cpu`: whose statements these are; an expectation sees what one CPU alone has. */
+  findObject(name: string, cpu?: number): Struct | undefined {
+    if (cpu !== undefined) {
+      const own = this.ownObjects.get(cpu)?.get(name);
+      if (own !== undefined) return own;
+    }
+    const object = this.objects.get(this.prefix + name) ?? this.objects.get(name);
+    if (object !== undefined || cpu !== undefined) return object;
+    const [only, ...others] = [...this.ownObjects.values()].flatMap((mine) => mine.get(name) ?? []);
+    return others.length === 0 ? only : undefined;
+  }
+  findShared(name: string): Variable | undefined {
+    return this.shared.get(this.prefix + name) ?? this.shared.get(name);
+  }
+  /** Whether something that this file declares at its top has the name. */
+  isTaken(name: string): boolean {
+    const full = this.prefix + name;
+    return this.objects.has(full) || this.shared.has(full) || this.functions?.has(full) === true;
   }
   onSetUp(action: (machine: Machine) => void): void {
     this.setUps.push(action);
@@ -111,7 +202,7 @@ export class Scope {
 
   addShared(name: string, type: Type, initial: number): Variable {
     const variable = this.makeVariable(name, -1, type);
-    this.shared.set(name, variable);
+    this.shared.set(this.prefix + name, variable);
     this.setUps.push((machine) => machine.memory.set(machine.memory.wordAt(variable.addr), initial));
     return variable;
   }
@@ -149,14 +240,15 @@ export class Scope {
     const addr = base + slot.used++ * WORD;
     const owner = at(script_variables, base);
     this.setUps.push((machine) => machine.nameObject(addr, name));
-    const variable: Variable = { name, cpu, type, addr, ref: () => refOf(owner, addr, name, variable.type) };
+    const variable: Variable = { name, cpu, type, addr, ref: () => wordOf(owner, addr, name, variable.type) };
     return variable;
   }
 
   // ---- names
 
   constant(name: string): { value: number | boolean | null; type: Type } | undefined {
-    const value = Object.hasOwn(CONSTANTS, name) ? CONSTANTS[name] : errnoByName(name);
+    const own = this.constants.get(this.prefix + name) ?? this.constants.get(name);
+    const value = own ?? (Object.hasOwn(CONSTANTS, name) ? CONSTANTS[name] : errnoByName(name));
     return typeof value === "number" ? { value, type: NUMBER } : undefined;
   }
   literal(value: boolean | null): { value: boolean | null; type: Type } {
@@ -165,6 +257,7 @@ export class Scope {
   /** The name most like one that nobody knows. */
   suggestion(name: string, cpu: number | undefined): string | undefined {
     const names = [...this.objects.keys(), ...this.shared.keys(), ...this.callables.keys()];
+    names.push(...(this.functions?.names() ?? []));
     if (/^[A-Z]/.test(name)) names.push(...Object.keys(CONSTANTS), ...Object.keys(ERRNO));
     if (cpu !== undefined) names.push(...(this.results.get(cpu)?.keys() ?? []));
     else for (const mine of this.results.values()) names.push(...mine.keys());
@@ -173,8 +266,22 @@ export class Scope {
   }
 }
 
-function refOf(owner: Struct, addr: number, name: string, type: Type): Ref<unknown> {
-  const ref = type.kind === "object" ? new Pointer(owner, addr, () => type.cls) : new Int(owner, addr);
-  ref.name = name;
-  return ref;
+function wordOf(owner: Struct, addr: number, name: string, type: Type): Member {
+  const word = makeWord(owner, addr, type);
+  word.name = name;
+  return word;
+}
+function makeWord(owner: Struct, addr: number, type: Type): Int | Pointer<Struct> | Atomic | Mutex | SpinLock {
+  switch (type.kind) {
+    case "object":
+      return new Pointer(owner, addr, () => type.cls);
+    case "atomic":
+      return new Atomic(owner, addr);
+    case "mutex":
+      return new Mutex(owner, addr);
+    case "spinlock":
+      return new SpinLock(owner, addr);
+    default:
+      return new Int(owner, addr);
+  }
 }

@@ -13,6 +13,7 @@ import {
   type StructClass,
 } from "../../runtime/machine/struct.ts";
 import type { ResultKind } from "../../runtime/callable.ts";
+import { isArrayClass } from "./arrays.ts";
 
 export type Type =
   | { readonly kind: "number" }
@@ -22,24 +23,42 @@ export type Type =
   | { readonly kind: "string" }
   /** Only where an argument is one. */
   | { readonly kind: "range" }
-  /** A pointer to a kernel object. */
-  | { readonly kind: "object"; readonly cls: StructClass }
+  /** A pointer to an object; `embedded`: not a word that holds one, but the address of a member. */
+  | { readonly kind: "object"; readonly cls: StructClass; readonly embedded?: boolean }
   | { readonly kind: "array" }
+  /** A tuple that the kernel hands to a callback: its fields by name, and where in the tuple they stand. */
+  | { readonly kind: "record"; readonly name: string; readonly fields: Readonly<Record<string, Field>> }
+  /** The name of a function, where a function takes one. */
+  | { readonly kind: "function"; readonly name: string }
+  /** Nobody said: it shows when it runs. */
+  | { readonly kind: "any" }
   | { readonly kind: "spinlock" }
   | { readonly kind: "mutex" }
   | { readonly kind: "atomic" };
 
+export interface Field {
+  readonly index: number;
+  readonly type: Type;
+}
+
+export const ANY: Type = { kind: "any" };
+export const RANGE: Type = { kind: "range" };
 export const NUMBER: Type = { kind: "number" };
 export const BOOLEAN: Type = { kind: "boolean" };
 export const VOID: Type = { kind: "void" };
 export const NULL_TYPE: Type = { kind: "null" };
+
+/** What the name of an object of this class stands for. */
+export function objectType(cls: StructClass): Type {
+  return isArrayClass(cls) ? { kind: "array" } : { kind: "object", cls };
+}
 
 export function typeOfResult(result: ResultKind): Type {
   return result.kind === "object" ? { kind: "object", cls: result.type() } : { kind: result.kind };
 }
 
 export function typeOfMember(member: Member): Type {
-  if (member instanceof Struct) return { kind: "object", cls: member.constructor as StructClass };
+  if (member instanceof Struct) return { kind: "object", cls: member.constructor as StructClass, embedded: true };
   if (member instanceof Words) return { kind: "array" };
   if (member instanceof SpinLock) return { kind: "spinlock" };
   if (member instanceof Mutex) return { kind: "mutex" };
@@ -52,13 +71,14 @@ export function typeOfMember(member: Member): Type {
 
 /** What a variable holds that keeps a value of this type: counters are read. */
 export function typeOfKept(type: Type): Type {
+  if (type.kind === "object") return { kind: "object", cls: type.cls };
   return type.kind === "atomic" ? NUMBER : type;
 }
 
 /** Whether one variable can hold both. */
 export function compatible(a: Type, b: Type): boolean {
   const loose = (t: Type): boolean => t.kind === "number" || t.kind === "boolean";
-  if (a.kind === "null" || b.kind === "null") return true;
+  if (a.kind === "null" || b.kind === "null" || a.kind === "any" || b.kind === "any") return true;
   if (loose(a) && loose(b)) return true;
   return a.kind === b.kind && (a.kind !== "object" || (b.kind === "object" && a.cls === b.cls));
 }
@@ -76,7 +96,16 @@ export function typeText(type: Type): string {
       return "an atomic counter";
     case "array":
       return "an array";
+    case "record":
+      return `a struct ${type.name}`;
+    case "any":
+      return "of a type that nobody knows";
     default:
       return `a ${type.kind}`;
   }
+}
+
+/** Equal types have equal keys. */
+export function typeKey(type: Type): string {
+  return type.kind === "object" ? `struct ${type.cls.name}` : type.kind === "record" ? type.name : type.kind;
 }

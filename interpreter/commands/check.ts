@@ -2,14 +2,15 @@
 import type { Breathing } from "../breathing.ts";
 import { check as search, type CheckedReport, type CheckResult } from "../check.ts";
 import { checkHeadline, checkText } from "../check-text.ts";
-import type { ExitCode, Io } from "../io.ts";
+import { worst, type ExitCode, type Io } from "../io.ts";
 import { checkJson } from "../json.ts";
 import type { Limits, Watch } from "../limits.ts";
 import { ScriptError } from "../script-error.ts";
 import { checkStatsText } from "../stats-text.ts";
 import { judge } from "../verdict.ts";
 import { grouped } from "../numbers.ts";
-import { loadProgram, printDiagnostics, type ScriptChoice } from "./load.ts";
+import type { Program } from "../program.ts";
+import { loadPrograms, printDiagnostics, type ScriptChoice } from "./load.ts";
 
 export interface CheckCommandOptions extends ScriptChoice {
   readonly full: boolean;
@@ -20,8 +21,25 @@ export interface CheckCommandOptions extends ScriptChoice {
 }
 
 export function* check(options: CheckCommandOptions, io: Io): Breathing<ExitCode> {
-  const program = loadProgram(options, io);
-  if (program === undefined) return 2;
+  const programs = loadPrograms(options, io);
+  if (programs.length === 0) return 2;
+  const codes: ExitCode[] = [];
+  const results: string[] = [];
+  for (const [i, program] of programs.entries()) {
+    if (i > 0 && !options.json) io.out("\n");
+    codes.push(yield* checkOne(program, options, io, (json) => results.push(json)));
+    if (codes.at(-1) === 130) break;
+  }
+  if (options.json) io.out(programs.length === 1 ? (results[0] ?? "") : `[\n${results.join(",\n")}]\n`);
+  return worst(codes);
+}
+
+function* checkOne(
+  program: Program,
+  options: CheckCommandOptions,
+  io: Io,
+  json: (text: string) => void,
+): Breathing<ExitCode> {
   const started = performance.now();
   const path = options.path ?? `-e '${options.text ?? ""}'`;
   const textOptions = { full: options.full, path, kernelOption: options.kernel };
@@ -52,7 +70,8 @@ export function* check(options: CheckCommandOptions, io: Io): Breathing<ExitCode
   }
   const verdict = judge(result);
   tell(result.reports[0]);
-  io.out(options.json ? checkJson(result, verdict) : checkText(result, verdict, textOptions));
+  if (options.json) json(checkJson(result, verdict));
+  else io.out(checkText(result, verdict, textOptions));
   if (options.stats) io.err(checkStatsText(result, performance.now() - started));
   return verdict.exitCode;
 }

@@ -16,17 +16,17 @@ export interface ScriptChoice {
 }
 const SCRIPT_SIZE_MAX = 1 << 20;
 
-/** The program, or undefined after its mistakes have been printed. */
-export function loadProgram(choice: ScriptChoice, io: Io): Program | undefined {
+/** A program for every kernel that the script names, or none after its mistakes have been printed. */
+export function loadPrograms(choice: ScriptChoice, io: Io): readonly Program[] {
   const source = readSource(choice, io);
-  if (source === undefined) return undefined;
+  if (source === undefined) return [];
   const readFile = choice.path === undefined || choice.path === "-" ? undefined : includesOf(choice.path, io);
-  const { program, diagnostics } = bindScript(source, {
+  const { programs, diagnostics } = bindScript(source, {
     ...(choice.kernel === undefined ? {} : { kernel: choice.kernel }),
     ...(readFile === undefined ? {} : { readFile }),
   });
   printDiagnostics(diagnostics, io);
-  return program;
+  return programs;
 }
 
 export function printDiagnostics(diagnostics: readonly Diagnostic[], io: Io): void {

@@ -1,10 +1,10 @@
 /** `hmm run`: one schedule of a script, told as it goes. */
 import { ScriptError } from "../script-error.ts";
 import { fits } from "../expectation.ts";
-import type { ExitCode, Io } from "../io.ts";
+import { worst, type ExitCode, type Io } from "../io.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { AsWritten, GoesRound, Scheduled, Seeded } from "../pickers.ts";
-import type { ExpectItem, Program } from "../program.ts";
+import { kernelText, type ExpectItem, type Program } from "../program.ts";
 import { runText, type TraceDepth } from "../run-text.ts";
 import { readToken } from "../schedule.ts";
 import { showLines } from "../show.ts";
@@ -12,7 +12,7 @@ import { simulate } from "../simulation.ts";
 import { record, type Picker, type Trace } from "../trace.ts";
 import { runJson } from "../json.ts";
 import { statsText } from "../stats-text.ts";
-import { loadProgram, printDiagnostics, type ScriptChoice } from "./load.ts";
+import { loadPrograms, printDiagnostics, type ScriptChoice } from "./load.ts";
 
 export interface RunOptions extends ScriptChoice {
   readonly trace: TraceDepth;
@@ -24,8 +24,24 @@ export interface RunOptions extends ScriptChoice {
 }
 
 export function run(options: RunOptions, io: Io): ExitCode {
-  const program = loadProgram(options, io);
-  if (program === undefined) return 2;
+  const programs = loadPrograms(options, io);
+  if (programs.length === 0) return 2;
+  const { schedule } = options;
+  // A schedule belongs to one kernel of several.
+  const fitting = schedule === undefined ? programs : programs.filter((p) => !("error" in readToken(p, schedule)));
+  const chosen = fitting.length === 0 ? programs.slice(0, 1) : fitting;
+  const codes: ExitCode[] = [];
+  const results: string[] = [];
+  for (const program of chosen) {
+    if (chosen.length > 1 && !options.json)
+      io.out(`${codes.length === 0 ? "" : "\n"}kernel ${kernelText(program.kernel)}\n`);
+    codes.push(runOne(program, options, io, (json) => results.push(json)));
+  }
+  if (options.json) io.out(chosen.length === 1 ? (results[0] ?? "") : `[\n${results.join(",\n")}]\n`);
+  return worst(codes);
+}
+
+function runOne(program: Program, options: RunOptions, io: Io, json: (text: string) => void): ExitCode {
   const picker = choosePicker(program, options);
   if ("error" in picker) {
     io.err(`hmm: ${picker.error}\n`);
@@ -53,7 +69,7 @@ export function run(options: RunOptions, io: Io): ExitCode {
     return 2;
   }
   const judged = judgeRun(program, trace);
-  if (options.json) io.out(runJson(program, trace, judged));
+  if (options.json) json(runJson(program, trace, judged));
   else {
     io.out(runText(program, trace, options.trace));
     for (const line of judged.lines) io.out(`${line}\n`);

@@ -13,6 +13,7 @@ import {
   type Callable,
 } from "../callable.ts";
 import type { Kernel } from "../machine/step.ts";
+import { kthread_unuse_mm, kthread_use_mm, switch_mm } from "../mm/current.ts";
 import { user_load, user_store } from "../mm/fault.ts";
 import { mm_alloc, mmdrop, mmget, mmget_not_zero, mmgrab, mmput } from "../mm/fork.ts";
 import { FAULT_FLAG_WRITE, handle_mm_fault } from "../mm/memory.ts";
@@ -73,6 +74,33 @@ const lifetime: readonly Callable[] = [
   },
 ];
 
+const processes: readonly Callable[] = [
+  {
+    name: "switch_mm",
+    params: [mm],
+    result: returnsNothing,
+    summary: "this CPU goes on in another address space, as a thread of that process",
+    source: "arch/x86/mm/tlb.c",
+    run: switch_mm,
+  },
+  ...["kthread_use_mm", "use_mm"].map((name) => ({
+    name,
+    params: [mm],
+    result: returnsNothing,
+    summary: "a kernel thread takes on an address space, whose users keep it alive",
+    source: "mm/mmu_context.c",
+    run: kthread_use_mm,
+  })),
+  ...["kthread_unuse_mm", "unuse_mm"].map((name) => ({
+    name,
+    params: [mm],
+    result: returnsNothing,
+    summary: "a kernel thread gives up an address space",
+    source: "mm/mmu_context.c",
+    run: kthread_unuse_mm,
+  })),
+];
+
 const NO_PROTECTION_WORD = VM_READ | VM_WRITE;
 /** Words of mmap; `none` needs a bit of its own, to tell it from no word at all. */
 const PROT_NONE = 0x8;
@@ -92,7 +120,7 @@ function mmap(space: mm_struct, start: number, end: number, words: number): Kern
 const mappings: readonly Callable[] = [
   {
     name: "mmap",
-    params: [currentMm, range(), flags("prot", protections, NO_PROTECTION_WORD)],
+    params: [currentMm, range("range", "length"), flags("prot", protections, NO_PROTECTION_WORD)],
     result: returnsNumber,
     summary: "maps private anonymous memory (rw unless said otherwise); the address or an error",
     source: "mm/mmap.c",
@@ -102,7 +130,7 @@ const mappings: readonly Callable[] = [
   },
   {
     name: "munmap",
-    params: [currentMm, range()],
+    params: [currentMm, range("range", "length")],
     result: returnsNumber,
     summary: "unmaps a range",
     source: "mm/mmap.c",
@@ -111,7 +139,7 @@ const mappings: readonly Callable[] = [
   },
   {
     name: "do_munmap",
-    params: [mm, range()],
+    params: [mm, range("range", "length")],
     result: returnsNumber,
     summary: "unmaps a range; mmap_sem must be held for writing",
     source: "mm/mmap.c",
@@ -157,4 +185,4 @@ const mappings: readonly Callable[] = [
   },
 ];
 
-export const mmCallables: readonly Callable[] = [...lifetime, ...mappings];
+export const mmCallables: readonly Callable[] = [...lifetime, ...processes, ...mappings];

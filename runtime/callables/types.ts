@@ -1,7 +1,7 @@
-/** Types of objects that a script can declare, as a driver would embed them. */
+/** Types of objects that a script can name: those that a driver embeds or declares, and those the kernel makes. */
 import { kref } from "../machine/atomic.ts";
-import { list_head } from "../machine/list.ts";
-import { srcu_struct } from "../machine/rcu.ts";
+import { hlist_head, hlist_node, list_head } from "../machine/list.ts";
+import { rcu_head, srcu_struct } from "../machine/rcu.ts";
 import { rw_semaphore } from "../machine/rwsem.ts";
 import type { StructClass } from "../machine/struct.ts";
 import { typeNumber } from "../machine/types.ts";
@@ -13,8 +13,12 @@ import { mm_struct, page, vm_area_struct } from "../mm/mm_types.ts";
 import { mmu_notifier, mmu_notifier_mm, mmu_notifier_ops } from "../mm/mmu_notifier_types.ts";
 import { pgd_table, pmd_table, pte_table, pud_table } from "../mm/pgtable.ts";
 
-export const declarableTypes: Readonly<Record<string, () => StructClass>> = {
+type Types = Readonly<Record<string, () => StructClass>>;
+
+export const declarableTypes: Types = {
   completion: () => completion,
+  hlist_head: () => hlist_head,
+  hlist_node: () => hlist_node,
   hmm_mirror: () => hmm_mirror,
   hmm_mirror_ops: () => hmm_mirror_ops,
   hmm_range: () => hmm_range,
@@ -23,24 +27,28 @@ export const declarableTypes: Readonly<Record<string, () => StructClass>> = {
   list_head: () => list_head,
   mmu_notifier: () => mmu_notifier,
   mmu_notifier_ops: () => mmu_notifier_ops,
+  rcu_head: () => rcu_head,
   rw_semaphore: () => rw_semaphore,
+  rwsem: () => rw_semaphore,
+  srcu: () => srcu_struct,
   srcu_struct: () => srcu_struct,
   wait_queue_head: () => wait_queue_head,
+  wait_queue_head_t: () => wait_queue_head,
+  waitqueue: () => wait_queue_head,
   work_struct: () => work_struct,
 };
 
-/** Types that only the kernel itself allocates. */
-const others: readonly StructClass[] = [
-  hmm,
-  ib_ucontext_per_mm,
-  mm_struct,
-  mmu_notifier_mm,
-  page,
-  pgd_table,
-  pmd_table,
-  pte_table,
-  pud_table,
-  vm_area_struct,
-];
+/** Types that only the kernel itself allocates: a script can point to them. */
+export const kernelTypes: Types = {
+  hmm: () => hmm,
+  ib_ucontext_per_mm: () => ib_ucontext_per_mm,
+  mm_struct: () => mm_struct,
+  mmu_notifier_mm: () => mmu_notifier_mm,
+  page: () => page,
+  vm_area_struct: () => vm_area_struct,
+};
+const tables: readonly StructClass[] = [pgd_table, pmd_table, pte_table, pud_table];
+
 // Numbers of types are part of a state: they must not depend on which body runs first.
-for (const type of [...Object.values(declarableTypes).map((type) => type()), ...others]) typeNumber(type);
+for (const type of [declarableTypes, kernelTypes].flatMap((types) => Object.values(types))) typeNumber(type());
+for (const type of tables) typeNumber(type);

@@ -1,5 +1,5 @@
 /** Loads and stores of shared words: plain, marked, and of words that only one CPU can reach. */
-import { Op, step, wordOf, type Kernel } from "./step.ts";
+import { Op, step, wordOf, type Callable, type Kernel } from "./step.ts";
 import { addressText, Ref, Struct, type Names } from "./struct.ts";
 
 const KERNEL_ADDRESSES = 2 ** 52; // and up: numbers there are pointers
@@ -108,7 +108,10 @@ export function showValue(value: unknown, names: Names): string {
     return text.includes("->") ? `&${text}` : text;
   }
   if (value instanceof Ref) return `&${value.expr(names)}`;
-  if (typeof value === "function") return value.name;
+  if (typeof value === "function") {
+    const { id, name } = value as unknown as Callable;
+    return name === "" ? (names.functionName?.(id) ?? "function") : name;
+  }
   if (typeof value === "number" && value >= KERNEL_ADDRESSES) {
     const flags = value % 8; // page-table entries and the like keep some in the lowest bits
     const text = addressText(value - flags, names);

@@ -1,15 +1,31 @@
 /** kmalloc and kfree. Freed memory is wiped, and whoever touches it is caught. */
+import { kernelFunction } from "./function.ts";
+import { call_rcu, rcu_head } from "./rcu.ts";
 import { Op, step, type Kernel } from "./step.ts";
-import { at, type Struct, type StructClass } from "./struct.ts";
+import { at, headerAddress, Struct, WORD, type StructClass } from "./struct.ts";
 import { typeNumber } from "./types.ts";
 
-/** A zeroed object of type `cls`. It does not fail by itself: a body that models failure chooses (see choose.ts). */
+/** Operand of an allocation: it is one of the slab's. */
+export const MAY_FAIL = 1;
+
+/** A zeroed object of type `cls`. It fails where a script says so only (failure.ts): NULL then. */
 export function kzalloc<S extends Struct>(cls: StructClass<S>): Kernel<S> {
   return step({
     op: Op.allocate,
     a: typeNumber(cls),
+    b: MAY_FAIL,
     decode: (addr) => at(cls, addr),
     text: () => `kzalloc(sizeof(struct ${cls.name}))`,
+  });
+}
+
+/** An object on the stack of a function: it is freed when that returns. */
+export function stackObject<S extends Struct>(cls: StructClass<S>, name: string): Kernel<S> {
+  return step({
+    op: Op.allocate,
+    a: typeNumber(cls),
+    decode: (addr) => at(cls, addr),
+    text: () => `${cls.name} ${name}`,
   });
 }
 
@@ -17,4 +33,20 @@ export function kzalloc<S extends Struct>(cls: StructClass<S>): Kernel<S> {
 export function* kfree(object: Struct, name = "kfree"): Kernel<void> {
   if (object.isNull) return;
   yield* step({ op: Op.free, addr: object.addr, text: (names) => `${name}(${object.expr(names)})` });
+}
+
+/** What an rcu_head is part of, whatever its type. */
+class rcu_object extends Struct {
+  static readonly short: string = "object";
+}
+const free_object = kernelFunction(
+  "kfree",
+  function* (head: rcu_head): Kernel<void> {
+    yield* kfree(at(rcu_object, headerAddress(head.addr) + WORD));
+  },
+  { params: ["head"], summary: "Frees the object that a head is part of.", internal: true },
+);
+/** kfree() after a grace period; the object holds an rcu_head at `offset`. */
+export function* kfree_rcu(object: Struct, offset: number): Kernel<void> {
+  if (!object.isNull) yield* call_rcu(at(rcu_head, object.addr + offset), free_object);
 }

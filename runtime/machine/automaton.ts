@@ -11,7 +11,7 @@ import { Op, type Call, type Request, type Step, type Value } from "./step.ts";
 import { Ref, SLOT, Special, Struct } from "./struct.ts";
 import { ALWAYS_LIVE, type Memory } from "./memory.ts";
 import { ModelFault } from "./fault.ts";
-import { functionById, type AnyBody } from "./function.ts";
+import type { AnyBody, FunctionInfo } from "./function.ts";
 import type { Frame } from "./report.ts";
 import { mutated, type Mutation } from "./mutation.ts";
 
@@ -19,16 +19,23 @@ import { mutated, type Mutation } from "./mutation.ts";
 export const FINISHED = 0;
 /** No local state: the statements of a script go round for ever without a step. */
 export const GONE_ROUND = -1;
+/** No local state either: more calls inside one another than a kernel stack holds. */
+export const TOO_DEEP = -2;
 /** Calls, returns and tail calls in a row without a step, after which a body is taken for endless. */
 const SILENT_MAX = 10_000;
+/** How many calls can be under way on one CPU. The kernel's own go thirty deep; recursion of a script ends here. */
+export const STACK_MAX = 100;
 
 export interface FunctionBody {
   readonly name: string;
   readonly body: AnyBody;
   /** Under which name its steps are described. */
   readonly facts?: string;
+  readonly info?: FunctionInfo;
   /** The statements of a CPU rather than a function of the kernel. */
   readonly script?: boolean;
+  /** A function of the script: its first argument is no parameter but says where in it a CPU stands. */
+  readonly own?: boolean;
 }
 
 interface Root {
@@ -66,6 +73,7 @@ export class Automaton {
   private readonly localParent: number[] = [-1];
   private readonly localNode: (Node | null)[] = [null];
   private readonly localIndex = new Map<number, number>();
+  private readonly localDepth: number[] = [0];
   localOp = new Int32Array(256).fill(-1);
   localWord = new Int32Array(256);
   localHeader = new Int32Array(256);
@@ -103,11 +111,26 @@ export class Automaton {
   isScript(fn: number): boolean {
     return this.bodies.get(fn)?.script ?? false;
   }
+  infoOf(fn: number): FunctionInfo {
+    return this.bodies.get(fn)?.info ?? {};
+  }
+  /** The arguments of a call as its caller gave them. */
+  givenArgs(fn: number, args: readonly Value[]): readonly Value[] {
+    return this.bodies.get(fn)?.own === true ? args.slice(1) : args;
+  }
 
   /** The local state at the first step of a call of `fn`, run on an empty stack. */
   start(fn: number, args: readonly Value[], events?: ControlEvent[]): number {
     events?.push({ kind: "call", fn, args });
     return this.settle(FINISHED, this.root(fn, args), events);
+  }
+
+  /** The local state at a call of `fn` that has itself begun with a call: `local` is what it is in the middle of. */
+  startUnder(local: number, fn: number, args: readonly Value[]): number {
+    const base = this.intern(FINISHED, this.root(fn, args));
+    const onto = (l: number): number =>
+      l === FINISHED ? base : this.intern(onto(this.localParent[l] as number), this.localNode[l] as Node);
+    return onto(local);
   }
 
   /** Where a CPU in `local` stands after its step gave `result`. The only look-up on the hot path. */
@@ -156,7 +179,8 @@ export class Automaton {
   private settle(parent: number, node: Node, events?: ControlEvent[]): number {
     for (let turns = 0; ; turns++) {
       if (turns > SILENT_MAX) {
-        if (this.isScript(node.root.fn)) return GONE_ROUND;
+        const body = this.bodies.get(node.root.fn);
+        if (body?.script === true || body?.own === true) return GONE_ROUND;
         throw new ModelFault(`${this.functionName(node.root.fn)} goes round without taking a step`);
       }
       const { request } = node;
@@ -171,6 +195,7 @@ export class Automaton {
         const kind = request.op === Op.call ? "call" : "tailCall";
         events?.push({ kind, fn: fn.id, args, ...(fact === undefined ? {} : { fact }) });
         if (request.op === Op.call) parent = this.intern(parent, node);
+        if ((this.localDepth[parent] as number) > STACK_MAX) return TOO_DEEP;
         node = this.root(fn.id, args);
       } else return this.intern(parent, node);
     }
@@ -262,6 +287,7 @@ export class Automaton {
     if (local === undefined) {
       local = this.localParent.push(parent) - 1;
       this.localNode.push(node);
+      this.localDepth.push((this.localDepth[parent] as number) + 1);
       this.localIndex.set(key, local);
       if (local >= this.localOp.length) this.growLocals();
       const { request } = node;
@@ -311,8 +337,8 @@ export class Automaton {
     for (let l = local; l > FINISHED; l = this.localParent[l] as number) {
       const { fn, args } = (this.localNode[l] as Node).root;
       const script = this.isScript(fn);
-      const hidden = script || (functionById(fn)?.info.internal ?? false);
-      frames.push({ fn, name: this.functionName(fn), args, hidden, script });
+      const hidden = script || (this.infoOf(fn).internal ?? false);
+      frames.push({ fn, name: this.functionName(fn), args: script ? args : this.givenArgs(fn, args), hidden, script });
     }
     return frames;
   }

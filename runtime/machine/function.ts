@@ -54,7 +54,17 @@ export function kernelFunction<A extends readonly Value[], R>(
   body: Body<A, R>,
   info: FunctionInfo = {},
 ): KernelFunction<A, R> {
-  const id = registry.length + FIRST_ID;
+  const fn = functionOf<A, R>(registry.length + FIRST_ID, name, body, info);
+  registry.push(fn as unknown as KernelFunction<never, unknown>);
+  return fn;
+}
+
+function functionOf<A extends readonly Value[], R>(
+  id: number,
+  name: string,
+  body: Body<A, R>,
+  info: FunctionInfo,
+): KernelFunction<A, R> {
   const bodies: { since: string | null; body: Body<A, R>; facts?: string }[] = [
     { since: null, body, ...(info.facts === undefined ? {} : { facts: info.facts }) },
   ];
@@ -78,12 +88,26 @@ export function kernelFunction<A extends readonly Value[], R>(
       },
     },
   }) as unknown as KernelFunction<A, R>;
-  registry.push(fn as unknown as KernelFunction<never, unknown>);
+  return fn;
+}
+
+/** Functions that a script brings: what they are called and what they do, the machine knows that runs them. */
+const strangers = new Map<number, KernelFunction<never, unknown>>();
+function* noBody(): Kernel<unknown> {
+  return undefined;
+}
+function stranger(id: number): KernelFunction<never, unknown> {
+  let fn = strangers.get(id);
+  if (fn === undefined) strangers.set(id, (fn = functionOf(id, "", noBody, {})));
   return fn;
 }
 
 export function functionById(id: number): KernelFunction<never, unknown> | null {
   return registry[id - FIRST_ID] ?? null;
+}
+/** As functionById, and what a script brings. */
+export function functionNumbered(id: number): KernelFunction {
+  return (functionById(id) ?? stranger(id)) as unknown as KernelFunction;
 }
 export function allFunctions(): readonly KernelFunction<never, unknown>[] {
   return registry;
@@ -92,7 +116,7 @@ export function allFunctions(): readonly KernelFunction<never, unknown>[] {
 /** A member that holds the address of a kernel function, as `ops` tables and callbacks do. */
 export class FunctionPointer<A extends readonly Value[], R> extends Ref<KernelFunction<A, R> | null> {
   override decode(word: number): KernelFunction<A, R> | null {
-    return functionById(word) as unknown as KernelFunction<A, R> | null;
+    return (word === 0 ? null : functionNumbered(word)) as unknown as KernelFunction<A, R> | null;
   }
 }
 export const functionPointer = <A extends readonly Value[], R>(): FunctionPointer<A, R> =>

@@ -2,7 +2,8 @@
  * The machine: words, and per actor a local state and the locks it holds. It takes steps, forward and back; it knows
  * nothing of schedules, scripts or mm.
  */
-import { Automaton, FINISHED, GONE_ROUND, type ControlEvent, type FunctionBody } from "./automaton.ts";
+import { Automaton, FINISHED, STACK_MAX, TOO_DEEP, type ControlEvent, type FunctionBody } from "./automaton.ts";
+import { failsNow, SLAB } from "./failure.ts";
 import { mixHi, mixLo } from "./hash.ts";
 import { diagnose, PathEnd } from "./diagnosis.ts";
 import { HeldSets, holdingText, type Holding } from "./held.ts";
@@ -74,9 +75,14 @@ export class Machine implements PrimitiveContext, Names {
     this.choice = 0;
     if (this.reports.length > 0) this.reports = [];
     const local = this.automaton.start(fn, args, events);
-    if (local === GONE_ROUND) return this.goesRound(actor, FINISHED);
+    if (local < FINISHED) return this.lost(actor, FINISHED, local);
     this.setLocal(actor, local);
     return this.settleSilent(actor, events);
+  }
+
+  /** As `load`, for one that is still inside a call: `fn` begins with a call, and goes on when that is over. */
+  loadUnder(actor: number, fn: number, args: readonly Value[]): void {
+    this.setLocal(actor, this.automaton.startUnder(this.locals[actor] as number, fn, args));
   }
 
   // ---- steps
@@ -164,7 +170,7 @@ export class Machine implements PrimitiveContext, Names {
     }
     this.result = result;
     const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
-    if (to === GONE_ROUND) return this.goesRound(actor, local);
+    if (to < FINISHED) return this.lost(actor, local, to);
     this.setLocal(actor, to);
     const op = automaton.localOp[to] as number;
     if (op >= Op.silentLoad && op <= Op.silentPrimitive) return this.settleSilent(actor, events);
@@ -202,8 +208,9 @@ export class Machine implements PrimitiveContext, Names {
       if (op === Op.silentLoad) result = this.memory.words[word] as number;
       else if (op === Op.silentStore) this.memory.set(word, automaton.localA[local] as number);
       else if (op === Op.allocate) {
-        result = this.allocate(actor, automaton.localA[local] as number);
-        events?.push({ kind: "allocate", addr: result, step: automaton.stepOf(local) });
+        const fails = automaton.localB[local] !== 0 && failsNow(this, actor, SLAB);
+        result = fails ? 0 : this.allocate(actor, automaton.localA[local] as number);
+        if (!fails) events?.push({ kind: "allocate", addr: result, step: automaton.stepOf(local) });
       } else {
         this.silentLocal = local;
         const outcome = this.otherStep(actor, 0, local);
@@ -213,9 +220,15 @@ export class Machine implements PrimitiveContext, Names {
       }
       if (turns > SILENT_STEPS_MAX) return this.goesRound(actor, local);
       const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
-      if (to === GONE_ROUND) return this.goesRound(actor, local);
+      if (to < FINISHED) return this.lost(actor, local, to);
       this.setLocal(actor, to);
     }
+  }
+  /** Where no local state follows. */
+  private lost(actor: number, local: number, why: number): Moved {
+    if (why !== TOO_DEEP) return this.goesRound(actor, local);
+    this.report("bug", `kernel stack overflow: more than ${STACK_MAX} calls inside one another`, actor, local, 0);
+    return Moved.fatal;
   }
   /** Statements of a script that loop without anything that others could notice. */
   private goesRound(actor: number, local: number): Moved {
@@ -428,6 +441,9 @@ export class Machine implements PrimitiveContext, Names {
   }
   name(addr: number): string | undefined {
     return this.names.get(addr);
+  }
+  functionName(id: number): string {
+    return this.automaton.functionName(id);
   }
   typeAt(addr: number): StructClass | undefined {
     const header = this.memory.header(addr);

@@ -26,6 +26,7 @@ export interface Names {
   name(addr: number): string | undefined;
   /** The type of the object that owns this address, or owned it until it was freed. */
   typeAt(addr: number): StructClass | undefined;
+  functionName?(id: number): string;
 }
 
 /** A word of a struct that kernel code may load and store. `T` is what a load hands to the body. */
@@ -300,10 +301,20 @@ export function sizeOf(cls: StructClass): number {
 
 /** The members of a struct by name, in order of declaration; embedded structs are members themselves. */
 export function membersOf(struct: Struct): [string, Member][] {
-  return (Object.entries(struct) as [string, unknown][]).filter((entry): entry is [string, Member] =>
-    isMember(entry[1]),
-  );
+  return (Object.entries(struct) as [string, unknown][])
+    .filter((entry): entry is [string, Member] => isMember(entry[1]))
+    .map(([key, m]) => [key.endsWith(TAKEN) ? key.slice(0, -TAKEN.length) : key, m]);
 }
+export function memberNamed(struct: Struct, name: string): Member | undefined {
+  const members = struct as unknown as Record<string, unknown>;
+  const member = members[memberKey(name)];
+  return Object.hasOwn(struct, memberKey(name)) && isMember(member) ? member : undefined;
+}
+
+/** Structs of a script have members of any name: those that mean something else here get another key. */
+const TAKEN = "$";
+const taken: readonly string[] = ["addr", "isNull", "expr", "constructor", "__proto__"];
+export const memberKey = (name: string): string => (taken.includes(name) ? name + TAKEN : name);
 
 function isMember(value: unknown): value is Member {
   return value instanceof Ref || value instanceof Special || value instanceof Words || value instanceof Struct;

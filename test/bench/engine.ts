@@ -29,10 +29,12 @@ const program: Program = {
       programs: Array.from({ length: cpus }, (_, cpu) => ({
         cpu,
         code: { fn: work.id, places: [nowhere], statements: [0] },
+        resumes: false,
       })),
     },
   ],
   invariants: [],
+  barriers: 0,
   outcomeWords: [],
   cpus,
   machine: { bodies: resolveBodies("v5.2", []).bodies },

@@ -78,7 +78,10 @@ function walkAll(program: Program, seeds: number, first = 1): number {
   return points;
 }
 function script(path: string): Program {
-  const { program, diagnostics } = bindScript(new SourceText(path, readFileSync(path, "utf8")));
+  const {
+    programs: [program],
+    diagnostics,
+  } = bindScript(new SourceText(path, readFileSync(path, "utf8")));
   if (program === undefined) throw new Error(diagnostics.map((d) => d.message).join("; "));
   return program;
 }

@@ -12,9 +12,10 @@ import { record } from "../../interpreter/trace.ts";
 import type { Program } from "../../interpreter/program.ts";
 
 function bound(lines: readonly string[]): Program {
-  const { program, diagnostics } = bindScript(
-    new SourceText("test.hmm", `kernel v5.2 + odp-v4\n${lines.join("\n")}\n`),
-  );
+  const {
+    programs: [program],
+    diagnostics,
+  } = bindScript(new SourceText("test.hmm", `kernel v5.2 + odp-v4\n${lines.join("\n")}\n`));
   if (program === undefined) throw new Error(diagnostics.map((d) => d.message).join("; "));
   return program;
 }

@@ -103,7 +103,7 @@ export function randomProgram(seed: number): RandomProgram {
       }
     };
     const { id } = functions.add(`cpu${cpu}`, body, true);
-    return { cpu, code: { fn: id, places: [NOWHERE], statements: [0] } };
+    return { cpu, code: { fn: id, places: [NOWHERE], statements: [0] }, resumes: false };
   });
   const startsWithObject = random.chance(80);
   const setUp = (machine: Machine): void => {
@@ -120,6 +120,7 @@ export function randomProgram(seed: number): RandomProgram {
     kernel: { era: "v5.2", patches: [] },
     items: [{ kind: "race", programs, at: NOWHERE, from: source }],
     invariants: [],
+    barriers: 0,
     outcomeWords: words.map((word, i) => ({ name: `word${i}`, addr: word.addr, show: number })),
     cpus: parts.length,
     machine: { bodies: new Map([...resolveBodies("v5.2", []).bodies, ...functions.bodies]) },

@@ -9,7 +9,10 @@ import type { Program } from "../../interpreter/program.ts";
 import type { Mutation } from "../../runtime/machine/mutation.ts";
 
 export function bound(text: string, kernel?: string): Program {
-  const { program, diagnostics } = bindScript(new SourceText("test", text), kernel === undefined ? {} : { kernel });
+  const {
+    programs: [program],
+    diagnostics,
+  } = bindScript(new SourceText("test", text), kernel === undefined ? {} : { kernel });
   if (program === undefined) throw new Error(diagnostics.map((d) => `${d.code} ${d.message}`).join("\n"));
   return program;
 }

@@ -59,7 +59,11 @@ function showDeclare(declare: ast.Declare): string {
 
 function showValue(value: ast.Expr | ast.Init): string {
   if (value.kind !== "init") return show(value);
-  return `{${value.fields.map((field) => `.${field.name.name}=${showValue(field.value)}`).join(", ")}}`;
+  const fields = value.fields.map((field) => {
+    const key = field.name !== undefined ? `.${field.name.name}=` : field.index && `[${show(field.index)}]=`;
+    return `${key ?? ""}${showValue(field.value)}`;
+  });
+  return `{${fields.join(", ")}}`;
 }
 
 function showExpectation(what: ast.Expectation): string {
@@ -111,6 +115,8 @@ function showStatement(statement: ast.Statement): string {
       return `(fn ${s.name.name}(${names(s.params)}) ${showBlock(s.body)})`;
     case "race":
       return `(race ${showBlock(s.body)})`;
+    case "enum":
+      return `(enum ${s.items.map(({ name, value }) => name.name + (value ? `=${show(value)}` : "")).join(", ")})`;
     case "struct":
       return `(struct ${s.name.name} ${s.fields.map(showDeclare).join(" ")})`;
     case "ops":
@@ -144,6 +150,7 @@ type Control = Exclude<
   | ast.Fn
   | ast.Race
   | ast.Struct
+  | ast.Enum
   | ast.Ops
   | ast.Patch
   | ast.Expect

@@ -1,0 +1,97 @@
+/** `mmu_notifier_ops NAME { release(mn, mm) { ... } }`: a table of callbacks, as the kernel calls them. */
+import type { Callback, Ops } from "../../grammar/ast.ts";
+import { nearest } from "../../grammar/suggest.ts";
+import type { CallbackParam, CallbackSignature } from "../../runtime/callables/ops.ts";
+import { callbackTables } from "../../runtime/kernel.ts";
+import { wordOf } from "../../runtime/machine/step.ts";
+import { memberNamed, type Struct } from "../../runtime/machine/struct.ts";
+import type { Definition } from "./functions.ts";
+import type { Scope } from "./scope.ts";
+import { BOOLEAN, NUMBER, objectType, RANGE, typeOfResult, type Field, type Type } from "./types.ts";
+
+/** Makes the object. Its callbacks are bound when everything that they may name is there. */
+export function declareOps(scope: Scope, { type, name }: Ops): Struct | undefined {
+  const table = Object.hasOwn(callbackTables, type.name) ? callbackTables[type.name] : undefined;
+  if (table === undefined) {
+    const known = Object.keys(callbackTables);
+    const meant = nearest(type.name, known);
+    const help = meant === undefined ? `there are: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+    scope.error("E255", type.at, `no table of callbacks is called \`${type.name}\` in this version`, help);
+    scope.addMistaken(name.name);
+    return undefined;
+  }
+  if (scope.isTaken(name.name)) {
+    scope.error("E229", name.at, `\`${name.name}\` is declared already`);
+    return undefined;
+  }
+  return scope.addObject(name.name, table.cls());
+}
+
+export function bindOps(scope: Scope, { type, callbacks }: Ops, object: Struct): void {
+  const table = callbackTables[type.name];
+  const seen = new Set<string>();
+  for (const callback of callbacks) {
+    const { name, at } = callback.name;
+    const signature = table === undefined ? undefined : Object.hasOwn(table.callbacks, name) && table.callbacks[name];
+    if (!signature) {
+      const known = Object.keys(table?.callbacks ?? {});
+      const meant = nearest(name, known);
+      const help = meant === undefined ? `it has: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+      scope.error("E221", at, `struct ${type.name} has no callback \`${name}\` in this version`, help);
+      continue;
+    }
+    if (seen.has(name)) scope.error("E229", at, `\`${name}\` is declared already`);
+    seen.add(name);
+    scope.callbackNames.add(name);
+    bindCallback(scope, callback, signature, object);
+  }
+}
+
+function bindCallback(scope: Scope, callback: Callback, signature: CallbackSignature, object: Struct): void {
+  const returns = typeOfResult(signature.result);
+  const definition = definitionOf(scope, callback, returns);
+  if (definition === undefined) return;
+  const types = signature.params.map(typeOfParam);
+  const joined = definition.params.length === types.length - 1 ? startOf(signature.params) : undefined;
+  const given = joined === undefined ? types : [...types.slice(0, joined), RANGE, ...types.slice(joined + 2)];
+  const fn = scope.functions?.callback(definition, given, callback.name.at, joined);
+  const member = memberNamed(object, callback.name.name);
+  if (fn === undefined || member === undefined) return;
+  scope.onSetUp((machine) => machine.memory.set(machine.memory.wordAt((member as { addr: number }).addr), wordOf(fn)));
+}
+function definitionOf(scope: Scope, callback: Callback, returns: Type): Definition | undefined {
+  const { source, prefix } = scope;
+  if (callback.kind === "callbackBody") {
+    const { name, params, body } = callback;
+    return { name: name.name, at: name.at, params, body, source, prefix, returns };
+  }
+  const { name, at } = callback.target;
+  const definition = scope.functions?.find(name);
+  if (definition !== undefined) return { ...definition, returns };
+  const meant = nearest(name, scope.functions?.names() ?? []);
+  const help = meant === undefined ? `\`fn ${name}(...) { ... }\` declares it` : `did you mean \`${meant}\`?`;
+  if (!scope.isMistaken(name)) scope.error("E260", at, `\`${name}\` is no function of this script`, help);
+  return undefined;
+}
+function typeOfParam(param: CallbackParam): Type {
+  if (param.kind === "object") return objectType(param.type());
+  if (param.kind === "number") return NUMBER;
+  const fields: Record<string, Field> = {};
+  param.fields.forEach(({ name, kind }, index) => {
+    const type: Type =
+      typeof kind === "function"
+        ? objectType(kind())
+        : kind === "boolean"
+          ? BOOLEAN
+          : kind === "event"
+            ? { kind: "string" }
+            : NUMBER;
+    fields[name] = { index, type };
+  });
+  return { kind: "record", name: param.struct, fields };
+}
+/** Where `start` and `end` stand, which a callback may take as one range. */
+function startOf(params: readonly CallbackParam[]): number | undefined {
+  const start = params.findIndex(({ name }, i) => name === "start" && params[i + 1]?.name === "end");
+  return start < 0 ? undefined : start;
+}

@@ -1,0 +1,52 @@
+/** `fail kmalloc #2`, `maybe fail hmm_mirror_register`: which call is to fail, and how. */
+import type { Fail } from "../../grammar/ast.ts";
+import { ENOMEM } from "../../runtime/errno.ts";
+import { armFailure, failNext, FAILABLE_ALLOCATIONS } from "../../runtime/machine/failure.ts";
+import { choose } from "../../runtime/machine/choose.ts";
+import type { Value } from "../../runtime/machine/step.ts";
+import { NULL } from "../../runtime/machine/struct.ts";
+import type { CodeBinder } from "./code.ts";
+import { typeOfResult, typeText, type Type } from "./types.ts";
+
+export function bindFail(code: CodeBinder, { function: fn, count, maybe, at: where }: Fail): void {
+  const counter = counterOf(code, fn.name, fn.at);
+  if (counter === undefined) return;
+  code.addStep(where, [], function* () {
+    if (maybe && (yield* choose(2, `maybe fail ${fn.name}`)) === 0) return;
+    yield* armFailure(counter, count);
+  });
+}
+
+/** The number under which the failures of a function are counted; undefined after an error. */
+function counterOf({ names }: CodeBinder, name: string, where: { start: number; end: number }): number | undefined {
+  const { scope } = names;
+  if (FAILABLE_ALLOCATIONS.includes(name)) return 0;
+  const definition = scope.functions?.find(name);
+  const entry = scope.callables.get(name)?.[0];
+  if (definition === undefined && entry === undefined) {
+    names.unknownName(name, where);
+    return undefined;
+  }
+  const result: Type = entry === undefined ? { kind: "any" } : typeOfResult(entry.result);
+  const failure = failureOf(result);
+  if (definition !== undefined || failure === undefined || entry === undefined) {
+    const why = definition !== undefined ? "is this script's own" : `gives ${typeText(result)}`;
+    const help = "a function fails by an error code or by NULL; `x = choose(0, 1)` tries both ways of anything else";
+    scope.error("E320", where, `\`${name}\` ${why}: it cannot be made to fail`, help);
+    return undefined;
+  }
+  const counter = scope.failures.get(name) ?? scope.failures.size + 1;
+  scope.failures.set(name, counter);
+  const run = entry.run as unknown as { id?: number };
+  const known = scope.functions?.wrap(run.id, function* (base) {
+    return (yield* failNext(counter)) ? failure : yield* base;
+  });
+  if (known === true) return counter;
+  scope.error("E320", where, `\`${name}\` is one step: it cannot be made to fail`);
+  return undefined;
+}
+function failureOf(type: Type): Value | undefined {
+  if (type.kind === "number") return -ENOMEM;
+  if (type.kind === "object") return NULL(type.cls);
+  return type.kind === "boolean" ? false : undefined;
+}

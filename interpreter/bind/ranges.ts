@@ -1,0 +1,123 @@
+/** Ranges of user memory as arguments. */
+import type { Argument, Expr } from "../../grammar/ast.ts";
+import type { Span } from "../../grammar/span.ts";
+import type { Callable, Param } from "../../runtime/callable.ts";
+import type { Value } from "../../runtime/machine/step.ts";
+import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
+import { folded, numeric, run, type Bound } from "./expression.ts";
+import { misfit, TOLD, type Misfit, type Source } from "./fit.ts";
+import type { ExpressionBinder } from "./names.ts";
+import { described } from "./signature.ts";
+import { NUMBER, typeText } from "./types.ts";
+import { showNumber } from "./values.ts";
+
+/** A range: as such, as start and length or end, or in what holds one. */
+export function fitRange(
+  binder: ExpressionBinder,
+  entry: Callable,
+  param: Param,
+  queue: Argument[],
+  fitted: number,
+): Source | Misfit {
+  const first = queue[0] as Argument;
+  if (first.value.kind === "range" || (first.value.kind === "binary" && first.value.op === "+")) {
+    const ends = rangeEnds(binder, first.value);
+    if (ends === undefined) return TOLD;
+    queue.shift();
+    return readRange(binder, first.at, ends);
+  }
+  const second = queue[1];
+  const start = binder.bindOnce(first.value);
+  if (start === undefined) return TOLD;
+  const pair = pairIn(start);
+  if (pair !== undefined) {
+    queue.shift();
+    return pair;
+  }
+  const end = second === undefined ? undefined : binder.bindOnce(second.value);
+  if (isNumeric(start) && end !== undefined && isNumeric(end)) {
+    queue.splice(0, 2);
+    const isLength = param.of.kind === "range" && param.of.second === "length";
+    return readRange(binder, first.at, [start, isLength ? plus(start, end, first.at) : end]);
+  }
+  const text = binder.scope.source.slice(first.at);
+  if (first.value.kind === "binary" && first.value.op === "-") {
+    const help = `write \`${text.replace(/\s*-\s*/, "..")}\``;
+    return misfit("E304", first.at, `\`${text}\` is a subtraction; a range has two dots`, fitted, help);
+  }
+  const help = /^\w+$/.test(text) ? `\`${text}..\` is one page, \`${text}..+8K\` two` : "a range is `start..end`";
+  return misfit(
+    "E303",
+    first.at,
+    `\`${entry.name}\` expects a range for \`${param.name}\`, \`${text}\` is ${typeText(start.type)}`,
+    fitted,
+    start.type.kind === "number" ? help : described(entry),
+  );
+}
+const isNumeric = ({ type }: Bound): boolean => type.kind === "number" || type.kind === "any";
+
+/** A parameter that is a range, or what the kernel hands to a callback: two of its fields. */
+function pairIn(bound: Bound): Source | undefined {
+  const { type } = bound;
+  if (type.kind !== "range" && type.kind !== "record") return undefined;
+  const [start, end] = type.kind === "range" ? [0, 1] : [type.fields["start"]?.index, type.fields["end"]?.index];
+  if (start === undefined || end === undefined) return undefined;
+  return {
+    *values(frame) {
+      const fields = (yield* run(bound, frame)) as readonly Value[];
+      return [fields[start], fields[end]];
+    },
+    from: [bound],
+  };
+}
+const ENDS = "a range is made of addresses";
+
+/** `a..b`, `a..+n`, `a..`; and, where a range is wanted, `a+n`. Undefined after an error. */
+export function rangeEnds(
+  binder: ExpressionBinder,
+  expr: Extract<Expr, { kind: "range" | "binary" }>,
+): readonly [Bound, Bound] | undefined {
+  const page: Bound = { kind: "constant", value: PAGE_SIZE, type: { kind: "number" }, at: expr.at };
+  if (expr.kind === "binary") {
+    const start = binder.bindNumber(expr.left, ENDS);
+    const length = binder.bindNumber(expr.right, ENDS);
+    return start === undefined || length === undefined ? undefined : [start, plus(start, length, expr.at)];
+  }
+  const start = binder.bindNumber(expr.start, ENDS);
+  if (expr.end !== undefined) {
+    const end = binder.bindNumber(expr.end, ENDS);
+    return start === undefined || end === undefined ? undefined : [start, end];
+  }
+  const length = expr.length === undefined ? page : binder.bindNumber(expr.length, ENDS);
+  return start === undefined || length === undefined ? undefined : [start, plus(start, length, expr.at)];
+}
+const plus = (start: Bound, length: Bound, at: Span): Bound =>
+  folded({ kind: "binary", op: "+", left: start, right: length, type: NUMBER, at });
+
+function readRange(binder: ExpressionBinder, at: Span, [start, end]: readonly [Bound, Bound]): Source {
+  if (start.kind === "constant" && end.kind === "constant")
+    checkRange(binder, at, numeric(start.value), numeric(end.value));
+  return {
+    *values(frame) {
+      const from = numeric(yield* run(start, frame));
+      return [from, numeric(yield* run(end, frame))];
+    },
+    from: [start, end],
+  };
+}
+const ADDRESS_MAX = 2 ** 47;
+function checkRange(binder: ExpressionBinder, at: Span, from: number, to: number): void {
+  const { scope } = binder;
+  const [low, high] = [showNumber(from), showNumber(to)];
+  if (to <= from)
+    scope.error(
+      "E305",
+      at,
+      `this range is empty: its end, ${high}, is not above its start, ${low}`,
+      "the end is excluded",
+    );
+  else if (from < 0 || to > ADDRESS_MAX)
+    scope.error("E306", at, "this range leaves user memory", "user addresses are 0 to 0x7fffffffffff (2^47 - 1)");
+  else if (from % PAGE_SIZE !== 0 || to % PAGE_SIZE !== 0)
+    scope.error("E307", at, "a range begins and ends on a page boundary", "pages have 4096 (0x1000) bytes");
+}

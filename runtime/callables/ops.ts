@@ -1,0 +1,76 @@
+/** Tables of callbacks that a driver fills: what the kernel hands to each, and what it expects back. */
+import { returnsNothing, returnsNumber, type ResultKind } from "../callable.ts";
+import type { StructClass } from "../machine/struct.ts";
+import { hmm_mirror, hmm_mirror_ops } from "../mm/hmm_types.ts";
+import { mm_struct } from "../mm/mm_types.ts";
+import { mmu_notifier, mmu_notifier_ops } from "../mm/mmu_notifier_types.ts";
+
+/** A parameter of a callback: an object, a number, or a tuple with fields that have names. */
+export type CallbackParam = { readonly name: string } & (
+  | { readonly kind: "object"; readonly type: () => StructClass }
+  | { readonly kind: "number" }
+  | { readonly kind: "record"; readonly struct: string; readonly fields: readonly RecordField[] }
+);
+/** Fields stand in the tuple in this order. */
+export interface RecordField {
+  readonly name: string;
+  readonly kind: "number" | "boolean" | "event" | (() => StructClass);
+}
+export interface CallbackSignature {
+  readonly params: readonly CallbackParam[];
+  readonly result: ResultKind;
+}
+
+const object = (name: string, type: () => StructClass): CallbackParam => ({ name, kind: "object", type });
+const number = (name: string): CallbackParam => ({ name, kind: "number" });
+
+/** struct mmu_notifier_range, as mmu_notifier_range_init() makes it. */
+const range: CallbackParam = {
+  name: "range",
+  kind: "record",
+  struct: "mmu_notifier_range",
+  fields: [
+    { name: "mm", kind: () => mm_struct },
+    { name: "start", kind: "number" },
+    { name: "end", kind: "number" },
+    { name: "event", kind: "event" },
+    { name: "blockable", kind: "boolean" },
+  ],
+};
+const update: CallbackParam = {
+  name: "update",
+  kind: "record",
+  struct: "hmm_update",
+  fields: [
+    { name: "start", kind: "number" },
+    { name: "end", kind: "number" },
+    { name: "event", kind: "event" },
+    { name: "blockable", kind: "boolean" },
+  ],
+};
+const mn = object("mn", () => mmu_notifier);
+const mm = object("mm", () => mm_struct);
+const mirror = object("mirror", () => hmm_mirror);
+
+type Table = Readonly<Record<string, CallbackSignature>>;
+
+/** By type of table and name of callback. */
+export const callbackTables: Readonly<Record<string, { readonly cls: () => StructClass; readonly callbacks: Table }>> =
+  {
+    mmu_notifier_ops: {
+      cls: () => mmu_notifier_ops,
+      callbacks: {
+        release: { params: [mn, mm], result: returnsNothing },
+        invalidate_range_start: { params: [mn, range], result: returnsNumber },
+        invalidate_range_end: { params: [mn, range], result: returnsNothing },
+        invalidate_range: { params: [mn, mm, number("start"), number("end")], result: returnsNothing },
+      },
+    },
+    hmm_mirror_ops: {
+      cls: () => hmm_mirror_ops,
+      callbacks: {
+        release: { params: [mirror], result: returnsNothing },
+        sync_cpu_device_pagetables: { params: [mirror, update], result: returnsNumber },
+      },
+    },
+  };

@@ -1,0 +1,48 @@
+/**
+ * Failure injection, as lib/fault-inject.c does it for one task: the n-th call from now on fails. Per CPU and kind of
+ * failure a count of the calls still to go; nobody else looks at it, so none of this is a step of its own.
+ */
+import { Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
+import { ACTORS_MAX } from "./rcu.ts";
+import { Struct, WORD, words } from "./struct.ts";
+import { staticObject } from "./types.ts";
+
+/** Of kinds of failure: slab allocation is kind 0, functions of the script's choice come after it. */
+export const FAILURES_MAX = 16;
+/** They fail together: their names are one allocator's. */
+export const FAILABLE_ALLOCATIONS: readonly string[] = [
+  ...["kmalloc", "kzalloc", "kcalloc", "kmalloc_array", "kvmalloc", "kvzalloc", "kvcalloc", "kvmalloc_array"],
+];
+export const SLAB = 0;
+
+class failures extends Struct {
+  left = words(ACTORS_MAX * FAILURES_MAX);
+}
+const counts = staticObject(failures);
+const countOf = (actor: number, kind: number): number => counts.left.addr + (actor * FAILURES_MAX + kind) * WORD;
+
+/** Whether this call is the one. */
+export function failsNow(m: Pick<PrimitiveContext, "peek" | "write">, actor: number, kind: number): boolean {
+  const left = m.peek(countOf(actor, kind));
+  if (left === 0) return false;
+  m.write(countOf(actor, kind), left - 1);
+  return left === 1;
+}
+
+const arm = primitive("fail", (m, kind = 0, count = 0) => {
+  m.write(countOf(m.actor, kind), count);
+  return 0;
+});
+export function* armFailure(kind: number, count: number): Kernel<void> {
+  yield* step({ op: Op.silentPrimitive, primitive: arm, args: [kind, count], text: () => `fail #${count}` });
+}
+const next = primitive("fails", (m, kind = 0) => (failsNow(m, m.actor, kind) ? 1 : 0));
+export function failNext(kind: number): Kernel<boolean> {
+  return step({
+    op: Op.silentPrimitive,
+    primitive: next,
+    args: [kind],
+    decode: (n) => n !== 0,
+    text: () => "fails?",
+  });
+}
