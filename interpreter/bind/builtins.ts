@@ -2,23 +2,19 @@
  * Macros and the like: calls whose arguments are places, types or conditions rather than values, or that do nothing in
  * the model.
  */
-import type { Call, Expr } from "../../grammar/ast.ts";
+import type { Call } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { choose } from "../../runtime/machine/choose.ts";
 import { get_current, task_struct } from "../../runtime/mm/current.ts";
-import { folded, numeric, type Bound } from "./expression.ts";
+import { numeric, type Bound } from "./expression.ts";
 import { bindBase } from "./base.ts";
+import type { Builtin } from "./macro.ts";
 import { accesses } from "./macros-access.ts";
 import { allocations } from "./macros-memory.ts";
 import { arithmetic } from "./macros-numbers.ts";
 import { waits } from "./macros-wait.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { BOOLEAN, NUMBER, VOID } from "./types.ts";
-
-export interface Builtin {
-  readonly summary: string;
-  readonly bind: (binder: ExpressionBinder, call: Call, name: string) => Bound | undefined;
-}
 
 /** Printing, hints to the scheduler, and what only a compiler or a checker of the kernel looks at. */
 const SILENT =
@@ -129,25 +125,4 @@ function bindChoose(binder: ExpressionBinder, call: Call): Bound | undefined {
       return numbers[yield* choose(numbers.length, `choose(${numbers.join(", ")})`)] as number;
     },
   };
-}
-
-/** The arguments of a macro, or undefined after saying that there are too few or too many. */
-export function argumentsOf(
-  binder: ExpressionBinder,
-  call: Call,
-  name: string,
-  shape: string,
-  { least, most = least }: { least: number; most?: number },
-): readonly Expr[] | undefined {
-  const values = call.args.map((arg) => arg.value);
-  if (values.length >= least && values.length <= most) return values;
-  const takes = least === most ? String(least) : `${least} to ${most}`;
-  const message = `\`${name}\` takes ${takes} argument${most === 1 ? "" : "s"}, ${values.length} given`;
-  binder.scope.error("E300", call.at, message, `\`${name}(${shape})\``);
-  return undefined;
-}
-
-/** A constant expression of ours, worked out at once. */
-export function foldedBinary(op: "+" | "-" | "*" | "&" | "/", left: Bound, right: Bound, at: Span): Bound {
-  return folded({ kind: "binary", op, left, right, type: NUMBER, at });
 }

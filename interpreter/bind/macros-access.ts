@@ -4,7 +4,7 @@ import { cmpxchg, READ_ONCE, WRITE_ONCE, xchg } from "../../runtime/machine/acce
 import { BUG_ON, WARN_ON } from "../../runtime/machine/bug.ts";
 import type { Kernel, Value } from "../../runtime/machine/step.ts";
 import type { Ref } from "../../runtime/machine/struct.ts";
-import type { Builtin } from "./builtins.ts";
+import type { Builtin } from "./macro.ts";
 import { memberAt, run, truth, type Bound, type Frame, type MemoryPlace } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { BOOLEAN, compatible, NUMBER, typeOfKept, typeText, VOID, type Type } from "./types.ts";

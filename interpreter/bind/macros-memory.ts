@@ -9,7 +9,7 @@ import { Op, primitive, step, type Kernel, type Value } from "../../runtime/mach
 import { at, memberNamed, membersOf, sizeOf, Struct, WORD, type StructClass } from "../../runtime/machine/struct.ts";
 import { ScriptError } from "../script-error.ts";
 import { ARRAY_MAX, arrayClass } from "./arrays.ts";
-import { argumentsOf, type Builtin } from "./builtins.ts";
+import { argumentsOf, type Builtin } from "./macro.ts";
 import { numeric, run, type Bound } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { typeText, VOID, type Type } from "./types.ts";

@@ -4,7 +4,7 @@ import { choose } from "../../runtime/machine/choose.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { at } from "../../runtime/machine/struct.ts";
 import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
-import { argumentsOf, type Builtin } from "./builtins.ts";
+import { argumentsOf, type Builtin } from "./macro.ts";
 import { numeric, run, type Bound } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { BOOLEAN, NUMBER, type Type } from "./types.ts";

@@ -3,7 +3,7 @@ import type { Call } from "../../grammar/ast.ts";
 import { wait_event, wait_event_timeout, wait_queue_head } from "../../runtime/machine/wait.ts";
 import type { KernelFunction } from "../../runtime/machine/function.ts";
 import type { Kernel, Value } from "../../runtime/machine/step.ts";
-import { argumentsOf, type Builtin } from "./builtins.ts";
+import { argumentsOf, type Builtin } from "./macro.ts";
 import { localsIn, run, truth, type Bound, type Frame } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { NUMBER, typeText, VOID, type Type } from "./types.ts";
