@@ -2,6 +2,7 @@
  * What a script can call: the one table behind binding, diagnostics and `hmm explain`. An entry says how a
  * function looks to a script; what it does is a kernel function or a primitive of the machine.
  */
+import type { ImageWriter } from "./image.ts";
 import type { Kernel, Value } from "./machine/step.ts";
 import type { StructClass } from "./machine/struct.ts";
 
@@ -53,6 +54,8 @@ export interface Callable {
   readonly maps?: string;
   /** Name of the parameter whose object a later `...` stands for: this call registers it. */
   readonly registers?: string;
+  /** What must be in the memory of a machine from the start if its script calls this. */
+  readonly image?: (write: ImageWriter) => void;
   readonly run: (...args: never[]) => Kernel<Value>;
 }
 

@@ -1,5 +1,6 @@
 /** The modelled kernel as a whole: its patches, what scripts can call and declare, and what there is at the start. */
 import type { Callable, DefaultObject } from "./callable.ts";
+import { deviceCallables } from "./callables/device.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
@@ -32,6 +33,7 @@ export const callables: readonly Callable[] = [
   ...notifierCallables,
   ...hmmCallables,
   ...odpCallables,
+  ...deviceCallables,
 ];
 
 /** What `...` stands for where a script has registered nothing. */
@@ -45,6 +47,11 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   idleMirrorImage,
 ];
 
+/** For setting a machine up, before its first step. */
+export function imageWriter({ memory }: Machine): ImageWriter {
+  return (member, value) => memory.set(memory.wordAt(member.addr), wordOf(value));
+}
+
 /** Page table of the first process. */
 const firstPgd = staticObject(pgd_table);
 
@@ -53,8 +60,7 @@ const firstPgd = staticObject(pgd_table);
  * process: one user, no mappings. For setting a machine up, before its first step.
  */
 export function firstMm(machine: Machine, mm: mm_struct): void {
-  const { memory } = machine;
-  const write: ImageWriter = (member, value) => memory.set(memory.wordAt(member.addr), wordOf(value));
+  const write = imageWriter(machine);
   for (const image of images) image(write);
   write(mm.mm_users, 1);
   write(mm.mm_count, 1);

@@ -3,6 +3,7 @@ import type { Argument, Call, Expr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
+import { imageWriter } from "../../runtime/kernel.ts";
 import { Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { rw_semaphore } from "../../runtime/machine/rwsem.ts";
 import { at, membersOf, NULL, Struct } from "../../runtime/machine/struct.ts";
@@ -364,6 +365,8 @@ function calling(binder: ExpressionBinder, entry: Callable, sources: readonly So
   const mm = binder.currentMm();
   binder.noteCall(entry, new Map(entry.params.map((param, i) => [param.name, sources[i]?.from ?? []])));
   const { cpu } = binder;
+  const { image } = entry;
+  if (image !== undefined) binder.scope.onSetUp((machine) => image(imageWriter(machine)));
   return {
     kind: "call",
     name: entry.name,

@@ -53,11 +53,11 @@ export function olderMember(name: string, kernel: string, members: readonly stri
 }
 
 /** Types of objects that the language promises. */
-const TYPES_TO_COME = ["device", "mutex", "rwsem", "spinlock", "srcu", "waitqueue"];
+const TYPES_TO_COME = ["mutex", "rwsem", "spinlock", "srcu", "waitqueue"];
 
 /** Functions, likewise. */
 const TO_COME: readonly string[] = [
-  ...["base", "container_of", "device_map", "device_read", "device_unmap", "device_write", "dma_map_page"],
+  ...["base", "container_of", "dma_map_page"],
   ...["dma_unmap_page", "fork", "hlist_add_head", "kill", "kmalloc", "kref_put", "kthread_unuse_mm", "kthread_use_mm"],
   ...["kzalloc", "madvise", "oom_reap_task_mm", "pr_debug", "pr_err", "pr_info", "pr_warn", "printk", "refcount_dec"],
   ...["refcount_dec_and_test", "refcount_inc", "refcount_inc_not_zero", "refcount_set", "spin_lock_irqsave"],
