@@ -16,10 +16,15 @@ export type ParamKind =
   | { readonly kind: "range" }
   /** Any number of these words, ORed together; `initial` if there is none. */
   | { readonly kind: "flags"; readonly words: Readonly<Record<string, number>>; readonly initial: number }
-  | { readonly kind: "lock"; readonly lock: "spinlock" | "mutex" | "rwsem" }
+  | { readonly kind: "lock"; readonly lock: LockKind }
   | { readonly kind: "atomic" }
+  | { readonly kind: "refcount" }
+  /** Whatever stands there: nobody looks at it, so it need not even mean anything. */
+  | { readonly kind: "ignored" }
   /** The mm of the process that the CPU runs in: never written, always passed. */
   | { readonly kind: "current-mm" };
+
+export type LockKind = "spinlock" | "mutex" | "rwsem" | "any";
 
 export interface Param {
   readonly name: string;
@@ -54,6 +59,8 @@ export interface Callable {
   readonly maps?: string;
   /** Name of the parameter whose object a later `...` stands for: this call registers it. */
   readonly registers?: string;
+  /** The function that this is another name of. */
+  readonly synonymOf?: string;
   /** What must be in the memory of a machine from the start if its script calls this. */
   readonly image?: (write: ImageWriter) => void;
   readonly run: (...args: never[]) => Kernel<Value>;
@@ -67,7 +74,8 @@ export const flags = (name: string, words: Readonly<Record<string, number>>, ini
   name,
   of: { kind: "flags", words, initial },
 });
-export const lock = (name: string, kind: "spinlock" | "mutex" | "rwsem"): Param => ({
+export const ignored = (name: string): Param => ({ name, of: { kind: "ignored" } });
+export const lock = (name: string, kind: LockKind): Param => ({
   name,
   of: { kind: "lock", lock: kind },
 });

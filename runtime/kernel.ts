@@ -1,7 +1,9 @@
 /** The modelled kernel as a whole: its patches, what scripts can call and declare, and what there is at the start. */
 import type { Callable, DefaultObject } from "./callable.ts";
+import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
@@ -30,6 +32,8 @@ export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget]
 export const callables: readonly Callable[] = [
   ...mmCallables,
   ...lockCallables,
+  ...counterCallables,
+  ...listCallables,
   ...notifierCallables,
   ...hmmCallables,
   ...odpCallables,

@@ -154,7 +154,7 @@ function bindShaped(binder: ExpressionBinder, expr: Expr, shape: Shape[number], 
 }
 /** Whether it is a word that can be loaded and stored. */
 export function isWord(bound: Bound): bound is Extract<Bound, { kind: "place" }> & { place: Place } {
-  return bound.kind === "place" && !["atomic", "array", "spinlock", "mutex"].includes(bound.type.kind);
+  return bound.kind === "place" && !["atomic", "refcount", "array", "spinlock", "mutex"].includes(bound.type.kind);
 }
 
 function bindChoose(binder: ExpressionBinder, call: Call, values: readonly Expr[]): Bound | undefined {

@@ -150,6 +150,10 @@ function fitParam(
   if (param.of.kind === "current-mm") {
     return constant(binder.currentMm());
   }
+  if (param.of.kind === "ignored" && queue[0] !== undefined && queue[0].value.kind !== "defaults") {
+    queue.shift();
+    return constant(0);
+  }
   if (param.of.kind === "flags") return fitFlags(param, queue);
   const next = queue[0];
   if (next?.value.kind === "defaults") return fitDefault(binder, entry, param, next.value.at, fitted);
@@ -289,11 +293,11 @@ function fitValue(
   }
   const isNull = bound.type.kind === "null" && param.of.kind === "object" ? param.of.type() : null;
   const place = bound.kind === "place" ? bound.place : undefined;
-  const isCounter = param.of.kind === "atomic"; // whose name, elsewhere, is its value
+  const isCount = param.of.kind === "atomic" || param.of.kind === "refcount"; // whose name, elsewhere, is its value
   return {
     *values() {
       if (isNull !== null) return [NULL(isNull)];
-      if (isCounter && place !== undefined) return [(yield* memberAt(place)) as unknown as Value];
+      if (isCount && place !== undefined) return [(yield* memberAt(place)) as unknown as Value];
       return [yield* run(bound)];
     },
     from: [bound],
@@ -324,10 +328,17 @@ function accepts(param: Param, type: Type): string | null {
           ? "a number"
           : "an address";
     case "lock":
+      if (of.lock === "any") {
+        const isLock =
+          ["spinlock", "mutex"].includes(type.kind) || (type.kind === "object" && type.cls === rw_semaphore);
+        return isLock ? null : "a lock";
+      }
       if (of.lock === "rwsem") return type.kind === "object" && type.cls === rw_semaphore ? null : "a rw_semaphore";
       return type.kind === of.lock ? null : `a ${of.lock}`;
     case "atomic":
       return type.kind === "atomic" ? null : "an atomic counter";
+    case "refcount":
+      return type.kind === "refcount" ? null : "a reference count";
     default:
       return null;
   }

@@ -15,7 +15,7 @@ import { ScriptError } from "../script-error.ts";
 import { isWord } from "./builtins.ts";
 import { firstCall, look, memberAt, run, truth, type Bound, type Place } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { compatible, NUMBER, typeOfKept, typeText, type Type } from "./types.ts";
+import { compatible, isCounter, NUMBER, typeOfKept, typeText, type Type } from "./types.ts";
 
 type Instruction =
   | { readonly kind: "do"; readonly at: Span; readonly run: () => Kernel<void> }
@@ -220,9 +220,10 @@ export class CodeBinder {
     if (bound === undefined) return undefined;
     const text = scope.source.slice(target.at);
     if (isWord(bound)) return this.mayHold(text, bound.type, type, statement.value.at) ? bound.place : undefined;
-    const call = CHANGES[statement.op] ?? "atomic_set";
-    const help =
-      bound.type.kind === "atomic" ? `\`${call}(&${text}${call === "atomic_set" ? ", VALUE" : ""})\`` : undefined;
+    const change = CHANGES[statement.op] ?? "set";
+    const help = isCounter(bound.type)
+      ? `\`${bound.type.kind}_${change}(&${text}${change === "set" ? ", VALUE" : ""})\``
+      : undefined;
     scope.error(
       "E226",
       target.at,
@@ -350,7 +351,7 @@ export class CodeBinder {
 }
 
 /** How counters are changed instead. */
-const CHANGES: Readonly<Partial<Record<Assign["op"], string>>> = { "+=": "atomic_inc", "-=": "atomic_dec" };
+const CHANGES: Readonly<Partial<Record<Assign["op"], string>>> = { "+=": "inc", "-=": "dec" };
 
 /** What a statement is called in a message, where its kind is no word of the language. */
 const WHAT: Readonly<Partial<Record<Statement["kind"], string>>> = {

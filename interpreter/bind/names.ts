@@ -13,7 +13,7 @@ import { showWords } from "../show.ts";
 import { ScriptError } from "../script-error.ts";
 import { folded, numeric, type Bound, type Place } from "./expression.ts";
 import type { Scope, Variable } from "./scope.ts";
-import { BOOLEAN, compatible, NUMBER, typeOfMember, typeText, type Type } from "./types.ts";
+import { BOOLEAN, compatible, isCounter, NUMBER, typeOfMember, typeText, type Type } from "./types.ts";
 import { existsSomewhere, olderMember, unknownFunction } from "./unknown.ts";
 
 const LAST_RESULT = "$";
@@ -141,7 +141,7 @@ export class ExpressionBinder {
     return undefined;
   }
   private isNumeric(bound: Bound, why = "arithmetic takes numbers"): boolean {
-    if (["number", "boolean", "atomic"].includes(bound.type.kind)) return true;
+    if (["number", "boolean"].includes(bound.type.kind) || isCounter(bound.type)) return true;
     const text = this.scope.source.slice(bound.at);
     this.scope.error("E311", bound.at, `\`${text}\` is ${typeText(bound.type)}; ${why}`);
     return false;

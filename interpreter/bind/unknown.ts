@@ -57,11 +57,9 @@ const TYPES_TO_COME = ["mutex", "rwsem", "spinlock", "srcu", "waitqueue"];
 
 /** Functions, likewise. */
 const TO_COME: readonly string[] = [
-  ...["base", "container_of", "dma_map_page"],
-  ...["dma_unmap_page", "fork", "hlist_add_head", "kill", "kmalloc", "kref_put", "kthread_unuse_mm", "kthread_use_mm"],
-  ...["kzalloc", "madvise", "oom_reap_task_mm", "pr_debug", "pr_err", "pr_info", "pr_warn", "printk", "refcount_dec"],
-  ...["refcount_dec_and_test", "refcount_inc", "refcount_inc_not_zero", "refcount_set", "spin_lock_irqsave"],
-  ...["spin_unlock_irqrestore", "switch_mm"],
+  ...["base", "container_of", "dma_map_page", "dma_unmap_page", "fork", "kill", "kmalloc", "kref_put"],
+  ...["kthread_unuse_mm", "kthread_use_mm", "kzalloc", "madvise", "oom_reap_task_mm", "pr_debug", "pr_err", "pr_info"],
+  ...["pr_warn", "printk", "switch_mm"],
 ];
 
 /** Whether there is anything to say about a function but that nobody knows it. */

@@ -1,7 +1,7 @@
 /** Types of objects that a script can declare, as a driver would embed them. */
 import { kref } from "../machine/atomic.ts";
-import { list_head } from "../machine/list.ts";
-import { srcu_struct } from "../machine/rcu.ts";
+import { hlist_head, hlist_node, list_head } from "../machine/list.ts";
+import { rcu_head, srcu_struct } from "../machine/rcu.ts";
 import { rw_semaphore } from "../machine/rwsem.ts";
 import type { StructClass } from "../machine/struct.ts";
 import { typeNumber } from "../machine/types.ts";
@@ -17,6 +17,8 @@ import { pgd_table, pmd_table, pte_table, pud_table } from "../mm/pgtable.ts";
 export const declarableTypes: Readonly<Record<string, () => StructClass>> = {
   completion: () => completion,
   device: () => device,
+  hlist_head: () => hlist_head,
+  hlist_node: () => hlist_node,
   hmm_mirror: () => hmm_mirror,
   hmm_mirror_ops: () => hmm_mirror_ops,
   hmm_range: () => hmm_range,
@@ -25,6 +27,7 @@ export const declarableTypes: Readonly<Record<string, () => StructClass>> = {
   list_head: () => list_head,
   mmu_notifier: () => mmu_notifier,
   mmu_notifier_ops: () => mmu_notifier_ops,
+  rcu_head: () => rcu_head,
   rw_semaphore: () => rw_semaphore,
   srcu_struct: () => srcu_struct,
   wait_queue_head: () => wait_queue_head,
