@@ -60,6 +60,7 @@ function writeEntry(m: PrimitiveContext, dev: number, i: number, addr: number, e
 const NOTHING_THERE = 0;
 const MAPPED = 1;
 const TABLE_FULL = 2;
+const MAP_RESULTS = ["no page", "mapped", "no room"] as const; // as a trace shows them
 const mapPage = primitive("device_map", (m, dev = 0, addr = 0, pfn = 0, mm = 0) => {
   const entry = m.read(pfn);
   const page = hmm_device_entry_to_page(entry);
@@ -77,15 +78,15 @@ const mapPage = primitive("device_map", (m, dev = 0, addr = 0, pfn = 0, mm = 0) 
 
 const LAST = 1;
 const MORE = 2;
+const UNMAP_RESULTS = ["no page", "the last one", "more to come"] as const;
 /** Takes the lowest entry of a range away; whether there was one, and whether there are more. */
 const unmapPage = primitive("device_unmap", (m, dev = 0, start = 0, end = 0) => {
-  let i = find(m, dev, start);
-  const isBelowEnd = (): boolean => isMapped(m, dev, i) && m.read(addressAt(dev, i)) < end;
+  const first = find(m, dev, start);
+  const isBelowEnd = (): boolean => isMapped(m, dev, first) && m.read(addressAt(dev, first)) < end;
   if (!isBelowEnd()) return NOTHING_THERE;
-  const first = i;
+  let i = first;
   for (; i + 1 < DEVICE_PAGES_MAX && isMapped(m, dev, i + 1); i++) copyEntry(m, dev, i + 1, i);
   writeEntry(m, dev, i, 0, 0, 0);
-  i = first;
   return isBelowEnd() ? MORE : LAST;
 });
 
@@ -147,14 +148,16 @@ function titled(dev: device, names: Names): string {
   return name === "device" ? name : `device ${name}`;
 }
 const hex = (addr: number): string => `0x${addr.toString(16)}`;
-function deviceStep(
+function deviceStep<R>(
   run: Primitive,
   dev: device,
   args: readonly number[],
   text: (names: Names) => string,
-): Kernel<number> {
-  return step({ op: Op.primitive, addr: dev.addr, primitive: run, args: [dev.addr, ...args], text });
+  decode: (result: number) => R,
+): Kernel<R> {
+  return step({ op: Op.primitive, addr: dev.addr, primitive: run, args: [dev.addr, ...args], decode, text });
 }
+const itself = (result: number): number => result;
 
 /** `mm`: whose memory it is if the range, being registered no more, does not say. */
 export const device_map = kernelFunction(
@@ -189,9 +192,9 @@ const map_pages = kernelFunction(
   function* (dev: device, mm: mm_struct, addr: number, end: number, pfn: number, mapped: number): Kernel<number> {
     if (addr >= end) return mapped;
     const text = (names: Names): string => `${titled(dev, names)} maps ${hex(addr)}`;
-    const done = yield* deviceStep(mapPage, dev, [addr, pfn, mm.addr], text);
-    if (yield* WARN_ON(done === TABLE_FULL, `a device has room for ${DEVICE_PAGES_MAX} pages`)) return -ENOMEM;
-    return yield* map_pages.restart(dev, mm, addr + PAGE_SIZE, end, pfn + WORD, done === MAPPED ? mapped + 1 : mapped);
+    const done = yield* deviceStep(mapPage, dev, [addr, pfn, mm.addr], text, (n) => MAP_RESULTS[n]);
+    if (yield* WARN_ON(done === "no room", `a device has room for ${DEVICE_PAGES_MAX} pages`)) return -ENOMEM;
+    return yield* map_pages.restart(dev, mm, addr + PAGE_SIZE, end, pfn + WORD, mapped + (done === "mapped" ? 1 : 0));
   },
   { params: ["dev", "mm", "addr", "end", "pfn", "mapped"], own: ["mm", "pfn", "mapped"] },
 );
@@ -201,7 +204,8 @@ export const device_unmap = kernelFunction(
   "device_unmap",
   function* (dev: device, start: number, end: number): Kernel<void> {
     const text = (names: Names): string => `${titled(dev, names)} unmaps the first page of ${hex(start)}..${hex(end)}`;
-    if ((yield* deviceStep(unmapPage, dev, [start, end], text)) === MORE) yield* device_unmap.restart(dev, start, end);
+    const done = yield* deviceStep(unmapPage, dev, [start, end], text, (n) => UNMAP_RESULTS[n]);
+    if (done === "more to come") yield* device_unmap.restart(dev, start, end);
   },
   { params: ["dev", "start", "end"], summary: "Takes the pages of a range away from a device." },
 );
@@ -220,7 +224,7 @@ export const device_read = kernelFunction(
   "device_read",
   function* (dev: device, addr: number): Kernel<number> {
     const text = (names: Names): string => `${titled(dev, names)} reads ${hex(addr)}`;
-    return yield* deviceStep(read, dev, [addr], text);
+    return yield* deviceStep(read, dev, [addr], text, itself);
   },
   {
     params: ["dev", "address"],
@@ -232,7 +236,7 @@ export const device_write = kernelFunction(
   "device_write",
   function* (dev: device, addr: number, value: number): Kernel<number> {
     const text = (names: Names): string => `${titled(dev, names)} writes ${hex(addr)}`;
-    return yield* deviceStep(write, dev, [addr, value], text);
+    return yield* deviceStep(write, dev, [addr, value], text, itself);
   },
   {
     params: ["dev", "address", "value"],

@@ -10,7 +10,7 @@ const MAPPED = `kernel v5.2
 device gpu
 cpu0: mmap 0x1000..0x3000
 cpu0: store 0x1008 7
-cpu0: hmm_range_fault ... 0x1000..0x3000
+cpu0: hmm_range_fault ...
 cpu0: n = device_map gpu 0x1000..0x3000
 `;
 
@@ -89,7 +89,7 @@ test("scripts that map no addresses pay nothing for those that do", () => {
   const race = `kernel v5.2
 cpu0: mmap 0x1000..0x3000
 race {
-  cpu0: ret = hmm_range_fault ... 0x1000..0x2000
+  cpu0: ret = hmm_range_fault ...
   cpu1: store 0x1000 1
 }`;
   assert.is(states(`device gpu\n${race}`), states(race));
