@@ -555,7 +555,7 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     summary: "a kind of report that nothing can detect yet",
     explanation:
       "Expecting it, or expecting none, would say nothing: whatever the kernel does, no such report " + "would come.",
-    wrong: "expect no stale-translation",
+    wrong: "expect no sleep-in-atomic",
     right: "expect no use-after-free",
   },
   E258: {

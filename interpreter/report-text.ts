@@ -38,6 +38,8 @@ export function reportTitle(finding: Finding): string {
       return "INFO: tasks blocked for ever";
     case "livelock":
       return `watchdog: BUG: soft lockup${inPlace}`;
+    case "stale-translation": // the step is a sentence: "device gpu reads 0x1000"
+      return `BUG: stale-translation${inPlace}: ${finding.step} after ${finding.message}`;
     case "leak":
       return `memory leak: ${finding.message}`;
     case "expectation":
@@ -73,7 +75,9 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
   const who = finding.actor < 0 ? "" : ` by ${actorName(finding.actor)}`;
   const what = finding.step === "" ? "" : `: ${finding.step}`;
   const said = finding.kind === "bug" ? "" : finding.kind === "lockdep" ? restOf(finding.message) : finding.message;
-  lines.push(capital(`${said}${who}${finding.kind === "bug" ? "" : what}`.trim()));
+  if (finding.kind !== "stale-translation")
+    // whose title says it all
+    lines.push(capital(`${said}${who}${finding.kind === "bug" ? "" : what}`.trim()));
   if (finding.actor >= 0) lines.push(`${actorName(finding.actor)} holds ${listed(finding.locks)}`);
   if (isHeldLockFreed(finding))
     for (const { actor, lock } of finding.heldIn)

@@ -75,6 +75,6 @@ function tableLines(machine: Machine, table: number, level: number, from: number
   return lines;
 }
 /** Pages are told apart by where they lie: there are no pfns in the model. */
-function pageName(entry: number): string {
+export function pageName(entry: number): string {
   return `page ${(headerAddress(entry) / SLOT) % 2 ** 30}`;
 }

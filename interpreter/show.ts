@@ -21,6 +21,7 @@ import { showValue } from "../runtime/machine/access.ts";
 import { showNumber } from "./bind/values.ts";
 import { actorName, type Director } from "./director.ts";
 import type { ShowItem } from "./program.ts";
+import { deviceLines } from "./show-device.ts";
 import { pageTableLines, vmaLines } from "./show-mm.ts";
 
 type Shower = (machine: Machine, name: string | undefined) => string[];
@@ -29,6 +30,7 @@ const SHOWERS: Readonly<Record<string, Shower>> = {
   locks: (machine) => lockLines(machine),
   vmas: (machine) => vmaLines(machine),
   pagetables: (machine) => pageTableLines(machine),
+  device: (machine, name) => liveObjects(machine).flatMap((object) => deviceLines(machine, object, name)),
   mm: (machine) => objectsOf(machine, "mm_struct"),
   notifiers: (machine) => [
     ...objectsOf(machine, "mmu_notifier_mm"),

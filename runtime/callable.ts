@@ -2,6 +2,7 @@
  * What a script can call: the one table behind binding, diagnostics and `hmm explain`. An entry says how a
  * function looks to a script; what it does is a kernel function or a primitive of the machine.
  */
+import type { ImageWriter } from "./image.ts";
 import type { Kernel, Value } from "./machine/step.ts";
 import type { StructClass } from "./machine/struct.ts";
 
@@ -16,12 +17,17 @@ export type ParamKind =
   | { readonly kind: "range"; readonly second: "end" | "length" }
   /** Any number of these words, ORed together; `initial` if there is none. */
   | { readonly kind: "flags"; readonly words: Readonly<Record<string, number>>; readonly initial: number }
-  | { readonly kind: "lock"; readonly lock: "spinlock" | "mutex" | "rwsem" }
+  | { readonly kind: "lock"; readonly lock: LockKind }
   | { readonly kind: "atomic" }
+  | { readonly kind: "refcount" }
+  /** Whatever stands there: nobody looks at it, so it need not even mean anything. */
+  | { readonly kind: "ignored" }
   /** A function of the script's own, called with objects of these types. */
   | { readonly kind: "function"; readonly params: readonly (() => StructClass)[] }
   /** The mm of the process that the CPU runs in: never written, always passed. */
   | { readonly kind: "current-mm" };
+
+export type LockKind = "spinlock" | "mutex" | "rwsem" | "any";
 
 export interface Param {
   readonly name: string;
@@ -56,6 +62,10 @@ export interface Callable {
   readonly maps?: string;
   /** Name of the parameter whose object a later `...` stands for: this call registers it. */
   readonly registers?: string;
+  /** The function that this is another name of. */
+  readonly synonymOf?: string;
+  /** What must be in the memory of a machine from the start if its script calls this. */
+  readonly image?: (write: ImageWriter) => void;
   readonly run: (...args: never[]) => Kernel<Value>;
 }
 
@@ -74,7 +84,8 @@ export const flags = (name: string, words: Readonly<Record<string, number>>, ini
   name,
   of: { kind: "flags", words, initial },
 });
-export const lock = (name: string, kind: "spinlock" | "mutex" | "rwsem"): Param => ({
+export const ignored = (name: string): Param => ({ name, of: { kind: "ignored" } });
+export const lock = (name: string, kind: LockKind): Param => ({
   name,
   of: { kind: "lock", lock: kind },
 });

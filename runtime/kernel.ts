@@ -1,6 +1,9 @@
 /** The modelled kernel as a whole: its patches, what scripts can call and declare, and what there is at the start. */
 import type { Callable, DefaultObject } from "./callable.ts";
+import { counterCallables } from "./callables/counters.ts";
+import { deviceCallables } from "./callables/device.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
@@ -31,9 +34,12 @@ export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget]
 export const callables: readonly Callable[] = [
   ...mmCallables,
   ...lockCallables,
+  ...counterCallables,
+  ...listCallables,
   ...notifierCallables,
   ...hmmCallables,
   ...odpCallables,
+  ...deviceCallables,
 ];
 
 /** What `...` stands for where a script has registered nothing. */
@@ -47,6 +53,11 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   idleMirrorImage,
 ];
 
+/** For setting a machine up, before its first step. */
+export function imageWriter({ memory }: Machine): ImageWriter {
+  return (member, value) => memory.set(memory.wordAt(member.addr), wordOf(value));
+}
+
 /** Page table of the first process. */
 const firstPgd = staticObject(pgd_table);
 
@@ -55,8 +66,7 @@ const firstPgd = staticObject(pgd_table);
  * process: one user, no mappings. For setting a machine up, before its first step.
  */
 export function firstMm(machine: Machine, mm: mm_struct): void {
-  const { memory } = machine;
-  const write: ImageWriter = (member, value) => memory.set(memory.wordAt(member.addr), wordOf(value));
+  const write = imageWriter(machine);
   for (const image of images) image(write);
   tasksImage(write, mm);
   write(mm.mm_users, 1);

@@ -6,7 +6,7 @@ import type { Ref } from "../../runtime/machine/struct.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import type { CodeBinder } from "./code.ts";
 import { coerced, memberAt, partsOfPlace, run, type Bound, type Place } from "./expression.ts";
-import { compatible, NULL_TYPE, NUMBER, typeOfKept, typeText, type Type } from "./types.ts";
+import { compatible, isCounter, NULL_TYPE, NUMBER, typeOfKept, typeText, type Type } from "./types.ts";
 import { isWord } from "./words.ts";
 
 type BoundPlace = Bound & { readonly kind: "place" };
@@ -92,10 +92,10 @@ function targetOf(code: CodeBinder, statement: Assign, type: Type): BoundPlace |
   if (bound === undefined) return undefined;
   const text = scope.source.slice(at);
   if (isWord(bound)) return mayHold(code, text, bound.type, type, statement.value.at) ? bound : undefined;
-  const call = CHANGES[statement.op] ?? "atomic_set";
-  const isCounter = bound.type.kind === "atomic";
-  const help = isCounter ? `\`${call}(&${text}${call === "atomic_set" ? ", VALUE" : ""})\`` : undefined;
-  scope.error("E226", at, `\`${text}\` ${isCounter ? "is a counter: it " : ""}cannot be assigned to`, help);
+  const change = CHANGES[statement.op] ?? "set";
+  const isCount = isCounter(bound.type);
+  const help = isCount ? `\`${bound.type.kind}_${change}(&${text}${change === "set" ? ", VALUE" : ""})\`` : undefined;
+  scope.error("E226", at, `\`${text}\` ${isCount ? "is a counter: it " : ""}cannot be assigned to`, help);
   return undefined;
 }
 /** A variable, made if need be. */
@@ -155,4 +155,4 @@ function mayHold(code: CodeBinder, name: string, type: Type, value: Type, at: Sp
 }
 
 /** How counters are changed instead. */
-const CHANGES: Readonly<Partial<Record<Assign["op"], string>>> = { "+=": "atomic_inc", "-=": "atomic_dec" };
+const CHANGES: Readonly<Partial<Record<Assign["op"], string>>> = { "+=": "inc", "-=": "dec" };

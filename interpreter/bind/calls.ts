@@ -3,6 +3,7 @@ import type { Argument, Call } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
+import { imageWriter } from "../../runtime/kernel.ts";
 import { Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { rw_semaphore } from "../../runtime/machine/rwsem.ts";
 import { at, membersOf, NULL, Struct } from "../../runtime/machine/struct.ts";
@@ -15,7 +16,7 @@ import type { ExpressionBinder } from "./names.ts";
 import { passed } from "./own-calls.ts";
 import { fitRange } from "./ranges.ts";
 import { described, signature, written } from "./signature.ts";
-import { objectType, typeOfMember, typeOfResult, typeText, type Type } from "./types.ts";
+import { isCounter, objectType, typeOfMember, typeOfResult, typeText, type Type } from "./types.ts";
 import { unknownFunction } from "./unknown.ts";
 
 export function bindCall(binder: ExpressionBinder, call: Call): Bound | undefined {
@@ -127,6 +128,10 @@ function fitParam(
       from: [],
     };
   }
+  if (param.of.kind === "ignored" && queue[0] !== undefined && queue[0].value.kind !== "defaults") {
+    queue.shift();
+    return constant(0);
+  }
   if (param.of.kind === "flags") return fitFlags(param, queue);
   const next = queue[0];
   if (next?.value.kind === "defaults") return fitDefault(binder, entry, param, next.value.at, fitted);
@@ -232,6 +237,9 @@ function memberMeant(param: Param, type: Type, text: string): string | undefined
   const [only] = members;
   return members.length === 1 && only !== undefined ? `did you mean \`${text}.${only[0]}\`?` : undefined;
 }
+function isLock(type: Type): boolean {
+  return ["spinlock", "mutex"].includes(type.kind) || (type.kind === "object" && type.cls === rw_semaphore);
+}
 /** Null if a value of this type fits; otherwise what is wanted, in words. */
 function accepts(param: Param, type: Type): string | null {
   const { of } = param;
@@ -244,17 +252,20 @@ function accepts(param: Param, type: Type): string | null {
     }
     case "number":
     case "address":
-      return ["number", "boolean", "any", "atomic"].includes(type.kind)
+      return ["number", "boolean", "any"].includes(type.kind) || isCounter(type)
         ? null
         : of.kind === "number"
           ? "a number"
           : "an address";
     case "lock":
       if (type.kind === "any") return null;
+      if (of.lock === "any") return isLock(type) ? null : "a lock";
       if (of.lock === "rwsem") return type.kind === "object" && type.cls === rw_semaphore ? null : "a rw_semaphore";
       return type.kind === of.lock ? null : `a ${of.lock}`;
     case "atomic":
       return type.kind === "atomic" || type.kind === "any" ? null : "an atomic counter";
+    case "refcount":
+      return type.kind === "refcount" || type.kind === "any" ? null : "a reference count";
     default:
       return null;
   }
@@ -290,6 +301,8 @@ function fitDefault(
 const users = primitive("mm_users", (m, addr = 0) => (m.peek(addr) > 0 ? -1 : m.actor));
 
 function calling(binder: ExpressionBinder, entry: Callable, sources: readonly Source[], where: Span): Bound {
+  const { image } = entry;
+  if (image !== undefined) binder.scope.onSetUp((machine) => image(imageWriter(machine)));
   binder.noteCall(entry, new Map(entry.params.map((param, i) => [param.name, sources[i]?.from ?? []])));
   return {
     kind: "call",

@@ -14,7 +14,7 @@ import { bindFail } from "./failures.ts";
 import { bodyOf, landing, NOWHERE, reachable, type Branch, type Instruction, type Jump } from "./instructions.ts";
 import { addForEach, addForIn } from "./loops.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { compatible, NUMBER, typeText, VOID, type Type } from "./types.ts";
+import { compatible, typeOfKept, typeText, VOID, type Type } from "./types.ts";
 
 const END = Number.MAX_SAFE_INTEGER;
 
@@ -229,7 +229,7 @@ export class CodeBinder {
   /** What one `return` gives must go with what the others give. */
   private addResult(bound: Bound): void {
     const { type } = bound;
-    const mine = type.kind === "atomic" ? NUMBER : type;
+    const mine = typeOfKept(type);
     if (this.returned === undefined || this.returned.kind === "null" || this.returned.kind === "any")
       this.returned = mine;
     else if (!compatible(this.returned, mine)) {

@@ -17,7 +17,7 @@ import type { Locals } from "./locals.ts";
 import { bindOwnCall } from "./own-calls.ts";
 import { rangeEnds } from "./ranges.ts";
 import type { Scope, Variable } from "./scope.ts";
-import { ANY, BOOLEAN, compatible, NUMBER, objectType, typeOfMember, typeText, type Type } from "./types.ts";
+import { ANY, BOOLEAN, compatible, isCounter, NUMBER, objectType, typeOfMember, typeText, type Type } from "./types.ts";
 import { existsSomewhere, olderMember, unknownFunction } from "./unknown.ts";
 
 const LAST_RESULT = "$";
@@ -169,7 +169,7 @@ export class ExpressionBinder {
     return undefined;
   }
   private isNumeric(bound: Bound, why = "arithmetic takes numbers"): boolean {
-    if (["number", "boolean", "atomic", "any"].includes(bound.type.kind)) return true;
+    if (["number", "boolean", "any"].includes(bound.type.kind) || isCounter(bound.type)) return true;
     const text = this.scope.source.slice(bound.at);
     this.scope.error("E311", bound.at, `\`${text}\` is ${typeText(bound.type)}; ${why}`);
     return false;

@@ -6,11 +6,11 @@ import { Op, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { coerced, memberAt, run, type Bound, type Frame } from "./expression.ts";
 import type { Definition } from "./functions.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { ANY, compatible, NUMBER, typeOfKept, typeText, type Type } from "./types.ts";
+import { ANY, compatible, isCounter, NUMBER, typeOfKept, typeText, type Type } from "./types.ts";
 
 /** What is handed on: a counter or lock is itself, not its value. */
 export function* passed(bound: Bound, frame: Frame): Kernel<Value> {
-  if (bound.type.kind !== "atomic" || bound.kind !== "place") return yield* run(bound, frame);
+  if (!isCounter(bound.type) || bound.kind !== "place") return yield* run(bound, frame);
   const { place } = bound;
   if (place.kind === "local") return frame[place.local.index];
   if (place.kind === "field") return yield* run(bound, frame);
@@ -30,7 +30,7 @@ export function bindOwnCall(binder: ExpressionBinder, call: Call, definition: De
     scope.error("E300", call.at, `\`${definition.name}\` takes ${takes}, ${args.length} given`, head(definition));
     return undefined;
   }
-  const types = given.map((arg) => (arg.type.kind === "atomic" ? arg.type : typeOfKept(arg.type)));
+  const types = given.map((arg) => (isCounter(arg.type) ? arg.type : typeOfKept(arg.type)));
   const declared = scope.functions?.declaredTypes(definition) ?? [];
   for (const [i, type] of declared.entries())
     if (type !== undefined && !fits(type, types[i] ?? ANY)) {

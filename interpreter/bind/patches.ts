@@ -96,9 +96,12 @@ function typesOfParam({ of }: Param): readonly Type[] {
     case "range":
       return [NUMBER, NUMBER];
     case "lock":
+      if (of.lock === "any") return [ANY];
       return of.lock === "rwsem" ? [objectType(rw_semaphore)] : [{ kind: of.lock }];
     case "atomic":
       return [{ kind: "atomic" }];
+    case "refcount":
+      return [{ kind: "refcount" }];
     case "current-mm":
       return [objectType(mm_struct)];
     case "function":

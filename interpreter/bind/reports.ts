@@ -14,6 +14,7 @@ const DETECTABLE: readonly ReportKind[] = [
   "lockdep",
   "warning",
   "bug",
+  "stale-translation",
   "leak",
   "expectation",
 ];

@@ -11,6 +11,7 @@ import {
   Int,
   Mutex,
   Pointer,
+  Refcount,
   SLOT,
   SpinLock,
   Struct,
@@ -271,12 +272,18 @@ function wordOf(owner: Struct, addr: number, name: string, type: Type): Member {
   word.name = name;
   return word;
 }
-function makeWord(owner: Struct, addr: number, type: Type): Int | Pointer<Struct> | Atomic | Mutex | SpinLock {
+function makeWord(
+  owner: Struct,
+  addr: number,
+  type: Type,
+): Int | Pointer<Struct> | Atomic | Refcount | Mutex | SpinLock {
   switch (type.kind) {
     case "object":
       return new Pointer(owner, addr, () => type.cls);
     case "atomic":
       return new Atomic(owner, addr);
+    case "refcount":
+      return new Refcount(owner, addr);
     case "mutex":
       return new Mutex(owner, addr);
     case "spinlock":

@@ -31,7 +31,7 @@ const SPECIALS: Readonly<Record<string, { readonly make: () => Member; readonly 
   atomic_t: { make: atomic, type: { kind: "atomic" } },
   atomic_long_t: { make: atomic, type: { kind: "atomic" } },
   atomic64_t: { make: atomic, type: { kind: "atomic" } },
-  refcount_t: { make: refcount, type: { kind: "atomic" } },
+  refcount_t: { make: refcount, type: { kind: "refcount" } },
 };
 const TRUTHS: readonly string[] = ["bool", "_Bool"];
 

@@ -34,7 +34,8 @@ export type Type =
   | { readonly kind: "any" }
   | { readonly kind: "spinlock" }
   | { readonly kind: "mutex" }
-  | { readonly kind: "atomic" };
+  | { readonly kind: "atomic" }
+  | { readonly kind: "refcount" };
 
 export interface Field {
   readonly index: number;
@@ -62,17 +63,22 @@ export function typeOfMember(member: Member): Type {
   if (member instanceof Words) return { kind: "array" };
   if (member instanceof SpinLock) return { kind: "spinlock" };
   if (member instanceof Mutex) return { kind: "mutex" };
-  if (member instanceof Atomic || member instanceof Refcount) return { kind: "atomic" };
+  if (member instanceof Atomic) return { kind: "atomic" };
+  if (member instanceof Refcount) return { kind: "refcount" };
   if (member instanceof Pointer) return { kind: "object", cls: member.target() as StructClass };
   if (member instanceof Flag) return BOOLEAN;
   if (member instanceof Ref) return NUMBER;
   return NUMBER;
 }
 
+/** Whether it is a word that is read by name and changed by calls only. */
+export function isCounter(type: Type): boolean {
+  return type.kind === "atomic" || type.kind === "refcount";
+}
 /** What a variable holds that keeps a value of this type: counters are read. */
 export function typeOfKept(type: Type): Type {
   if (type.kind === "object") return { kind: "object", cls: type.cls };
-  return type.kind === "atomic" ? NUMBER : type;
+  return isCounter(type) ? NUMBER : type;
 }
 
 /** Whether one variable can hold both. */
@@ -94,6 +100,8 @@ export function typeText(type: Type): string {
       return "no value";
     case "atomic":
       return "an atomic counter";
+    case "refcount":
+      return "a reference count";
     case "array":
       return "an array";
     case "record":

@@ -3,7 +3,6 @@ import type { Argument } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable } from "../../runtime/callable.ts";
-import { declarableTypes } from "../../runtime/kernel.ts";
 import { allFunctions } from "../../runtime/machine/function.ts";
 import { builtinNames } from "./builtins.ts";
 import type { ExpressionBinder } from "./names.ts";
@@ -52,16 +51,10 @@ export function olderMember(name: string, kernel: string, members: readonly stri
   return `it is \`${entry.before}\` before ${entry.since}`;
 }
 
-/** Types of objects that the language promises. */
-const TYPES_TO_COME = ["device", "mutex", "rwsem", "spinlock", "srcu", "waitqueue"];
-
-/** Functions, likewise. */
+/** Functions of the kernel that scripts may well want, and this version does not model. */
 const TO_COME: readonly string[] = [
-  ...["base", "container_of", "device_map", "device_read", "device_unmap", "device_write", "dma_map_page"],
-  ...["dma_unmap_page", "fork", "hlist_add_head", "kill", "kmalloc", "kref_put", "kthread_unuse_mm", "kthread_use_mm"],
-  ...["kzalloc", "madvise", "oom_reap_task_mm", "pr_debug", "pr_err", "pr_info", "pr_warn", "printk", "refcount_dec"],
-  ...["refcount_dec_and_test", "refcount_inc", "refcount_inc_not_zero", "refcount_set", "spin_lock_irqsave"],
-  ...["spin_unlock_irqrestore", "switch_mm"],
+  ...["dma_map_page", "dma_unmap_page", "fork", "get_user_pages", "get_user_pages_remote", "kill", "madvise"],
+  ...["migrate_vma", "mprotect", "mremap", "oom_reap_task_mm", "pin_user_pages", "put_user_page", "walk_page_range"],
 ];
 
 /** Whether there is anything to say about a function but that nobody knows it. */
@@ -103,7 +96,7 @@ export function unknownFunction(
     return scope.error("E262", at, `\`${name}\` is inside the modelled kernel: a script cannot call it`, help);
   }
   if (TO_COME.includes(name)) return scope.error("E290", at, `this version does not model \`${name}\` yet`);
-  const meant = nearest(name, [...scope.callables.keys(), ...builtinNames()]);
+  const meant = nearest(name, [...scope.callables.keys(), ...builtinNames(), ...(scope.functions?.names() ?? [])]);
   const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
   scope.error("E260", at, `\`${name}\` is not a function of ${kernel}`, help);
 }
@@ -112,12 +105,7 @@ export function unknownFunction(
 function unknownType({ scope }: ExpressionBinder, name: string, at: Span, args: readonly Argument[]): boolean {
   const [object] = args;
   if (args.length !== 1 || object?.value.kind !== "name") return false;
-  if (TYPES_TO_COME.includes(name)) {
-    scope.error("E290", at, `this version has no objects of type \`${name}\` yet`);
-    scope.addMistaken(object.value.name);
-    return true;
-  }
-  const types = [...Object.keys(declarableTypes), ...TYPES_TO_COME];
+  const types = scope.structs.names();
   const meant = nearest(name, types);
   if (meant === undefined || scope.objects.has(object.value.name)) return false;
   if (nearest(name, [meant, ...scope.callables.keys()]) !== meant) return false;

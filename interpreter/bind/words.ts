@@ -5,5 +5,5 @@ import type { Bound } from "./expression.ts";
 export function isWord(bound: Bound): bound is Bound & { kind: "place" } {
   if (bound.kind !== "place" || bound.place.kind === "field") return false;
   if (bound.type.kind === "object") return bound.type.embedded !== true;
-  return !["atomic", "array", "spinlock", "mutex"].includes(bound.type.kind);
+  return !["atomic", "refcount", "array", "spinlock", "mutex"].includes(bound.type.kind);
 }

@@ -45,9 +45,10 @@ export function explain(words: readonly string[], io: Io): ExitCode {
 
 /** Everything in one page: a script's words by what they are for. */
 function overview(): string {
-  const width = Math.max(...callables.map((entry) => signature(entry).length));
+  const all = callables.filter((entry) => entry.synonymOf === undefined);
+  const width = Math.max(...all.map((entry) => signature(entry).length));
   const seen = new Set<string>();
-  const lines = callables.flatMap((entry) => {
+  const lines = all.flatMap((entry) => {
     const text = signature(entry);
     if (seen.has(text)) return [];
     seen.add(text);
@@ -57,6 +58,13 @@ function overview(): string {
   return [
     "What a CPU can call: `cpu0: NAME ARGUMENT ARGUMENT` or `cpu0: NAME(ARGUMENT, ARGUMENT)`",
     ...lines,
+    "",
+    "Other names for some of these:",
+    ...inLines(
+      callables.filter((entry) => entry.synonymOf !== undefined).map(({ name }) => name),
+      100,
+      "  ",
+    ),
     "",
     "Objects to declare: `TYPE NAME`",
     ...inLines(Object.keys(declarableTypes), 100, "  "),
@@ -68,6 +76,7 @@ function overview(): string {
 function entryText(entry: Callable): string {
   const info: FunctionInfo = "info" in entry.run ? (entry.run.info as FunctionInfo) : {};
   const lines = [signature(entry), `  ${entry.summary}`];
+  if (entry.synonymOf !== undefined) lines.push(`  the same as ${entry.synonymOf}`);
   for (const param of written(entry)) lines.push(`  ${param.name}: ${kindText(param)}`);
   lines.push(`  result: ${resultText(entry)}`, `  source: ${entry.source}`);
   if (entry.patch !== undefined) lines.push(`  only with the patch ${entry.patch}`);
@@ -82,13 +91,19 @@ function kindText({ of, otherwise }: Param): string {
     case "flags":
       return `any of ${Object.keys(of.words).join(", ")}, or nothing`;
     case "lock":
-      return `a ${of.lock}${left}`;
+      return `${of.lock === "any" ? "a spinlock, mutex or rw_semaphore" : `a ${of.lock}`}${left}`;
     case "range":
       return `START..END (END excluded), or START.. for one page${left}`;
     case "address":
       return `an address of user space${left}`;
+    case "atomic":
+      return `an atomic counter${left}`;
+    case "refcount":
+      return `a reference count${left}`;
+    case "ignored":
+      return `anything, for nobody looks at it${left}`;
     default:
-      return `${of.kind === "atomic" ? "an atomic counter" : "a number"}${left}`;
+      return `a number${left}`;
   }
 }
 function resultText({ result }: Callable): string {

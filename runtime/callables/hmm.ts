@@ -20,6 +20,7 @@ import { down_read, down_write, up_read, up_write } from "../machine/rwsem.ts";
 import type { Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
+import { rememberFault } from "../drivers/recent_fault.ts";
 import { EAGAIN, EINVAL, ENOMEM } from "../errno.ts";
 import type { ImageWriter } from "../image.ts";
 import {
@@ -102,6 +103,7 @@ const faultThroughMirror = kernelFunction(
       const locked = yield* lock_is_held(mm.mmap_sem);
       if (!locked) yield* down_read(mm.mmap_sem);
       ret = request === SNAPSHOT ? yield* hmm_range_snapshot(range) : yield* hmm_range_fault(range, true);
+      if (ret >= 0) yield* rememberFault(range);
       const dropped = ret === -EAGAIN && request !== SNAPSHOT;
       if (!locked && !dropped) yield* up_read(mm.mmap_sem);
       yield* hmm_range_unregister(range);
@@ -119,9 +121,10 @@ const faultThroughMirror = kernelFunction(
 const faultOwnRange = kernelFunction(
   "faultOwnRange",
   function* (range: hmm_range, request: number): Kernel<number> {
-    if (request === SNAPSHOT) return yield* hmm_range_snapshot(range);
     if (request > 0) yield* storePrivate(range.default_flags, request);
-    return yield* hmm_range_fault(range, true);
+    const ret = request === SNAPSHOT ? yield* hmm_range_snapshot(range) : yield* hmm_range_fault(range, true);
+    if (ret >= 0) yield* rememberFault(range);
+    return ret;
   },
   { params: ["range", "request"], summary: "Faults a range as the words of the call ask.", internal: true },
 );
@@ -256,7 +259,7 @@ const ranges: readonly Callable[] = [
     result: returnsNumber,
     summary: "what is mapped in a registered range now: pages or an error; needs mmap_sem and mm_users",
     source,
-    run: hmm_range_snapshot,
+    run: (r: hmm_range) => faultOwnRange(r, SNAPSHOT),
   },
 ];
 

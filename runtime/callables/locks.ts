@@ -1,38 +1,23 @@
-/** Locks, counters, RCU, lists and waiting, as scripts call them. */
+/** Locks, RCU and waiting, as scripts call them. */
 import {
+  ignored,
   lock,
-  number,
   object,
   optional,
   returnsBoolean,
   returnsNothing,
   returnsNumber,
   type Callable,
-  type Param,
-  type ResultKind,
 } from "../callable.ts";
+import { lockdep_assert_held, lockdep_assert_held_read, lockdep_assert_held_write } from "../machine/lockdep.ts";
 import {
-  atomic_dec,
-  atomic_dec_and_test,
-  atomic_inc,
-  atomic_inc_not_zero,
-  atomic_read,
-  atomic_set,
-  kref,
-  kref_get,
-  kref_get_unless_zero,
-  kref_init,
-} from "../machine/atomic.ts";
-import {
-  INIT_LIST_HEAD,
-  list_add,
-  list_add_tail,
-  list_del,
-  list_del_init,
-  list_empty,
-  list_head,
-} from "../machine/list.ts";
-import { mutex_lock, mutex_trylock, mutex_unlock } from "../machine/mutex.ts";
+  mutex_init,
+  mutex_lock,
+  mutex_lock_interruptible,
+  mutex_lock_killable,
+  mutex_trylock,
+  mutex_unlock,
+} from "../machine/mutex.ts";
 import {
   rcu_barrier,
   rcu_read_lock,
@@ -46,33 +31,49 @@ import {
 } from "../machine/rcu.ts";
 import {
   down_read,
+  down_read_killable,
   down_read_trylock,
   down_write,
+  down_write_killable,
   down_write_trylock,
   downgrade_write,
+  init_rwsem,
   up_read,
   up_write,
 } from "../machine/rwsem.ts";
-import { spin_lock, spin_trylock, spin_unlock } from "../machine/spinlock.ts";
+import {
+  spin_lock,
+  spin_lock_bh,
+  spin_lock_init,
+  spin_lock_irq,
+  spin_lock_irqsave,
+  spin_trylock,
+  spin_unlock,
+  spin_unlock_bh,
+  spin_unlock_irq,
+  spin_unlock_irqrestore,
+} from "../machine/spinlock.ts";
+import type { Kernel } from "../machine/step.ts";
 import {
   complete,
   complete_all,
   completion,
+  init_completion,
+  init_waitqueue_head,
   reinit_completion,
   wait_for_completion,
   wait_queue_head,
+  wake_up,
   wake_up_all,
 } from "../machine/wait.ts";
-import { flush_work, schedule_work, work_struct } from "../machine/workqueue.ts";
+import { cancel_work_sync, flush_work, queue_work, schedule_work, work_struct } from "../machine/workqueue.ts";
 import { srcu } from "../mm/mmu_notifier.ts";
-
-type Row = readonly [name: string, run: Callable["run"], params: readonly Param[], result: ResultKind, summary: string];
-
-const table = (source: string, rows: readonly Row[]): readonly Callable[] =>
-  rows.map(([name, run, params, result, summary]) => ({ name, params, result, summary, source, run }));
+import { table, type Row } from "./table.ts";
 
 const sem = [lock("sem", "rwsem")];
+const KILLABLE = "signals are not modelled, so always 0";
 const rwsem = table("kernel/locking/rwsem.c", [
+  ["init_rwsem", init_rwsem, sem, returnsNothing, "makes a rw_semaphore that nobody holds"],
   ["down_read", down_read, sem, returnsNothing, "takes a rw_semaphore for reading; queues behind a waiting writer"],
   ["up_read", up_read, sem, returnsNothing, "gives up a rw_semaphore held for reading"],
   ["down_write", down_write, sem, returnsNothing, "takes a rw_semaphore for writing"],
@@ -80,37 +81,60 @@ const rwsem = table("kernel/locking/rwsem.c", [
   ["downgrade_write", downgrade_write, sem, returnsNothing, "goes on as a reader"],
   ["down_read_trylock", down_read_trylock, sem, returnsBoolean, "takes it for reading, if that needs no waiting"],
   ["down_write_trylock", down_write_trylock, sem, returnsBoolean, "takes it for writing, if that needs no waiting"],
+  ["down_read_killable", down_read_killable, sem, returnsNumber, `takes it for reading; ${KILLABLE}`],
+  ["down_write_killable", down_write_killable, sem, returnsNumber, `takes it for writing; ${KILLABLE}`],
 ]);
 
 const spin = [lock("lock", "spinlock")];
+const spinFlags = [...spin, optional(ignored("flags"), 0)];
+const AS_WITHOUT = "there are no interrupts here";
+const takes = (name: string, run: Callable["run"]): Row => [
+  name,
+  run,
+  spin,
+  returnsNothing,
+  `takes a spinlock; ${AS_WITHOUT}`,
+];
+const gives = (name: string, run: Callable["run"]): Row => [
+  name,
+  run,
+  spin,
+  returnsNothing,
+  `gives up a spinlock; ${AS_WITHOUT}`,
+];
 const spinlocks = table("include/linux/spinlock.h", [
+  ["spin_lock_init", spin_lock_init, spin, returnsNothing, "makes a spinlock that nobody holds"],
   ["spin_lock", spin_lock, spin, returnsNothing, "takes a spinlock"],
   ["spin_unlock", spin_unlock, spin, returnsNothing, "gives up a spinlock"],
   ["spin_trylock", spin_trylock, spin, returnsBoolean, "takes a spinlock, if it is free"],
+  takes("spin_lock_irq", spin_lock_irq),
+  gives("spin_unlock_irq", spin_unlock_irq),
+  takes("spin_lock_bh", spin_lock_bh),
+  gives("spin_unlock_bh", spin_unlock_bh),
+  ["spin_lock_irqsave", spin_lock_irqsave, spinFlags, returnsNothing, `takes a spinlock; ${AS_WITHOUT}`],
+  ["spin_unlock_irqrestore", spin_unlock_irqrestore, spinFlags, returnsNothing, `gives up a spinlock; ${AS_WITHOUT}`],
 ]);
 
 const mutex = [lock("lock", "mutex")];
 const mutexes = table("kernel/locking/mutex.c", [
+  ["mutex_init", mutex_init, mutex, returnsNothing, "makes a mutex that nobody holds"],
   ["mutex_lock", mutex_lock, mutex, returnsNothing, "takes a mutex"],
   ["mutex_unlock", mutex_unlock, mutex, returnsNothing, "gives up a mutex"],
   ["mutex_trylock", mutex_trylock, mutex, returnsBoolean, "takes a mutex, if it is free"],
+  ["mutex_lock_interruptible", mutex_lock_interruptible, mutex, returnsNumber, `takes a mutex; ${KILLABLE}`],
+  ["mutex_lock_killable", mutex_lock_killable, mutex, returnsNumber, `takes a mutex; ${KILLABLE}`],
 ]);
 
-const v: readonly Param[] = [{ name: "v", of: { kind: "atomic" } }];
-const atomics = table("include/linux/atomic.h", [
-  ["atomic_read", atomic_read, v, returnsNumber, "the value of a counter"],
-  ["atomic_set", atomic_set, [...v, number("i")], returnsNothing, "sets a counter"],
-  ["atomic_inc", atomic_inc, v, returnsNothing, "adds one"],
-  ["atomic_dec", atomic_dec, v, returnsNothing, "takes one away"],
-  ["atomic_dec_and_test", atomic_dec_and_test, v, returnsBoolean, "takes one away; whether none is left"],
-  ["atomic_inc_not_zero", atomic_inc_not_zero, v, returnsBoolean, "adds one, unless there is none"],
-]);
-
-const k = [object("kref", () => kref)];
-const krefs = table("include/linux/kref.h", [
-  ["kref_init", kref_init, k, returnsNothing, "begins with one reference"],
-  ["kref_get", kref_get, k, returnsNothing, "one more reference; the caller must have one"],
-  ["kref_get_unless_zero", kref_get_unless_zero, k, returnsBoolean, "a reference, unless the last one is gone"],
+const assertions = table("kernel/locking/lockdep.c", [
+  ["lockdep_assert_held", lockdep_assert_held, [lock("lock", "any")], returnsNothing, "warns if this CPU has it not"],
+  [
+    "lockdep_assert_held_write",
+    lockdep_assert_held_write,
+    [lock("lock", "any")],
+    returnsNothing,
+    "warns if this CPU has it not, or for reading only",
+  ],
+  ["lockdep_assert_held_read", lockdep_assert_held_read, sem, returnsNothing, "warns if it is not held for reading"],
 ]);
 
 const ssp = [
@@ -134,34 +158,33 @@ const rcus = [
   ]),
 ];
 
-const list = object("list", () => list_head);
-const node = object("new", () => list_head);
-const head = object("head", () => list_head);
-const entry = object("entry", () => list_head);
-const lists = table("include/linux/list.h", [
-  ["INIT_LIST_HEAD", INIT_LIST_HEAD, [list], returnsNothing, "makes an empty list"],
-  ["list_add", list_add, [node, head], returnsNothing, "adds in front"],
-  ["list_add_tail", list_add_tail, [node, head], returnsNothing, "adds at the end"],
-  ["list_del", list_del, [entry], returnsNothing, "takes an entry out and poisons it"],
-  ["list_del_init", list_del_init, [entry], returnsNothing, "takes an entry out and leaves it an empty list"],
-  ["list_empty", list_empty, [head], returnsBoolean, "whether a list has no entry"],
-]);
-
 const x = [object("x", () => completion)];
+const wq = [object("wq", () => wait_queue_head)];
 const work = [object("work", () => work_struct)];
 const waiting = [
   ...table("kernel/sched/completion.c", [
+    ["init_completion", init_completion, x, returnsNothing, "makes a completion that nothing has completed"],
     ["complete", complete, x, returnsNothing, "lets one wait pass"],
     ["complete_all", complete_all, x, returnsNothing, "lets every wait pass from now on"],
     ["wait_for_completion", wait_for_completion, x, returnsNothing, "waits until it is complete"],
     ["reinit_completion", reinit_completion, x, returnsNothing, "makes it incomplete again"],
   ]),
   ...table("kernel/sched/wait.c", [
-    ["wake_up_all", wake_up_all, [object("wq", () => wait_queue_head)], returnsNothing, "wakes whoever waits"],
+    ["init_waitqueue_head", init_waitqueue_head, wq, returnsNothing, "makes a queue in which nobody waits"],
+    ["wake_up", wake_up, wq, returnsNothing, "wakes whoever waits, for nobody waits exclusively"],
+    ["wake_up_all", wake_up_all, wq, returnsNothing, "wakes whoever waits"],
   ]),
   ...table("kernel/workqueue.c", [
     ["schedule_work", schedule_work, work, returnsBoolean, "queues a work item; false if it is queued already"],
+    [
+      "queue_work",
+      (_wq: number, item: work_struct): Kernel<boolean> => queue_work(item),
+      [ignored("wq"), ...work],
+      returnsBoolean,
+      "the same: there is one queue, whichever is named",
+    ],
     ["flush_work", flush_work, work, returnsNothing, "waits until a work item has run"],
+    ["cancel_work_sync", cancel_work_sync, work, returnsBoolean, "takes it off the queue and waits until it has run"],
   ]),
 ];
 
@@ -169,9 +192,7 @@ export const lockCallables: readonly Callable[] = [
   ...rwsem,
   ...spinlocks,
   ...mutexes,
-  ...atomics,
-  ...krefs,
+  ...assertions,
   ...rcus,
-  ...lists,
   ...waiting,
 ];

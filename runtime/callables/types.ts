@@ -7,6 +7,7 @@ import type { StructClass } from "../machine/struct.ts";
 import { typeNumber } from "../machine/types.ts";
 import { completion, wait_queue_head } from "../machine/wait.ts";
 import { work_struct } from "../machine/workqueue.ts";
+import { device } from "../drivers/device.ts";
 import { ib_ucontext_per_mm, ib_umem_odp } from "../drivers/ib_types.ts";
 import { hmm, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
 import { mm_struct, page, vm_area_struct } from "../mm/mm_types.ts";
@@ -17,6 +18,7 @@ type Types = Readonly<Record<string, () => StructClass>>;
 
 export const declarableTypes: Types = {
   completion: () => completion,
+  device: () => device,
   hlist_head: () => hlist_head,
   hlist_node: () => hlist_node,
   hmm_mirror: () => hmm_mirror,

@@ -149,6 +149,23 @@ export const list_del_init = kernelFunction(
   },
   { source: "include/linux/list.h", params: ["entry"], atom: true },
 );
+/** Takes `entry` out of the list it is in and adds it after `head`. */
+export const list_move = kernelFunction(
+  "list_move",
+  function* (entry: list_head, head: list_head): Kernel<void> {
+    yield* __list_del_entry(entry);
+    yield* list_add(entry, head);
+  },
+  { source: "include/linux/list.h", params: ["list", "head"], atom: true },
+);
+export const list_move_tail = kernelFunction(
+  "list_move_tail",
+  function* (entry: list_head, head: list_head): Kernel<void> {
+    yield* __list_del_entry(entry);
+    yield* list_add_tail(entry, head);
+  },
+  { source: "include/linux/list.h", params: ["list", "head"], atom: true },
+);
 /** Takes `entry` out; `next` stays, so that a reader who stands on it can go on. */
 export const list_del_rcu = kernelFunction(
   "list_del_rcu",
@@ -201,6 +218,17 @@ function linkAt(addr: number): Pointer<hlist_node> {
   return at(hlist_head, addr).first;
 }
 
+export function* INIT_HLIST_HEAD(h: hlist_head): Kernel<void> {
+  yield* store(h.first, null);
+}
+export const INIT_HLIST_NODE = kernelFunction(
+  "INIT_HLIST_NODE",
+  function* (n: hlist_node): Kernel<void> {
+    yield* store(n.next, null);
+    yield* store(n.pprev, null);
+  },
+  { source: "include/linux/list.h", params: ["n"], atom: true },
+);
 /** The raw unlink: four accesses, in this order. */
 const __hlist_del = kernelFunction(
   "__hlist_del",

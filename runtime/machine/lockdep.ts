@@ -13,6 +13,10 @@ const assertHeldWrite = primitive("lockdep_assert_held_write", (m, addr = 0) => 
   if (!m.holds(addr, HoldMode.exclusive)) m.warn("lockdep", "lockdep_assert_held_write() failed", addr);
   return 0;
 });
+const assertHeldRead = primitive("lockdep_assert_held_read", (m, addr = 0) => {
+  if (!m.holds(addr, HoldMode.shared)) m.warn("lockdep", "lockdep_assert_held_read() failed", addr);
+  return 0;
+});
 
 export function* lockdep_assert_held(lock: Lock): Kernel<void> {
   yield* step({
@@ -28,6 +32,14 @@ export function* lockdep_assert_held_write(lock: Lock): Kernel<void> {
     primitive: assertHeldWrite,
     args: [lock.addr],
     text: (names) => `lockdep_assert_held_write(&${lock.expr(names)})`,
+  });
+}
+export function* lockdep_assert_held_read(lock: Lock): Kernel<void> {
+  yield* step({
+    op: Op.silentPrimitive,
+    primitive: assertHeldRead,
+    args: [lock.addr],
+    text: (names) => `lockdep_assert_held_read(&${lock.expr(names)})`,
   });
 }
 

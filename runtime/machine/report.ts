@@ -80,6 +80,7 @@ const FATAL: Record<FatalKind, true> = {
   bug: true,
   deadlock: true,
   livelock: true,
+  "stale-translation": true,
   expectation: true,
   pruned: true,
 };
@@ -100,5 +101,6 @@ export function classOf(finding: Finding): string {
   const outermost = finding.stack.at(-1)?.name ?? "";
   if (kind === "use-after-free" || kind === "double-free" || kind === "null-deref")
     return [kind, finding.objectType?.name ?? "", finding.freedBy, outermost].join("|");
+  if (kind === "stale-translation") return [kind, outermost].join("|"); // how far the CPU has got is chance
   return [kind, outermost, finding.message].join("|");
 }

@@ -6,6 +6,7 @@
  */
 import { kernelFunction } from "./function.ts";
 import { asBoolean, BLOCKED, HoldMode, Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
+import { HELD_LOCK_FREED } from "./report.ts";
 import { int, Struct, WORD } from "./struct.ts";
 
 export class rw_semaphore extends Struct {
@@ -128,6 +129,12 @@ const downgrade = primitive("downgrade_write", (m, sem = 0) => {
   if (queue !== 0 && modeOf(queue % DIGIT) === READ) wakeReaders(m, sem, queue);
   return 0;
 });
+const init = primitive("init_rwsem", (m, sem = 0) => {
+  if (m.read(sem) !== 0) m.warn("lockdep", HELD_LOCK_FREED, sem);
+  m.write(sem, 0);
+  m.write(sem + WORD, 0);
+  return 0;
+});
 
 const semStep = <R>(name: string, prim: typeof takeRead, sem: rw_semaphore, decode: (n: number) => R): Kernel<R> =>
   step({
@@ -156,6 +163,21 @@ export const down_write = kernelFunction(
   },
   { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true },
 );
+/** down_read() and down_write() that a fatal signal may end. No signal ever comes: 0. */
+const unlessKilled = (name: string, down: (sem: rw_semaphore) => Kernel<void>) =>
+  kernelFunction(
+    name,
+    function* (sem: rw_semaphore): Kernel<number> {
+      yield* down(sem);
+      return 0;
+    },
+    { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true, differs: "Waiting is never interrupted." },
+  );
+export const down_read_killable = unlessKilled("down_read_killable", down_read);
+export const down_write_killable = unlessKilled("down_write_killable", down_write);
+export function* init_rwsem(sem: rw_semaphore): Kernel<void> {
+  yield* semStep("init_rwsem", init, sem, nothing);
+}
 export function* up_read(sem: rw_semaphore): Kernel<void> {
   yield* semStep("up_read", releaseRead, sem, nothing);
 }

@@ -101,6 +101,7 @@ export type FatalKind =
   | "bug"
   | "deadlock"
   | "livelock"
+  | "stale-translation"
   | "expectation"
   /** No finding: the script assumes that this does not happen. */
   | "pruned";

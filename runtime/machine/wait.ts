@@ -1,6 +1,7 @@
 /** Wait queues and completions, with the steps in which wake-ups can be lost. */
 import { kernelFunction, type KernelFunction } from "./function.ts";
 import { asBoolean, BLOCKED, Op, primitive, step, type Kernel, type Value } from "./step.ts";
+import { store } from "./access.ts";
 import { int, Struct } from "./struct.ts";
 
 export class wait_queue_head extends Struct {
@@ -106,6 +107,13 @@ const sleep_until_or_timeout = kernelFunction(
 export function* wake_up_all(wq: wait_queue_head): Kernel<void> {
   yield* wqStep(wake, wq, "wake_up_all");
 }
+/** Nobody waits exclusively: it wakes all of them. */
+export function* wake_up(wq: wait_queue_head): Kernel<void> {
+  yield* wqStep(wake, wq, "wake_up");
+}
+export function* init_waitqueue_head(wq: wait_queue_head): Kernel<void> {
+  yield* store(wq.waiting, 0);
+}
 
 /** include/linux/completion.h. `done` is how many waits may pass; complete_all() lets every wait pass for ever. */
 export class completion extends Struct {
@@ -149,6 +157,9 @@ export function* complete_all(x: completion): Kernel<void> {
 }
 export function* wait_for_completion(x: completion): Kernel<void> {
   yield* completionStep(waitFor, x, "wait_for_completion");
+}
+export function* init_completion(x: completion): Kernel<void> {
+  yield* store(x.done, 0);
 }
 export function* reinit_completion(x: completion): Kernel<void> {
   yield* completionStep(reinit, x, "reinit_completion");

@@ -1,6 +1,6 @@
 /** Work items: functions that run later, in order, on an actor of their own. */
 import { functionPointer, kernelFunction } from "./function.ts";
-import { BLOCKED, Op, primitive, step, type Kernel } from "./step.ts";
+import { asBoolean, BLOCKED, Op, primitive, step, type Kernel } from "./step.ts";
 import { at, flag, int, pointer, Struct, WORD, words } from "./struct.ts";
 import { loadPrivate } from "./access.ts";
 import { staticObject } from "./types.ts";
@@ -60,18 +60,54 @@ const flushed = primitive("flush_work", (m, work = 0) => {
   if (m.read(system_wq.running.addr) === work) return BLOCKED;
   return m.read(work + PENDING) !== 0 ? BLOCKED : 0;
 });
+/** Takes a work item off the queue, if it is there, and keeps it pending, so that nobody can queue it meanwhile. */
+const grab = primitive("cancel_work_sync", (m, work = 0) => {
+  const n = m.read(system_wq.queued.addr);
+  const items = Array.from({ length: n }, (_, i) => m.read(item(i)));
+  const rest = items.filter((other) => other !== work);
+  const wasQueued = rest.length < n;
+  if (!wasQueued && m.read(work + PENDING) !== 0) return BLOCKED; // somebody else cancels it
+  m.write(work + PENDING, 1);
+  for (let i = 0; i < n; i++) m.write(item(i), rest[i] ?? 0);
+  m.write(system_wq.queued.addr, rest.length);
+  return wasQueued ? 1 : 0;
+});
+const idle = primitive("cancel_work_sync", (m, work = 0) => {
+  if (m.read(system_wq.running.addr) === work) return BLOCKED;
+  m.write(work + PENDING, 0);
+  return 0;
+});
 
-/** False if it was queued already. */
-export function schedule_work(work: work_struct): Kernel<boolean> {
+function workStep<R>(run: typeof queue, work: work_struct, decode: (n: number) => R, text: string): Kernel<R> {
   return step({
     op: Op.primitive,
     addr: work.addr,
-    primitive: queue,
+    primitive: run,
     args: [work.addr],
-    decode: (n) => n !== 0,
-    text: (names) => `schedule_work(&${work.expr(names)})`,
+    decode,
+    text: (names) => text.replace("@", `&${work.expr(names)}`),
   });
 }
+function nothing(): void {}
+
+/** False if it was queued already. */
+export function schedule_work(work: work_struct): Kernel<boolean> {
+  return workStep(queue, work, asBoolean, "schedule_work(@)");
+}
+/** There is one queue, whichever the script names. */
+export function queue_work(work: work_struct): Kernel<boolean> {
+  return workStep(queue, work, asBoolean, "queue_work(system_wq, @)");
+}
+/** When it returns the work item is not queued and does not run; whether it was queued. */
+export const cancel_work_sync = kernelFunction(
+  "cancel_work_sync",
+  function* (work: work_struct): Kernel<boolean> {
+    const wasQueued = yield* workStep(grab, work, asBoolean, "cancel_work_sync(@)");
+    yield* workStep(idle, work, nothing, "cancel_work_sync(@) returns");
+    return wasQueued;
+  },
+  { source: "kernel/workqueue.c", params: ["work"], atom: true },
+);
 export function* flush_work(work: work_struct): Kernel<void> {
   yield* step({
     op: Op.primitive,

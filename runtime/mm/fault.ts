@@ -26,15 +26,21 @@ import { find_vma } from "./vma_tree.ts";
 /** What an access answers that no word holds: the hardware raised a page fault. */
 const PAGE_FAULT = -(2 ** 52);
 
+/** The PTE of `addr`, or 0 if there is none: the walk of the hardware. `look` reads a word. */
+export function cpuPte(look: (addr: number) => number, mm: number, addr: number): number {
+  const pgd = look(at(mm_struct, mm).pgd.addr);
+  const pud = pgd === 0 ? 0 : look(pgd_offset(at(pgd_table, pgd), addr).addr);
+  const pmd = pud === 0 ? 0 : look(pud_offset(at(pud_table, pud), addr).addr);
+  const pte = pmd === 0 ? 0 : look(pmd_offset(at(pmd_table, pmd), addr).addr);
+  return pte === 0 ? 0 : look(pte_offset(at(pte_table, pte), addr).addr);
+}
+/** Address of the word behind `addr` in the page of a PTE. */
+export const wordInPage = (pte: number, addr: number): number =>
+  pte_page(pte).data.addr + Math.floor((addr % PAGE_SIZE) / WORD) * WORD;
 /** Address of the word behind `addr`, or 0 if the hardware faults. */
 function translate(m: PrimitiveContext, mm: number, addr: number, write: boolean): number {
-  const pgd = m.read(at(mm_struct, mm).pgd.addr);
-  const pud = m.read(pgd_offset(at(pgd_table, pgd), addr).addr);
-  const pmd = pud === 0 ? 0 : m.read(pud_offset(at(pud_table, pud), addr).addr);
-  const pte = pmd === 0 ? 0 : m.read(pmd_offset(at(pmd_table, pmd), addr).addr);
-  const entry = pte === 0 ? 0 : m.read(pte_offset(at(pte_table, pte), addr).addr);
-  if (!pte_present(entry) || (write && !pte_write(entry))) return 0;
-  return pte_page(entry).data.addr + Math.floor((addr % PAGE_SIZE) / WORD) * WORD;
+  const entry = cpuPte((word) => m.read(word), mm, addr);
+  return !pte_present(entry) || (write && !pte_write(entry)) ? 0 : wordInPage(entry, addr);
 }
 // One step each: the TLB flush that comes before tables and pages are freed waits for an access under way.
 const read = primitive("load", (m, mm = 0, addr = 0) => {

@@ -143,14 +143,15 @@ const KNOWS: readonly (readonly [prefix: RegExp, may: RegExp])[] = [
   [/^runtime\/kernels\//, /^runtime\/(kernels\/|drivers\/|mm\/|machine\/|(errno|image|patch)\.ts$)/],
   [/^runtime\/callables\//, /^runtime\/(callables\/|drivers\/|mm\/|machine\/|(errno|image|callable)\.ts$)/],
   [/^runtime\/kernel\.ts$/, /^runtime\//],
-  [/^runtime\/[^/]+$/, /^runtime\/(machine\/|errno\.ts$)/],
+  [/^runtime\/[^/]+$/, /^runtime\/(machine\/|(errno|image)\.ts$)/],
   [/^interpreter\/bind\//, /^(grammar|runtime|interpreter)\//],
   [
     /^interpreter\/commands\//,
     /^(grammar\/(span|diagnostic|codes|suggest|complete)\.ts$|runtime\/|interpreter\/|node:)/,
   ],
-  // The helpers' domains, and page tables to print: elsewhere the interpreter knows the machine, not what runs on it.
+  // The helpers' domains, and tables to print: elsewhere the interpreter knows the machine, not what runs on it.
   [/^interpreter\/(director|show-mm)\.ts$/, /^(grammar\/(span|diagnostic)\.ts$|runtime\/(machine|mm)\/|interpreter\/)/],
+  [/^interpreter\/show-device\.ts$/, /^(runtime\/(machine|drivers)\/|interpreter\/)/],
   [/^interpreter\/(cli|main|launch)\.ts$/, /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/|node:)/],
   [/^interpreter\/terminal\//, /^(grammar\/|interpreter\/|node:|ink$|react$)/],
   [/^interpreter\//, /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/)/],
