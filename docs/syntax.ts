@@ -97,7 +97,8 @@ class Syntax {
       if (piece === undefined) throw new Error(`nothing is left of ${name}`);
       rules.set(name, piece);
     }
-    if (this.unused.size > 0) throw new Error(`the grammar has no ${[...this.unused].join(", ")} any more`);
+    if (this.unused.size > 0)
+      throw new Error(`docs/syntax.ts: the grammar has no ${[...this.unused].join(", ")} any more`);
     this.requireWords(rules);
     return inReadingOrder("script", rules);
   }
@@ -160,7 +161,7 @@ class Syntax {
     const shown = this.tokens.get(name!);
     if (shown !== undefined) return { kind: "token", name: shown };
     const text = TEXTS.get(name!) ?? /^`(.+)`$/.exec(label!)?.[1];
-    if (text === undefined) throw new Error(`no word for the token ${name} in ${rule}`);
+    if (text === undefined) throw new Error(`docs/syntax.ts: how is the token ${name} of ${rule} shown?`);
     return { kind: "text", name: text };
   }
 
@@ -169,7 +170,7 @@ class Syntax {
     for (const name of rulesIn(rules.get("worded")!)) {
       const piece = rules.get(name)!;
       const first = piece.kind === "sequence" ? piece.parts[0]! : piece;
-      if (first.kind === "token") throw new Error(`which word does ${name} begin with?`);
+      if (first.kind === "token") throw new Error(`docs/syntax.ts: which word does ${name} begin with?`);
     }
   }
 }
