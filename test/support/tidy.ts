@@ -155,6 +155,7 @@ const KNOWS: readonly (readonly [prefix: RegExp, may: RegExp])[] = [
   [/^interpreter\/(cli|main|launch)\.ts$/, /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/|node:)/],
   [/^interpreter\/terminal\//, /^(grammar\/|interpreter\/|node:|ink$|react$)/],
   [/^interpreter\//, /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/)/],
+  [/^docs\//, /^(grammar\/|docs\/|node:)/],
   [/^test\//, /./],
 ];
 const CHEVROTAIN = /^grammar\/(tokens|parser[a-z-]*|parse|layout)\.ts$/;
