@@ -262,9 +262,10 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
   E141: {
     summary: "a preprocessor line, which is a comment here",
     explanation:
-      "`#` begins a comment. `#include <...>` can safely be one; `#define` and `#if` would silently " + "mean nothing.",
-    wrong: "#define LIMIT 3",
-    right: "var LIMIT = 3",
+      "`#` begins a comment. `#include <...>` can safely be one, and `#define LIMIT 3` is read; macros with parameters " +
+      "and `#if` would silently mean nothing.",
+    wrong: "#define TWICE(x) (2 * (x))",
+    right: "fn TWICE(x) {\n  return 2 * x\n}",
   },
   E201: {
     summary: "`break` or `continue` outside a loop",

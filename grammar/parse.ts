@@ -1,10 +1,11 @@
 import type { IToken, Lexer } from "chevrotain";
-import type { Comment, Script } from "./ast.ts";
+import type { Comment, Script, Statement } from "./ast.ts";
 import { checkContext } from "./context.ts";
+import { asEnum, merged } from "./defines.ts";
 import { quote, sortByPlace, type Diagnostic } from "./diagnostic.ts";
 import { layOut } from "./layout.ts";
 import { ScriptParser } from "./parser.ts";
-import type { SourceText } from "./span.ts";
+import { SourceText } from "./span.ts";
 import { Directive, endOf, makeLexer } from "./tokens.ts";
 
 export interface ParseResult {
@@ -30,16 +31,32 @@ export function parse(source: SourceText): ParseResult {
   const lexed = tokenize(source.text);
   const layout = layOut(source, lexed.tokens);
   const parsed = parser.parse(source, layout.tokens);
+  const defines = new Map<IToken, readonly Statement[]>();
+  for (const token of lexed.comments) {
+    const constant = token.tokenType === Directive ? constantOf(parser, source, token) : undefined;
+    if (constant !== undefined) defines.set(token, constant);
+  }
   const script: Script = {
     kind: "script",
     source,
-    statements: parsed.statements,
-    comments: lexed.comments.map(commentOf),
+    statements: merged(parsed.statements, [...defines.values()].flat()),
+    comments: lexed.comments.filter((token) => !defines.has(token)).map(commentOf),
     at: { start: 0, end: source.text.length },
   };
   const textual = withoutConsequences(source, [...layout.diagnostics, ...parsed.diagnostics]);
-  const warnings = lexed.comments.filter((token) => token.tokenType === Directive).map((token) => warn(source, token));
+  const warnings = lexed.comments
+    .filter((token) => token.tokenType === Directive && !defines.has(token))
+    .map((token) => warn(source, token));
   return { script, diagnostics: sortByPlace([...textual, ...checkContext(script, textual), ...warnings]) };
+}
+
+/** What `#define NAME NUMBER` stands for, if that is what it is. */
+function constantOf(reader: ScriptParser, source: SourceText, token: IToken): readonly Statement[] | undefined {
+  const text = asEnum(source.text, { start: token.startOffset, end: endOf(token) });
+  if (text === undefined) return undefined;
+  const there = new SourceText(source.name, text);
+  const { statements, diagnostics } = reader.parse(there, layOut(there, tokenize(text).tokens).tokens);
+  return diagnostics.length === 0 ? statements : undefined;
 }
 
 function commentOf(token: IToken): Comment {
@@ -75,6 +92,6 @@ function warn(source: SourceText, token: IToken): Diagnostic {
     source,
     at: { start: token.startOffset, end: token.startOffset + word.length },
     message: `${quote(word)} is a comment here`,
-    help: "there is no preprocessor; write the value where it is used, or `var NAME = VALUE`",
+    help: "there is no preprocessor; `enum { NAME = VALUE };` makes a constant",
   };
 }

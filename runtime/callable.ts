@@ -15,8 +15,13 @@ export type ParamKind =
   | { readonly kind: "address" }
   /** `second`: what C's two arguments say it with, the end (excluded) or the length. */
   | { readonly kind: "range"; readonly second: "end" | "length" }
-  /** Any number of these words, ORed together; `initial` if there is none. */
-  | { readonly kind: "flags"; readonly words: Readonly<Record<string, number>>; readonly initial: number }
+  /** Any number of these words, ORed together; `initial` if there is none. `orNumber`: C's flags will do too. */
+  | {
+      readonly kind: "flags";
+      readonly words: Readonly<Record<string, number>>;
+      readonly initial: number;
+      readonly orNumber?: boolean;
+    }
   | { readonly kind: "lock"; readonly lock: LockKind }
   | { readonly kind: "atomic" }
   | { readonly kind: "refcount" }
@@ -80,10 +85,13 @@ export const callback = (name: string, ...params: readonly (() => StructClass)[]
   name,
   of: { kind: "function", params },
 });
-export const flags = (name: string, words: Readonly<Record<string, number>>, initial: number): Param => ({
-  name,
-  of: { kind: "flags", words, initial },
-});
+export const flags = (
+  name: string,
+  words: Readonly<Record<string, number>>,
+  initial: number,
+  orNumber = false,
+): Param => ({ name, of: { kind: "flags", words, initial, orNumber } });
+export const boolean = (name: string): Param => ({ name, of: { kind: "number" } });
 export const ignored = (name: string): Param => ({ name, of: { kind: "ignored" } });
 export const lock = (name: string, kind: LockKind): Param => ({
   name,

@@ -2,6 +2,7 @@
 import type { Callable, DefaultObject } from "./callable.ts";
 import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
+import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
@@ -24,6 +25,7 @@ import { pageImage } from "./mm/page_alloc.ts";
 import { pgd_table } from "./mm/pgtable.ts";
 import type { Patch } from "./patch.ts";
 
+export { constants } from "./callables/constants.ts";
 export { callbackTables } from "./callables/ops.ts";
 export { declarableTypes, kernelTypes } from "./callables/types.ts";
 
@@ -37,6 +39,7 @@ export const callables: readonly Callable[] = [
   ...counterCallables,
   ...listCallables,
   ...notifierCallables,
+  ...deferredCallables,
   ...hmmCallables,
   ...odpCallables,
   ...deviceCallables,

@@ -77,13 +77,18 @@ export class ScriptBinder {
       for (const [, label] of from.text.matchAll(/\buntil\s+[\w.]+\.(\w+)/g)) scope.untilLabels.add(label ?? "");
     }
     each((statement) => {
+      if (statement.kind === "enum") this.top.add(statement);
       if (statement.kind === "struct") scope.structs.declare(statement);
       if (statement.kind === "fn") this.ownFunctions.declare(statement);
     }, statements);
     scope.structs.check();
     const others: PlacedStatement[] = [];
     for (const placed of statements)
-      if (!scope.within(placed.from, placed.prefix, () => this.top.add(placed.statement))) others.push(placed);
+      if (
+        placed.statement.kind !== "enum" &&
+        !scope.within(placed.from, placed.prefix, () => this.top.add(placed.statement))
+      )
+        others.push(placed);
     for (const patch of this.kernel.patches)
       if ("statement" in patch) this.replacements.set(patch, bindPatch(scope, patch, this.enter));
     this.top.finish();

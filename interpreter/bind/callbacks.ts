@@ -76,6 +76,16 @@ function definitionOf(scope: Scope, callback: Callback, returns: Type): Definiti
 function typeOfParam(param: CallbackParam): Type {
   if (param.kind === "object") return objectType(param.type());
   if (param.kind === "number") return NUMBER;
+  return typeOfRecord(param);
+}
+/** `struct hmm_update` and its like, by name. */
+export function recordType(name: string): Type | undefined {
+  for (const { callbacks } of Object.values(callbackTables))
+    for (const { params } of Object.values(callbacks))
+      for (const param of params) if (param.kind === "record" && param.struct === name) return typeOfRecord(param);
+  return undefined;
+}
+function typeOfRecord(param: Extract<CallbackParam, { kind: "record" }>): Type {
   const fields: Record<string, Field> = {};
   param.fields.forEach(({ name, kind }, index) => {
     const type: Type =

@@ -132,7 +132,7 @@ function fitParam(
     queue.shift();
     return constant(0);
   }
-  if (param.of.kind === "flags") return fitFlags(param, queue);
+  if (param.of.kind === "flags") return fitFlags(binder, param, queue);
   const next = queue[0];
   if (next?.value.kind === "defaults") return fitDefault(binder, entry, param, next.value.at, fitted);
   if (next === undefined) {
@@ -147,9 +147,21 @@ function fitParam(
   return source;
 }
 
-function fitFlags(param: Param, queue: Argument[]): Source {
+function fitFlags(binder: ExpressionBinder, param: Param, queue: Argument[]): Source {
   if (param.of.kind !== "flags") throw new Error("not flags");
-  const { words, initial } = param.of;
+  const { words, initial, orNumber } = param.of;
+  const first = queue[0];
+  if (orNumber === true && first !== undefined && !["name", "defaults"].includes(first.value.kind)) {
+    const bound = binder.bindNumber(first.value, "flags are a number");
+    queue.shift();
+    if (bound !== undefined)
+      return {
+        *values(frame) {
+          return [numeric(yield* run(bound, frame))];
+        },
+        from: [bound],
+      };
+  }
   let value: number | undefined;
   for (;;) {
     const arg = queue[0]?.value;

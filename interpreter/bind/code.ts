@@ -94,6 +94,8 @@ export class CodeBinder {
   /** Of statements that nothing leads to, the first of each run of them. */
   private warnOfUnreachable(): void {
     const { scope } = this.names;
+    // Where a condition was mistaken nobody knows what is reached.
+    if (scope.diagnostics.some((d) => d.severity === "error")) return;
     const reached = reachable(this.code);
     let told = false;
     this.code.forEach((instruction, pc) => {

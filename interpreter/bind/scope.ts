@@ -3,6 +3,7 @@ import { distance, nearest } from "../../grammar/suggest.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { SourceText, Span } from "../../grammar/span.ts";
 import type { Callable } from "../../runtime/callable.ts";
+import { constants } from "../../runtime/kernel.ts";
 import { ERRNO, errnoByName } from "../../runtime/errno.ts";
 import type { Machine } from "../../runtime/machine/machine.ts";
 import {
@@ -21,9 +22,6 @@ import {
   type StructClass,
 } from "../../runtime/machine/struct.ts";
 import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine/types.ts";
-import { HMM_PFN_VALID, HMM_PFN_WRITE } from "../../runtime/mm/hmm_walk.ts";
-import { VM_EXEC, VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
-import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
 import type { Expr } from "../../grammar/ast.ts";
 import type { Bound } from "./expression.ts";
 import type { Functions } from "./functions.ts";
@@ -47,15 +45,6 @@ export interface Variable {
   readonly ref: () => Member;
   readonly addr: number;
 }
-
-const CONSTANTS: Readonly<Record<string, number>> = {
-  PAGE_SIZE,
-  PAGE_SHIFT: 12,
-  PAGE_MASK: -PAGE_SIZE,
-  ULONG_MAX: Number.MAX_SAFE_INTEGER,
-  ...{ GFP_KERNEL: 0, GFP_ATOMIC: 0, GFP_NOWAIT: 0, __GFP_ZERO: 0, HZ: 1000 },
-  ...{ HMM_PFN_VALID, HMM_PFN_WRITE, VM_READ, VM_WRITE, VM_EXEC },
-};
 
 export class Scope {
   readonly diagnostics: Diagnostic[] = [];
@@ -249,7 +238,7 @@ export class Scope {
 
   constant(name: string): { value: number | boolean | null; type: Type } | undefined {
     const own = this.constants.get(this.prefix + name) ?? this.constants.get(name);
-    const value = own ?? (Object.hasOwn(CONSTANTS, name) ? CONSTANTS[name] : errnoByName(name));
+    const value = own ?? (Object.hasOwn(constants, name) ? constants[name] : errnoByName(name));
     return typeof value === "number" ? { value, type: NUMBER } : undefined;
   }
   literal(value: boolean | null): { value: boolean | null; type: Type } {
@@ -259,7 +248,7 @@ export class Scope {
   suggestion(name: string, cpu: number | undefined): string | undefined {
     const names = [...this.objects.keys(), ...this.shared.keys(), ...this.callables.keys()];
     names.push(...(this.functions?.names() ?? []));
-    if (/^[A-Z]/.test(name)) names.push(...Object.keys(CONSTANTS), ...Object.keys(ERRNO));
+    if (/^[A-Z]/.test(name)) names.push(...Object.keys(constants), ...this.constants.keys(), ...Object.keys(ERRNO));
     if (cpu !== undefined) names.push(...(this.results.get(cpu)?.keys() ?? []));
     else for (const mine of this.results.values()) names.push(...mine.keys());
     const meant = nearest(name, names);

@@ -19,6 +19,7 @@ import {
   type StructClass,
 } from "../../runtime/machine/struct.ts";
 import { ARRAY_MAX } from "./arrays.ts";
+import { recordType } from "./callbacks.ts";
 import type { Scope } from "./scope.ts";
 import { ANY, BOOLEAN, NUMBER, type Type } from "./types.ts";
 
@@ -38,6 +39,8 @@ const TRUTHS: readonly string[] = ["bool", "_Bool"];
 /** What a type of C stands for. */
 export type Meaning =
   | { readonly kind: "struct"; readonly cls: StructClass }
+  /** What the kernel hands to callbacks: constant, no object of its own. */
+  | { readonly kind: "record"; readonly type: Type }
   | { readonly kind: "special"; readonly make: () => Member; readonly type: Type }
   | { readonly kind: "scalar"; readonly type: Type };
 
@@ -113,7 +116,7 @@ export class Structs {
       meant === undefined
         ? `\`struct ${name} { ... }\` with the members that are used here would declare it`
         : `did you mean \`${meant}\`?`;
-    this.scope.error("E255", at, `no object is called \`${name}\` in this version`, help);
+    this.scope.error("E255", at, `no type of objects is called \`${name}\` in this version`, help);
   }
 
   /** The class of that name: the script's own, or the kernel's. */
@@ -140,6 +143,8 @@ export class Structs {
     if (special !== undefined) return { kind: "special", ...special };
     const cls = this.find(name);
     if (cls !== undefined) return { kind: "struct", cls };
+    const record = recordType(name);
+    if (record !== undefined) return { kind: "record", type: record };
     if (type.struct) return undefined;
     if (name === "void" || (isPointer && name === "char")) return { kind: "scalar", type: ANY };
     if (TRUTHS.includes(name)) return { kind: "scalar", type: BOOLEAN };
@@ -158,7 +163,7 @@ export class Structs {
     const meaning = this.meaning(type, isPointer);
     if (meaning === undefined) return undefined;
     if (meaning.kind === "struct") return { kind: "object", cls: meaning.cls };
-    if (meaning.kind === "special") return meaning.type;
+    if (meaning.kind === "special" || meaning.kind === "record") return meaning.type;
     return isPointer && meaning.type.kind !== "any" ? { kind: "array" } : meaning.type;
   }
   /** `[4]` behind a name; undefined if there is none, or after an error. */

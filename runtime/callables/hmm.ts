@@ -1,5 +1,6 @@
 /** HMM mirrors and ranges, as scripts call them. */
 import {
+  boolean,
   flags,
   number,
   object,
@@ -120,13 +121,13 @@ const faultThroughMirror = kernelFunction(
 /** A range of the script's own asks for what the call says, or for what its default_flags say already. */
 const faultOwnRange = kernelFunction(
   "faultOwnRange",
-  function* (range: hmm_range, request: number): Kernel<number> {
+  function* (range: hmm_range, request: number, block: number): Kernel<number> {
     if (request > 0) yield* storePrivate(range.default_flags, request);
-    const ret = request === SNAPSHOT ? yield* hmm_range_snapshot(range) : yield* hmm_range_fault(range, true);
+    const ret = request === SNAPSHOT ? yield* hmm_range_snapshot(range) : yield* hmm_range_fault(range, block !== 0);
     if (ret >= 0) yield* rememberFault(range);
     return ret;
   },
-  { params: ["range", "request"], summary: "Faults a range as the words of the call ask.", internal: true },
+  { params: ["range", "request", "block"], summary: "Faults a range as the words of the call ask.", internal: true },
 );
 
 const mirror = object("mirror", () => hmm_mirror);
@@ -239,7 +240,7 @@ const ranges: readonly Callable[] = [
   },
   {
     name: "hmm_range_fault",
-    params: [range, flags("request", words, AS_IT_SAYS)],
+    params: [range, flags("request", words, AS_IT_SAYS), optional(boolean("block"), 1)],
     result: returnsNumber,
     summary: "faults a registered range in: pages or an error; needs mmap_sem and mm_users",
     source,
@@ -259,7 +260,7 @@ const ranges: readonly Callable[] = [
     result: returnsNumber,
     summary: "what is mapped in a registered range now: pages or an error; needs mmap_sem and mm_users",
     source,
-    run: (r: hmm_range) => faultOwnRange(r, SNAPSHOT),
+    run: (r: hmm_range) => faultOwnRange(r, SNAPSHOT, 1),
   },
 ];
 

@@ -158,7 +158,7 @@ const mappings: readonly Callable[] = [
     params: [
       object("vma", () => vm_area_struct),
       address("address"),
-      flags("flags", { read: 0, write: FAULT_FLAG_WRITE }, 0),
+      flags("flags", { read: 0, write: FAULT_FLAG_WRITE }, 0, true),
     ],
     result: returnsNumber,
     summary: "makes a page present; needs mmap_sem and mm_users",

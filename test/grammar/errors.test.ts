@@ -430,10 +430,10 @@ test("scripts", () => {
     ["show", ["1:5 E120 what to show is missing after `show`", "help: `show locks, vmas`, `show device gpu`"]],
     ["sanitizer", ["1:10 E120 the name of a sanitizer is missing after `sanitizer`", "help: `sanitizer kcsan`"]],
     [
-      "#define X 3",
+      "#define X(a) 3",
       [
         "1:1 E141 `#define` is a comment here",
-        "help: there is no preprocessor; write the value where it is used, or `var NAME = VALUE`",
+        "help: there is no preprocessor; `enum { NAME = VALUE };` makes a constant",
       ],
     ],
     [
@@ -442,7 +442,7 @@ test("scripts", () => {
         "1:3 E116 this `)` closes nothing",
         "help: is there one `)` too many?",
         "2:2 E141 `#if` is a comment here",
-        "help: there is no preprocessor; write the value where it is used, or `var NAME = VALUE`",
+        "help: there is no preprocessor; `enum { NAME = VALUE };` makes a constant",
       ],
     ],
   ]);
