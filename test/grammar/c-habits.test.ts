@@ -25,6 +25,7 @@ test("loops", () => {
     ["for (i = 0; i < n; i++, j++) f(i);", "(for (i = 0) | [i < n] | [i ++]; [j ++] {f(i)})"],
     ["for (;;) { break }", "(for  |  |  {(break)})"],
     ["for (int i = 0; i < 3; i++) { continue }", "(for (declare int: i = 0) | [i < 3] | [i ++] {(continue loop)})"],
+    ["for (var i = 0; i < 3; i++) f i", "(for (declare var: i = 0) | [i < 3] | [i ++] {f(i)})"],
     ["for x in 0x1000..0x5000 { f x }", "(for x in <4096..20480> {f(x)})"],
     ["for x in a, b { f x }", "(for x in a, b {f(x)})"],
     [
