@@ -2,12 +2,13 @@ import type { IToken, TokenType } from "chevrotain";
 import type { SourceText } from "./span.ts";
 import { Colon, Cpu, LBrace, LBracket, LParen, Name, Newline, RBrace, RBracket, RParen } from "./tokens.ts";
 
-/** A token, the column in which its line begins, whether it begins it, and the token behind it. */
+/** A token, the column in which its line begins, whether it begins it, and the two tokens behind it. */
 export interface Item {
   readonly token: IToken;
   readonly indent: number;
   readonly first: boolean;
   readonly next: IToken | undefined;
+  readonly second: IToken | undefined;
 }
 
 const TAB = 8;
@@ -18,7 +19,7 @@ export function splitIntoLines(source: SourceText, tokens: readonly IToken[]): I
   let first = true;
   return tokens.map((token, index) => {
     if (first) indent = indentOf(source, token);
-    const item = { token, indent, first, next: tokens[index + 1] };
+    const item = { token, indent, first, next: tokens[index + 1], second: tokens[index + 2] };
     first = token.tokenType === Newline;
     return item;
   });
@@ -42,12 +43,14 @@ export const closers: ReadonlyMap<TokenType, TokenType> = new Map([
 ]);
 
 const statementWords = /^(?:if|else|while|do|for|goto|return|break|continue)$/;
-const headWords = /^(?:race|expect|fn|kernel|struct|patch|static|include|always|never)$/;
+const headWords = /^(?:race|expect|fn|kernel|patch|static|include|always|never)$/;
 
 /** Whether a line that begins so cannot be the middle of an argument list. */
-export function beginsStatement({ token, next }: Item): boolean {
+export function beginsStatement({ token, next, second }: Item): boolean {
   if (token.tokenType === RBrace || statementWords.test(token.image)) return true;
   if (token.tokenType === Cpu) return next?.tokenType === Colon;
+  // `struct gpu *gpu` may as well be the next parameter.
+  if (token.image === "struct") return next?.tokenType === Name && second?.tokenType === LBrace;
   return headWords.test(token.image) && (next?.tokenType === Name || next?.tokenType === LBrace);
 }
 

@@ -9,6 +9,7 @@ import * as t from "./tokens.ts";
 export abstract class ControlParser extends InitParser {
   /** A declaration in the head of a `for`. */
   abstract readonly declare: ParserMethod<[number?], ast.Declare>;
+  abstract readonly varLine: ParserMethod<[], ast.Declare>;
 
   readonly ifStatement: ParserMethod<[], ast.If> = this.RULE("ifStatement", (): ast.If => {
     const start = this.offset();
@@ -91,6 +92,7 @@ export abstract class ControlParser extends InitParser {
         GATE: () => this.scanType().base,
         ALT: () => [this.SUBRULE(this.declare, { ARGS: [this.scanType().count] })],
       },
+      { GATE: () => this.nextWord("var") && this.next(t.Name, 2), ALT: () => [this.SUBRULE(this.varLine)] },
       { ALT: () => this.SUBRULE(this.simpleList) },
     ]),
   );

@@ -202,7 +202,8 @@ export abstract class DrivingParser extends DeclarationParser {
   readonly expect: ParserMethod<[], ast.Expect> = this.RULE("expect", (): ast.Expect => {
     const start = this.offset();
     this.CONSUME1(t.Name);
-    const sometimes = this.nextWord("sometimes") && !this.isAssignment(2) && !this.looksInfix(2);
+    const operand = !this.isAssignment(2) && (!this.looksInfix(2) || this.looksPrefix(2));
+    const sometimes = this.nextWord("sometimes") && operand;
     this.OPTION({ GATE: () => sometimes, DEF: () => this.CONSUME2(t.Name) });
     if (!this.RECORDING_PHASE && this.atEnd()) this.refuseExpect();
     const what = this.SUBRULE(this.expectation);

@@ -5,7 +5,8 @@ import * as t from "./tokens.ts";
 import { tagWords, typeWords } from "./words.ts";
 
 const ARITHMETIC = 9;
-const levels: ReadonlyMap<string, number> = new Map(
+/** How tightly operators bind. */
+export const levels: ReadonlyMap<string, number> = new Map(
   [["||"], ["&&"], ["|"], ["^"], ["&"], ["==", "!="], ["<", ">", "<=", ">="], [".."], ["<<", ">>"], ["+", "-"]]
     .concat([["*", "/", "%"]])
     .flatMap((operators, index) => operators.map((operator): [string, number] => [operator, index + 1])),

@@ -170,7 +170,8 @@ export abstract class PrimaryParser extends TypeParser {
       },
       { ALT: () => this.nested(() => this.SUBRULE(this.unary, { ARGS: [{ ...mode, bare: false }] })) },
     ]);
-    const of = this.source.slice(this.since(from)).replace(/^\(|\)$/g, "");
+    const operand = this.source.slice(this.since(from));
+    const of = operand.startsWith("(") ? operand.slice(1, -1) : operand;
     return { kind: "sizeof", of, at: this.since(start) };
   });
 

@@ -44,7 +44,7 @@ type Head =
   | "jump"
   | "junk";
 
-const wordHeads: ReadonlyMap<string, Head> = new Map<string, Head>([
+export const wordHeads: ReadonlyMap<string, Head> = new Map<string, Head>([
   ["kernel", "kernel"],
   ["include", "include"],
   ["var", "var"],
@@ -66,7 +66,18 @@ const wordHeads: ReadonlyMap<string, Head> = new Map<string, Head>([
 ]);
 
 /** Words that a script may well use for functions of its own: `step(3)` is a call. */
-const callable = new Set(["kernel", "include", "var", "fn", "show", "step", "fail", "maybe", "sanitizer", "patch"]);
+export const callable: ReadonlySet<string> = new Set([
+  "kernel",
+  "include",
+  "var",
+  "fn",
+  "show",
+  "step",
+  "fail",
+  "maybe",
+  "sanitizer",
+  "patch",
+]);
 
 export interface Parsed {
   readonly statements: readonly Statement[];

@@ -3,6 +3,7 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { drain, type Breathing } from "./breathing.ts";
 import { check } from "./commands/check.ts";
 import { explain } from "./commands/explain.ts";
+import { fmt } from "./commands/fmt.ts";
 import { run } from "./commands/run.ts";
 import { test } from "./commands/test.ts";
 import type { ExitCode, Io } from "./io.ts";
@@ -159,6 +160,23 @@ const commands: readonly Command[] = [
         },
         io,
       );
+    },
+  },
+  {
+    name: "fmt",
+    usage: "hmm fmt FILE... | - [--check]",
+    summary: "rewrite scripts in one canonical spelling, and print the names of those that changed",
+    options: { help: common.help, check: { type: "boolean" } },
+    help: [
+      ["FILE...", "rewritten in place; comments stay, and so does what the script means"],
+      ["-", "from standard input to standard output"],
+      ["--check", "change nothing, print the names of what would change; exit 1 if there are any"],
+      ["", "a script with errors is left alone (exit 2); files that it includes are not looked at"],
+    ],
+    run: (values, positionals, io) => {
+      if (positionals.length === 0) throw new UsageError("name the files to format, or `-` for standard input");
+      if (positionals.length > 1 && positionals.includes("-")) throw new UsageError("give files or `-`, not both");
+      return fmt({ paths: positionals, check: flag(values, "check") }, io);
     },
   },
   {

@@ -39,17 +39,25 @@ function readSource(choice: ScriptChoice, io: Io): SourceText | undefined {
     io.err("hmm: no script given; name a file, `-` for standard input, or -e 'STATEMENTS'\n");
     return undefined;
   }
+  const text = readText(choice.path, io);
+  return text === undefined ? undefined : new SourceText(nameOf(choice.path), text);
+}
+
+/** What messages call a path. */
+export function nameOf(path: string): string {
+  return path === "-" ? "stdin" : path;
+}
+
+/** The text of a script, or undefined after saying why there is none. */
+export function readText(path: string, io: Io): string | undefined {
   try {
-    const text = choice.path === "-" ? io.readStdin() : io.readFile(choice.path);
-    if (text.length > SCRIPT_SIZE_MAX) {
-      io.err(`hmm: ${choice.path} is larger than a script can be (1 MiB)\n`);
-      return undefined;
-    }
-    return new SourceText(choice.path === "-" ? "stdin" : choice.path, text);
+    const text = path === "-" ? io.readStdin() : io.readFile(path);
+    if (text.length <= SCRIPT_SIZE_MAX) return text;
+    io.err(`hmm: ${path} is larger than a script can be (1 MiB)\n`);
   } catch (error) {
-    io.err(`hmm: cannot read ${choice.path}: ${reason(error)}\n`);
-    return undefined;
+    io.err(`hmm: cannot read ${path}: ${reason(error)}\n`);
   }
+  return undefined;
 }
 /** Why a file operation failed, in a few words. */
 export function reason(error: unknown): string {

@@ -25,6 +25,7 @@ test("loops", () => {
     ["for (i = 0; i < n; i++, j++) f(i);", "(for (i = 0) | [i < n] | [i ++]; [j ++] {f(i)})"],
     ["for (;;) { break }", "(for  |  |  {(break)})"],
     ["for (int i = 0; i < 3; i++) { continue }", "(for (declare int: i = 0) | [i < 3] | [i ++] {(continue loop)})"],
+    ["for (var i = 0; i < 3; i++) f i", "(for (declare var: i = 0) | [i < 3] | [i ++] {f(i)})"],
     ["for x in 0x1000..0x5000 { f x }", "(for x in <4096..20480> {f(x)})"],
     ["for x in a, b { f x }", "(for x in a, b {f(x)})"],
     [
@@ -68,6 +69,7 @@ test("functions", () => {
     ["static int f(struct x *p, unsigned long);", ""],
     ["static inline bool foo(void) { g }", "(fn foo() {g})"],
     ["static int __init foo(u64 pfns[], foo *p) { g }", "(fn foo(pfns, p) {g})"],
+    ["static int f(struct x *p,\n\t\tstruct y *q)\n{\n\tg();\n}", "(fn f(p, q) {g()})"],
     ["struct page *f(struct vm_area_struct *vma) { g }", "(fn f(vma) {g})"],
     [
       "static const struct mmu_notifier_ops ops = { .release = f, .x = &g };",
@@ -91,6 +93,9 @@ test("expressions", () => {
     ["x <<= 2", "(x <<= 2)"],
     ["x = a ? b : c", "(x = [a ? b : c])"],
     ["x = container_of(mn, struct gpu, sub)", "(x = container_of(mn, type[gpu], sub))"],
+    ["if f(a,\n\tstruct) { g }", "(if f(a, struct) {g})"],
+    ["x = container_of(mn,\n\tstruct gpu, sub)", "(x = container_of(mn, type[gpu], sub))"],
+    ["x = sizeof *(p)", "(x = sizeof[*(p)])"],
     ["x = sizeof(struct foo) + sizeof(*p)", "(x = [sizeof[struct foo] + sizeof[*p]])"],
     ["x = kzalloc(sizeof(*x), GFP_KERNEL);", "(x = kzalloc(sizeof[*x], GFP_KERNEL))"],
     ['pr_info("a %d\\n", x)', 'pr_info("a %d\\n", x)'],

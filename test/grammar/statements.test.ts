@@ -70,6 +70,8 @@ test("expectations", () => {
   checkTrees([
     ["expect ret == -EFAULT", "(expect [ret == [- EFAULT]])"],
     ["expect sometimes ret == 0", "(expect sometimes [ret == 0])"],
+    ["expect sometimes -EFAULT == ret", "(expect sometimes [[- EFAULT] == ret])"],
+    ["expect sometimes - 1", "(expect [sometimes - 1])"],
     ["expect bug", "(expect report any)"],
     ["expect bug use-after-free in find_vma", "(expect report use-after-free in find_vma)"],
     ["expect bug bug", "(expect report bug)"],

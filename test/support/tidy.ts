@@ -147,7 +147,7 @@ const KNOWS: readonly (readonly [prefix: RegExp, may: RegExp])[] = [
   [/^interpreter\/bind\//, /^(grammar|runtime|interpreter)\//],
   [
     /^interpreter\/commands\//,
-    /^(grammar\/(span|diagnostic|codes|suggest|complete)\.ts$|runtime\/|interpreter\/|node:)/,
+    /^(grammar\/(span|diagnostic|codes|suggest|complete|format)\.ts$|runtime\/|interpreter\/|node:)/,
   ],
   // The helpers' domains, and tables to print: elsewhere the interpreter knows the machine, not what runs on it.
   [/^interpreter\/(director|show-mm)\.ts$/, /^(grammar\/(span|diagnostic)\.ts$|runtime\/(machine|mm)\/|interpreter\/)/],
