@@ -111,12 +111,13 @@ export class ScriptFormatter extends StatementFormatter {
     const { writer } = this;
     writer.line(`${head}{`, init.at.start + 1);
     writer.inner(init.at.end - 1, () => {
-      for (const { name, value, at } of init.fields) {
+      for (const field of init.fields) {
+        const { value, at } = field;
         writer.before(at.start);
-        const text = `.${name.name} = ${this.fieldValue(value)},`;
+        const text = `${this.fieldHead(field)}${this.fieldValue(value)},`;
         const flat = value.kind !== "init" || (writer.fits(text) && !writer.hasComment(value.at));
         if (flat) writer.line(text, at.end);
-        else this.fieldByField(`.${name.name} = `, value, ",", at.end);
+        else this.fieldByField(this.fieldHead(field), value, ",", at.end);
       }
     });
     writer.line(`}${tail}`, end);

@@ -1,5 +1,5 @@
 /** Declarations as text: `var` for the numbers and pointers of C, objects by the names of their types. */
-import type { CType, Declarator, Declare, Expr, Init } from "./ast.ts";
+import type { CType, Declarator, Declare, Enum, Expr, Init, InitField } from "./ast.ts";
 import { ExpressionFormatter, typeText, withoutAddress } from "./format-expressions.ts";
 import { isMistakable } from "./format-heads.ts";
 import type { SourceText } from "./span.ts";
@@ -59,10 +59,22 @@ export class DeclarationFormatter extends ExpressionFormatter {
     return `${byValue ? type.name : typeText(type)} ${this.declarators(names, true, false)}`;
   }
 
+  enumeration({ items }: Enum): string {
+    const texts = items.map(({ name, value }) =>
+      value === undefined ? name.name : `${name.name} = ${this.expression(value)}`,
+    );
+    return texts.length === 0 ? "enum {}" : `enum { ${texts.join(", ")} }`;
+  }
+
   /** All on one line. */
   init({ fields }: Init): string {
     if (fields.length === 0) return "{}";
-    return `{ ${fields.map(({ name, value }) => `.${name.name} = ${this.fieldValue(value)}`).join(", ")} }`;
+    return `{ ${fields.map((field) => this.fieldHead(field) + this.fieldValue(field.value)).join(", ")} }`;
+  }
+  /** `.start = `, `[2] = `, or nothing for just the next one. */
+  fieldHead({ name, index }: InitField): string {
+    if (name !== undefined) return `.${name.name} = `;
+    return index === undefined ? "" : `[${this.expression(index)}] = `;
   }
 
   fieldValue(value: Expr | Init): string {

@@ -19,7 +19,9 @@ import { reportKinds } from "./words.ts";
 /** Those that hold no others. */
 export type Simple = Extract<
   Statement,
-  | { kind: "kernel" | "include" | "declare" | "expect" | "invariant" | "show" | "step" | "fail" | "sanitizer" }
+  | {
+      kind: "kernel" | "include" | "declare" | "enum" | "expect" | "invariant" | "show" | "step" | "fail" | "sanitizer";
+    }
   | { kind: "label" | "goto" | "return" | "break" | "continue" | "wait" | "assume" | "assert" }
   | { kind: "assign" | "expression" }
 >;
@@ -34,6 +36,8 @@ export class StatementFormatter extends DeclarationFormatter {
         return `include ${this.string(s.path.at)}${s.as === undefined ? "" : ` as ${s.as.name}`}`;
       case "declare":
         return this.declaration(s, where);
+      case "enum":
+        return this.enumeration(s);
       case "expect":
         return this.expectation(s);
       case "invariant":

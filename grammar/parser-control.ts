@@ -59,6 +59,12 @@ export abstract class ControlParser extends InitParser {
 
   // ---- for
 
+  /** `for (int i = 0; ...`, but not `for (u8.x = 0; ...`, where the word is a name like any other. */
+  private declaresInFor(): boolean {
+    const { base, count } = this.scanType();
+    return base && (this.next(t.Name, 1 + count) || this.next(t.Star, 1 + count));
+  }
+
   readonly forStatement: ParserMethod<[], ast.For> = this.RULE("forStatement", (): ast.For => {
     const start = this.offset();
     this.CONSUME(t.For);
@@ -89,7 +95,7 @@ export abstract class ControlParser extends InitParser {
   private readonly forFirst: ParserMethod<[], Statement[]> = this.RULE("forFirst", (): Statement[] =>
     this.OR<Statement[]>([
       {
-        GATE: () => this.scanType().base,
+        GATE: () => this.declaresInFor(),
         ALT: () => [this.SUBRULE(this.declare, { ARGS: [this.scanType().count] })],
       },
       { GATE: () => this.nextWord("var") && this.next(t.Name, 2), ALT: () => [this.SUBRULE(this.varLine)] },

@@ -98,8 +98,8 @@ test("a name or `-`, but not both", () => {
 
 /** What a script comes to: the kinds of its items, or how many mistakes it has. */
 function bound(text: string): unknown {
-  const { program, diagnostics } = bindScript(new SourceText("a.hmm", text), {});
-  return { mistakes: diagnostics.length, items: program?.items.map(({ kind }) => kind) };
+  const { programs, diagnostics } = bindScript(new SourceText("a.hmm", text), {});
+  return { mistakes: diagnostics.length, items: programs.map(({ items }) => items.map(({ kind }) => kind)) };
 }
 
 test("what it has written is the same program, or as mistaken as before", () => {

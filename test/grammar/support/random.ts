@@ -116,6 +116,7 @@ const init = fc.letrec<{ init: string }>((tie) => ({
   init: oneof(
     { depthSize: "small" },
     constantFrom("{}", "{ 0 }"),
+    several(oneof(form("@", arg), form("[@] = @", expr, arg)), ", ", 1, 3).map((values) => `{ ${values} }`),
     several(form(".@ = @", member, oneof({ weight: 4, arbitrary: arg }, tie("init"))), ",\n", 1, 3).map(
       (fields) => `{ ${fields} }`,
     ),
@@ -253,6 +254,11 @@ const top = oneof(
     "sanitizer kcsan, kasan",
     "show locks, device gpu",
     nothing,
+  ),
+  form(
+    "@ {\n@\n};",
+    constantFrom("enum", "enum gpu_limits"),
+    several(oneof(form("A"), form("B = @", expr)), ",\n", 0, 3),
   ),
   form("struct gpu {\n@\n};", several(field, "\n", 0, 4)),
   form("mmu_notifier_ops ops {\n@\n}", several(callback, "\n", 0, 3)),
