@@ -438,6 +438,12 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: "cpu0: mm.mm_users = 3",
     right: "cpu0: atomic_set(&mm.mm_users, 3)",
   },
+  E227: {
+    summary: "a struct that would hold itself",
+    explanation: "An object has a size: it can point to another of its type, not be part of itself.",
+    wrong: "struct region {\n  struct region next;\n}",
+    right: "struct region {\n  struct region *next;\n}",
+  },
   E228: {
     summary: "a shared word that begins with something else than a constant",
     explanation: "Shared words have their values before the first step.",
@@ -449,6 +455,16 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     explanation: "Objects and shared words have one name each, in the script and all that it includes.",
     wrong: ["var hits = 0", "var hits = 1"].join("\n"),
     right: "var hits = 1",
+  },
+  E230: {
+    summary: "`until` with a label that the function has not",
+    explanation: "`until f.again` stops a CPU where it comes to a label in a function of the script.",
+    wrong: ["fn f() {", "again:", "  x = mm.mmap", "  if x != NULL goto again", "}", "cpu0: f until f.agian"].join(
+      "\n",
+    ),
+    right: ["fn f() {", "again:", "  x = mm.mmap", "  if x != NULL goto again", "}", "cpu0: f until f.again"].join(
+      "\n",
+    ),
   },
   E231: {
     summary: "a label that nothing goes to",
@@ -484,11 +500,50 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: ["kernel v5.2", "kernel v5.2 + odp-v4"].join("\n"),
     right: "kernel v5.2 + odp-v4",
   },
+  E236: {
+    summary: "a statement that no path leads to (a warning)",
+    explanation: "Behind `return`, `goto` or a loop without end nothing runs that no label or branch leads to.",
+    wrong: ["fn f() {", "  return 0", "  x = 1", "}", "cpu0: f"].join("\n"),
+    right: ["fn f() {", "  return 0", "}", "cpu0: f"].join("\n"),
+  },
+  E237: {
+    summary: "a callback that returns nothing where the kernel goes by what it returns",
+    explanation: "The kernel's own signature of a callback says what it returns.",
+    wrong: [
+      "kernel v5.2",
+      "mmu_notifier_ops ops {",
+      "  invalidate_range_start(mn, range) {",
+      "    mm.mm_users",
+      "  }",
+      "}",
+    ].join("\n"),
+    right: [
+      "kernel v5.2",
+      "mmu_notifier_ops ops {",
+      "  invalidate_range_start(mn, range) {",
+      "    return 0",
+      "  }",
+      "}",
+    ].join("\n"),
+  },
   E238: {
     summary: "a patch without what it stands on",
     explanation: "Patches apply one on top of the other, in the order of the line.",
     wrong: "kernel v5.2 + odp-mmget-not-zero",
     right: "kernel v5.2 + odp-v4 + odp-mmget-not-zero",
+  },
+  E239: {
+    summary: "`continue` in a race that is not the first statement of its CPU",
+    explanation: "A CPU that was paused before a race goes on with that first, and then with what the race has for it.",
+    wrong: [
+      "cpu0: mmput mm until exit_mmap",
+      "race {",
+      "  cpu0: load 0x1000",
+      "  cpu0: continue",
+      "  cpu1: mmgrab mm",
+      "}",
+    ].join("\n"),
+    right: ["cpu0: mmput mm until exit_mmap", "race {", "  cpu0: continue", "  cpu1: mmgrab mm", "}"].join("\n"),
   },
   E240: {
     summary: "`continue` or `step` for a CPU that has nothing to go on with",
@@ -724,6 +779,24 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
       "expect blocked cpu1 on mm.mmap_sem",
       "cpu0: up_write mm.mmap_sem",
     ].join("\n"),
+  },
+  E318: {
+    summary: "an array of no known length",
+    explanation: "Arrays have from 1 to 1024 elements, and those that are declared a constant number of them.",
+    wrong: "u64 pfns[0];",
+    right: "u64 pfns[4];",
+  },
+  E319: {
+    summary: "a type where only its objects mean something",
+    explanation: "Types have no sizes here. `sizeof` says of which type memory is to be allocated.",
+    wrong: "cpu0: n = sizeof(struct hmm_range)",
+    right: "cpu0: r = kzalloc(sizeof(struct hmm_range), GFP_KERNEL)",
+  },
+  E320: {
+    summary: "a function that cannot be made to fail",
+    explanation: "`fail` makes a call return an error code or NULL: that of a function that can return one.",
+    wrong: "cpu0: fail mmput",
+    right: "cpu0: fail kmalloc",
   },
 };
 

@@ -222,7 +222,7 @@ function* shorten(
   return inFull(director, found, schedule, proven);
 }
 function inFull(director: Director, found: FoundReport, schedule: Schedule, proven: boolean): CheckedReport {
-  const trace = replay(director, schedule);
+  const trace = replay(director, schedule, found.actors);
   const finding = findingOf(trace, found);
   return { finding, places: found.places, schedule, switches: switchesOf(schedule), full: { proven, trace } };
 }
@@ -263,9 +263,12 @@ function* shortest(
 const UNWATCHED = new Watch({ maxStates: Infinity, maxSteps: Infinity, maxMemory: Infinity, timeout: 0 });
 
 /** Runs a schedule again from the start, and undoes it. */
-export function replay(director: Director, schedule: Schedule): Trace {
+export function replay(director: Director, schedule: Schedule, rounders?: readonly number[]): Trace {
   const mark = director.machine.mark();
-  const trace = record(director, new Scheduled(schedule), { maxSteps: Infinity });
+  const trace = record(director, new Scheduled(schedule), {
+    maxSteps: Infinity,
+    ...(rounders === undefined ? {} : { rounders }),
+  });
   director.machine.undoTo(mark);
   return trace;
 }

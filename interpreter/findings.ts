@@ -16,6 +16,8 @@ export interface FoundReport {
   /** Every function that reports of this class were in. */
   readonly places: Set<string>;
   readonly schedule: Schedule;
+  /** Of a livelock: those who go round. */
+  readonly actors?: readonly number[];
 }
 export interface Outcome {
   readonly event: Event;
@@ -74,22 +76,10 @@ export class Findings {
   }
 
   addLivelock(livelock: Livelock): void {
-    const finding: Finding = {
-      kind: "livelock",
-      message: livelock.message,
-      actor: livelock.actors[0] ?? -1,
-      local: 0,
-      addr: 0,
-      header: 0,
-      stack: [],
-      step: "",
-      locks: [],
-      objectType: null,
-      freedBy: "",
-      heldIn: [],
-    };
+    const { actors, schedule } = livelock;
+    const finding = livelockFinding(livelock);
     const event = `report ${classOf(finding)}`;
-    this.reports.set(event, { event, finding, places: new Set([""]), schedule: livelock.schedule });
+    this.reports.set(event, { event, finding, places: new Set([""]), schedule, actors });
   }
 
   addOutcome(machine: Machine, schedule: () => Schedule): Event {
@@ -125,6 +115,24 @@ export function deadlockFinding(director: Director): Finding {
     header: 0,
     stack: waits[0]?.stack ?? [],
     step: waits[0]?.step ?? "",
+    locks: [],
+    objectType: null,
+    freedBy: "",
+    heldIn: [],
+  };
+}
+
+/** What there is to say of those who go round and never get anywhere. */
+export function livelockFinding({ actors, message }: Pick<Livelock, "actors" | "message">): Finding {
+  return {
+    kind: "livelock",
+    message,
+    actor: actors[0] ?? -1,
+    local: 0,
+    addr: 0,
+    header: 0,
+    stack: [],
+    step: "",
     locks: [],
     objectType: null,
     freedBy: "",

@@ -137,14 +137,19 @@ class Components {
     const { director } = this;
     const actors = [];
     for (let actor = 0; actor < 32; actor++) if ((movers & (1 << actor)) !== 0) actors.push(actor);
-    const where = actors.map((actor) => {
-      const inside = director.machine.stackOf(actor)[0]?.name;
-      return `${director.nameOf(actor)}${inside === undefined ? "" : ` in ${inside}`}`;
-    });
     return {
       schedule: this.frames.flatMap((frame) => frame.decision ?? []),
       actors,
-      message: `${where.join(" and ")} ${where.length === 1 ? "goes" : "go"} round for ever: no order leads to an end`,
+      message: goRoundText(director, actors),
     };
   }
+}
+
+/** "cpu0 in spin goes round for ever: no order leads to an end" */
+export function goRoundText(director: Director, actors: readonly number[]): string {
+  const where = actors.map((actor) => {
+    const inside = director.machine.stackOf(actor)[0]?.name;
+    return `${director.nameOf(actor)}${inside === undefined ? "" : ` in ${inside}`}`;
+  });
+  return `${where.join(" and ")} ${where.length === 1 ? "goes" : "go"} round for ever: no order leads to an end`;
 }

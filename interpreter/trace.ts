@@ -12,8 +12,9 @@ import { Op, type Access, type Step, type Value } from "../runtime/machine/step.
 import type { FunctionInfo } from "../runtime/machine/function.ts";
 import { showNumber } from "./bind/values.ts";
 import { actorName, type Director } from "./director.ts";
-import { deadlockFinding } from "./findings.ts";
+import { deadlockFinding, livelockFinding } from "./findings.ts";
 import { reportLeftovers } from "./at-end.ts";
+import { goRoundText } from "./liveness.ts";
 import type { ExpectItem, Item, ShowItem } from "./program.ts";
 import type { Decision, Schedule } from "./schedule.ts";
 
@@ -113,6 +114,8 @@ export interface Picker {
 
 export interface RecordOptions {
   readonly maxSteps: number;
+  /** Who goes round where the schedule ends: one round of it is told. */
+  readonly rounders?: readonly number[];
   /** Lines for a `show` statement. */
   readonly show?: (director: Director, item: ShowItem) => readonly string[];
 }
@@ -135,6 +138,7 @@ class Recorder {
   private readonly allocated = new Map<string, number>();
   private readonly renamed = new Map<number, string | undefined>();
   private steps = 0;
+  private readonly beenHere = new Set<string>();
 
   constructor(director: Director, picker: Picker, options: RecordOptions) {
     this.director = director;
@@ -179,8 +183,10 @@ class Recorder {
   private turn(): End | undefined {
     const { director } = this;
     const decision = this.picker.pick(director);
-    if (decision === "stop") return "stopped";
-    if (decision !== undefined) return this.take(decision);
+    if (decision === "stop")
+      return this.options.rounders === undefined ? "stopped" : this.goRound(this.options.rounders);
+    if (decision !== undefined)
+      return this.hasBeenHere(decision) ? this.goRound([decision.actor]) : this.take(decision);
     this.reached = undefined;
     this.met = undefined;
     const stuck = director.stuck();
@@ -196,6 +202,37 @@ class Recorder {
     if (stuck === "deadlock") this.fileDeadlock();
     if (stuck === "fatal") return this.fileReports(-1) ?? "fatal";
     return stuck;
+  }
+
+  /** Whether a CPU has come back, outside a race, to where it has been: then it comes back for ever. */
+  private hasBeenHere({ actor }: Decision): boolean {
+    const { director } = this;
+    if (director.inRace || director.machine.choices(actor) > 1) {
+      this.beenHere.clear();
+      return false;
+    }
+    return this.isKnown();
+  }
+  private isKnown(): boolean {
+    const { lo, hi } = this.director.machine.memory;
+    const state = `${lo} ${hi}`;
+    if (this.beenHere.has(state)) return true;
+    this.beenHere.add(state);
+    return false;
+  }
+  /** One round of those who only go round, in turn, and what is to be said about it. */
+  private goRound(actors: readonly number[]): End {
+    const { director } = this;
+    if (director.inRace)
+      for (this.beenHere.clear(); !this.isKnown();)
+        for (const actor of actors) {
+          const [choice] = director.openChoices(actor);
+          if (choice !== undefined && !director.machine.isFinished(actor)) this.take({ actor, choice });
+        }
+    const finding = livelockFinding({ actors, message: goRoundText(director, actors) });
+    this.findings.push(finding);
+    this.events.push({ kind: "report", actor: finding.actor, depth: this.depthOf(finding.actor), finding });
+    return "livelock";
   }
 
   private take({ actor, choice }: Decision): End | undefined {

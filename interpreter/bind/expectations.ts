@@ -95,7 +95,7 @@ export function bindUntil(binder: ExpressionBinder, { what, returns, count, at }
       } else if (![...functions.instancesOf(definition)].some((instance) => instance.labels.has(label))) {
         const meant = functions.suggestLabel(definition, label);
         const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
-        scope.error("E208", at, `no label \`${label}\` in \`${name}\``, help);
+        scope.error("E230", at, `no label \`${label}\` in \`${name}\``, help);
       }
       const places = () =>
         definition === undefined || functions === undefined

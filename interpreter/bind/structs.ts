@@ -175,7 +175,9 @@ export class Structs {
       scope.error("E290", declarator.at, "this version has arrays of numbers only");
       return undefined;
     }
+    const told = scope.diagnostics.length;
     const value = scope.constantOf(size);
+    if (scope.diagnostics.length > told) return undefined;
     if (value !== undefined && Number.isInteger(value) && value > 0 && value <= ARRAY_MAX) return value;
     const help = "`u64 pfns[4]`; with `kcalloc` it can be any number";
     scope.error("E318", size.at, `the length of an array is a constant from 1 to ${ARRAY_MAX}`, help);

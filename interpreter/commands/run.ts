@@ -59,8 +59,9 @@ function runOne(program: Program, options: RunOptions, io: Io, json: (text: stri
       return 2;
     }
     if (!(error instanceof GoesRound)) throw error;
+    const goes = error.actors.length === 1 ? "goes" : "go";
     io.err(
-      `hmm: ${error.actors.map((a) => director.nameOf(a)).join(" and ")} only go round: livelock on this schedule\n`,
+      `hmm: ${error.actors.map((a) => director.nameOf(a)).join(" and ")} only ${goes} round: livelock on this schedule\n`,
     );
     return 1;
   }
