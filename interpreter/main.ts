@@ -2,6 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { drain, type Breathing } from "./breathing.ts";
 import { check } from "./commands/check.ts";
+import { doc } from "./commands/doc.ts";
 import { explain } from "./commands/explain.ts";
 import { run } from "./commands/run.ts";
 import { test } from "./commands/test.ts";
@@ -160,6 +161,14 @@ const commands: readonly Command[] = [
         io,
       );
     },
+  },
+  {
+    name: "doc",
+    usage: "hmm doc [NAME]",
+    summary: "what a function does, step by step",
+    options: { help: common.help },
+    help: [],
+    run: (_values, positionals, io) => doc(positionals, io),
   },
   {
     name: "explain",
