@@ -3,7 +3,6 @@ import type { Value } from "../runtime/machine/step.ts";
 import { at, headerAddress, membersOf, Ref, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import type { Situation } from "./doc-follow.ts";
 import type { Result } from "./doc-samples.ts";
-import { freeName } from "./doc-samples.ts";
 import { errnoText, isStruct, render, shortName, type World } from "./doc-world.ts";
 
 export interface Answer {
@@ -47,7 +46,7 @@ export function answerTo(answer: Answer, args: readonly Value[]): Result {
       let to = made.get(base);
       if (to === undefined) {
         const cls = thing?.cls;
-        to = s.world.make(cls, freeName(s.world, [cls === undefined ? "object" : shortName(cls)]));
+        to = s.world.make(cls, s.world.pick([cls === undefined ? "object" : shortName(cls)]));
         made.set(base, to - 8);
         to -= 8;
       }

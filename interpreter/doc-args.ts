@@ -2,9 +2,8 @@
 import { allFunctions, functionById, type FunctionInfo } from "../runtime/machine/function.ts";
 import type { Value } from "../runtime/machine/step.ts";
 import { at, pointer, Struct, Int, type StructClass } from "../runtime/machine/struct.ts";
-import type { FunctionBody } from "../runtime/machine/automaton.ts";
-import { Situation } from "./doc-follow.ts";
-import { ADDRESS, freeName, numberArguments } from "./doc-samples.ts";
+import { Situation, type Code } from "./doc-follow.ts";
+import { ADDRESS, numberArguments } from "./doc-samples.ts";
 import { allTypes, anyFunction, PAGE_SIZE, shortName, World, type Known } from "./doc-world.ts";
 
 /** A way to fill a parameter: makes its objects in the world and says under which names they are known. */
@@ -53,7 +52,7 @@ function nested(name: string): StructClass | undefined {
 
 const objectOf =
   (name: string, cls: StructClass): Filler =>
-  (world) => [{ name, value: at(cls, world.make(cls, freeName(world, [name]))) }];
+  (world) => [{ name, value: at(cls, world.make(cls, world.pick([name]))) }];
 const values = (name: string, list: readonly Value[]): Filler[] => list.map((value) => () => [{ name, value }]);
 
 /** struct mmu_notifier_range: mm, start, end, event, blockable. The model hands it on as a value. */
@@ -141,7 +140,7 @@ function* lists(name: string): Generator<Filler> {
     { name: shortName(cls), value: at(cls, 0) },
   ];
   yield (world) => {
-    const object = at(cls, world.make(cls, freeName(world, [shortName(cls)])));
+    const object = at(cls, world.make(cls, world.pick([shortName(cls)])));
     return [
       { name, value: [object] },
       { name: shortName(cls), value: object },
@@ -150,17 +149,13 @@ function* lists(name: string): Generator<Filler> {
 }
 
 /** The situations in which a function is looked at, before its first step. */
-export function situationsFor(
-  bodies: ReadonlyMap<number, FunctionBody>,
-  fn: number,
-  info: FunctionInfo = functionById(fn)?.info ?? {},
-): Situation[] {
+export function situationsFor(code: Code, fn: number, info: FunctionInfo = functionById(fn)?.info ?? {}): Situation[] {
   const choices = (info.params ?? []).map(fillers);
   let best: Situation[] = [];
   let fewest = Infinity;
   for (const lists of product(choices)) {
     const situations = combinations(lists).map((row) => filled(row, info.params ?? []));
-    for (const s of situations) s.begin(bodies, fn, s.origin);
+    for (const s of situations) s.begin(code, fn, s.origin);
     const dead = situations.filter((s) => s.stop.kind === "dead").length;
     if (dead < fewest) [best, fewest] = [situations, dead];
   }

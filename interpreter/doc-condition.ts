@@ -14,6 +14,7 @@ interface Atom {
 }
 
 const TERMS_MAX = 4;
+const PAGE_SHIFT = 12;
 
 /** The condition under which exactly `those` of all situations are; undefined if no simple one fits. */
 export function conditionOf(those: readonly Situation[], others: readonly Situation[]): string | undefined {
@@ -76,7 +77,8 @@ function atomsOf(all: readonly Situation[]): Atom[] {
     seen.add(id);
     atoms.push({ text: yes, cost, truth }, { text: no, cost, truth: inverse });
   };
-  const age = (k: number): number => (known.length - 1 - k) * 3;
+  const age = (k: number): number =>
+    (known.length - 1 - k) * 3 + ((known[k] as Known).name.startsWith("old ") ? 200 : 0);
   for (const [k, { name }] of known.entries()) {
     const values = all.map((s) => (s.known[k] as Known).value);
     aboutOne(name, values, age(k), (yes, no, cost, test) =>
@@ -85,7 +87,7 @@ function atomsOf(all: readonly Situation[]): Atom[] {
     for (let j = 0; j < k; j++) {
       const other = (known[j] as Known).name;
       const older = all.map((s) => (s.known[j] as Known).value);
-      aboutTwo(name, other, values, older, age(k) + 6 + (k - j) / 8, (yes, no, cost, test) =>
+      aboutTwo(name, other, values, older, Math.max(age(k), age(j)) + 2, (yes, no, cost, test) =>
         add(yes, no, cost, (s) => test((s.known[k] as Known).value, (s.known[j] as Known).value)),
       );
     }
@@ -112,8 +114,9 @@ function aboutOne(
   if (numbers.some((n) => n < 0)) add(`${name} <= 0`, `${name} > 0`, cost + 1, (v) => (v as number) <= 0);
   for (const n of given) {
     const errno = errnoText(n);
-    if (errno !== undefined || (n > 0 && n < 3))
-      add(`${name} == ${errno ?? n}`, `${name} != ${errno ?? n}`, cost + 1, (v) => v === n);
+    const text = errno ?? (n === PAGE_SHIFT ? "PAGE_SHIFT" : String(n));
+    if (errno !== undefined || n === PAGE_SHIFT || (n > 0 && n < 3))
+      add(`${name} == ${text}`, `${name} != ${text}`, cost + 1, (v) => v === n);
   }
   if (/flags|mask/.test(name)) {
     for (let bit = 1; bit <= 2 ** 28; bit *= 2)
@@ -162,4 +165,13 @@ function aboutTwo(
   add(`${name} == ${other}`, `${name} != ${other}`, cost, (x, y) => x === y);
   add(`${name} < ${other}`, `${name} >= ${other}`, cost + 1, (x, y) => n(x) < n(y));
   add(`${name} <= ${other}`, `${name} > ${other}`, cost + 1, (x, y) => n(x) <= n(y));
+  const lengths = new Set(values.map((v, i) => (n(v) - n(older[i])) / PAGE_SIZE));
+  for (const length of lengths)
+    if (length > 1 && length < 100 && Number.isInteger(length))
+      add(
+        `${name} - ${other} > ${length} * PAGE_SIZE`,
+        `${name} - ${other} <= ${length} * PAGE_SIZE`,
+        cost + 3,
+        (x, y) => n(x) - n(y) > length * PAGE_SIZE,
+      );
 }

@@ -12,10 +12,18 @@ export type Stop =
   | { readonly kind: "step"; readonly step: Step }
   | { readonly kind: "call"; readonly fn: Callable; readonly args: readonly Value[]; readonly tail: boolean }
   | { readonly kind: "return"; readonly value: Value }
+  /** A body begins that something will come back to, as often as it takes: its arguments are variables. */
+  | { readonly kind: "loop"; readonly fn: number; readonly args: readonly Value[]; readonly tail: boolean }
   /** Round again: to where the body of `fn` began, with these arguments. */
   | { readonly kind: "again"; readonly fn: number; readonly args: readonly Value[]; readonly before: readonly Value[] }
   /** The body cannot go on in this situation: it never happens, or the kernel would have crashed. */
   | { readonly kind: "dead"; readonly why: "null" | "fault" };
+
+/** What is followed: bodies, and which arguments of which of them have turned out to be variables of a loop. */
+export interface Code {
+  readonly bodies: ReadonlyMap<number, FunctionBody>;
+  readonly loops: ReadonlyMap<number, unknown>;
+}
 
 type Running = Generator<Request, unknown, unknown>;
 interface Frame {
@@ -43,12 +51,12 @@ export class Situation {
   given: string[];
   /** By which step each of the known was learnt. */
   readonly sources: Map<string, string>;
+  /** Words that only this CPU touches, and what it knows of them: a word of memory, or the value it stood for. */
+  readonly own: Map<number, { readonly word: number } | { readonly value: unknown }>;
   private readonly frames: Frame[];
   stop: Stop = { kind: "dead", why: "fault" };
   /** What the outermost body was called with. */
   origin: readonly Value[] = [];
-  /** Bodies that began on the way to `stop`: a loop may come back to them. */
-  begins: number[] = [];
 
   constructor(world: World, known: readonly Known[], from?: Situation) {
     this.world = world;
@@ -56,6 +64,7 @@ export class Situation {
     this.locks = [...(from?.locks ?? [])];
     this.given = [...(from?.given ?? [])];
     this.sources = new Map(from?.sources);
+    this.own = new Map(from?.own);
     this.frames = (from?.frames ?? []).map((frame) => ({
       ...frame,
       begun: new Map(frame.begun),
@@ -72,21 +81,23 @@ export class Situation {
     return this.frames.at(-1)?.args ?? [];
   }
 
-  begin(bodies: ReadonlyMap<number, FunctionBody>, fn: number, args: readonly Value[]): void {
-    this.begins = [];
+  begin(code: Code, fn: number, args: readonly Value[]): void {
     this.origin = args;
     this.guarded(() => {
       this.push(fn, args);
-      this.settle(bodies, this.next(bodies));
+      this.settle(code, this.next(code));
     });
   }
   /** Hands the body a result and goes on to where it stops next. */
-  go(bodies: ReadonlyMap<number, FunctionBody>, result: unknown): void {
-    this.begins = [];
+  go(code: Code, result: unknown): void {
     this.guarded(() => {
       const { stop } = this;
-      if (stop.kind === "call" && stop.tail) this.settle(bodies, { done: true, value: result });
-      else this.settle(bodies, this.next(bodies, result));
+      if (stop.kind === "loop") {
+        if (stop.tail) this.replace(stop.fn, result as readonly Value[]);
+        else this.push(stop.fn, result as readonly Value[]);
+        this.settle(code, this.next(code));
+      } else if (stop.kind === "call" && stop.tail) this.settle(code, { done: true, value: result });
+      else this.settle(code, this.next(code, result));
     });
   }
   /** A body is not made for what never happens: what it throws then says just that. */
@@ -99,12 +110,11 @@ export class Situation {
   }
   private push(fn: number, args: readonly Value[]): void {
     this.frames.push({ fn, args, begun: new Map([[fn, args]]), fed: [], running: null });
-    this.begins.push(fn);
   }
-  private next(bodies: ReadonlyMap<number, FunctionBody>, ...result: unknown[]): IteratorResult<Request, unknown> {
+  private next(code: Code, ...result: unknown[]): IteratorResult<Request, unknown> {
     const frame = this.frames.at(-1) as Frame;
     if (frame.running === null) {
-      frame.running = generate(bodies, frame);
+      frame.running = generate(code, frame);
       let item = frame.running.next();
       for (const fed of frame.fed) item = frame.running.next(fed);
       if (result.length === 0) return item;
@@ -114,7 +124,7 @@ export class Situation {
     return frame.running.next(result[0]);
   }
 
-  private settle(bodies: ReadonlyMap<number, FunctionBody>, first: IteratorResult<Request, unknown>): void {
+  private settle(code: Code, first: IteratorResult<Request, unknown>): void {
     let item = first;
     for (let turns = 0; turns < SILENT_MAX; turns++) {
       if (item.done === true) {
@@ -123,17 +133,17 @@ export class Situation {
           this.stop = { kind: "return", value: item.value as Value };
           return;
         }
-        item = this.next(bodies, item.value);
+        item = this.next(code, item.value);
         continue;
       }
       const request = item.value;
       if (request.op === Op.call || request.op === Op.tailCall) {
-        const stopped = this.meetCall(request as Call);
+        const stopped = this.meetCall(code, request as Call);
         if (stopped !== undefined) {
           this.stop = stopped;
           return;
         }
-        item = this.next(bodies);
+        item = this.next(code);
       } else {
         const step = request as Step;
         this.stop = touchesNull(step) ? { kind: "dead", why: "null" } : { kind: "step", step };
@@ -143,11 +153,12 @@ export class Situation {
     this.stop = { kind: "dead", why: "fault" };
   }
   /** Where a call stops the body; undefined if it is followed into. */
-  private meetCall({ op, fn, args }: Call): Stop | undefined {
+  private meetCall({ loops }: Code, { op, fn, args }: Call): Stop | undefined {
     const frame = this.frames.at(-1) as Frame;
     if (op === Op.call) {
       const onStack = this.frames.some((f) => f.begun.has(fn.id));
       if (!isOurs(fn.id) || onStack || this.frames.length >= DEPTH_MAX) return { kind: "call", fn, args, tail: false };
+      if (loops.has(fn.id)) return { kind: "loop", fn: fn.id, args, tail: false };
       this.push(fn.id, args);
       return undefined;
     }
@@ -155,13 +166,17 @@ export class Situation {
     if (before !== undefined) return { kind: "again", fn: fn.id, args, before };
     if (!isOurs(fn.id) && functionById(fn.id)?.name !== functionById(frame.fn)?.name)
       return { kind: "call", fn, args, tail: true };
-    frame.fn = fn.id;
+    if (loops.has(fn.id)) return { kind: "loop", fn: fn.id, args, tail: true };
+    this.replace(fn.id, args);
+    return undefined;
+  }
+  private replace(fn: number, args: readonly Value[]): void {
+    const frame = this.frames.at(-1) as Frame;
+    frame.fn = fn;
     frame.args = args;
-    frame.begun.set(fn.id, args);
+    frame.begun.set(fn, args);
     frame.fed = [];
     frame.running = null;
-    this.begins.push(fn.id);
-    return undefined;
   }
 }
 
@@ -169,7 +184,7 @@ export class Situation {
 function isOurs(fn: number): boolean {
   return functionById(fn)?.info.internal === true;
 }
-function generate(bodies: ReadonlyMap<number, FunctionBody>, { fn, args }: Frame): Running {
+function generate({ bodies }: Code, { fn, args }: Frame): Running {
   const entry = bodies.get(fn);
   if (entry === undefined) throw new Error("no body");
   return entry.body(...(args as never[])) as Running;

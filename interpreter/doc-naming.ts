@@ -2,7 +2,7 @@
  * Texts of several situations made one: where they differ in values only, and a name or a formula that C would use says
  * in every one of them what the value is, that stands there instead.
  */
-import { PAGE_SIZE, render, type Known } from "./doc-world.ts";
+import { isStruct, PAGE_SIZE, render, type Known } from "./doc-world.ts";
 import type { Situation } from "./doc-follow.ts";
 
 const SMALL = 4096;
@@ -43,7 +43,7 @@ export function oneText(texts: readonly string[], group: readonly Situation[]): 
 /** A number that means nothing to a reader as it stands: an address, or an index. */
 function wantsName(token: string, columns: readonly string[], i: number): boolean {
   if (!VALUE.test(token) || /^[A-Z]/.test(token)) return false;
-  return Math.abs(Number(token)) >= SMALL || (columns[i - 1] ?? "").endsWith("[");
+  return Math.abs(Number(token)) >= SMALL || ((columns[i - 1] ?? "").endsWith("[") && token !== "0");
 }
 /** In parentheses, if what stands round it binds more tightly. */
 function bracketed(name: string, before: string, after: string): string {
@@ -55,7 +55,8 @@ function nameOf(tokens: readonly string[], group: readonly Situation[]): string 
   const known = (group[0] as Situation).known;
   for (let k = known.length - 1; k >= 0; k--) {
     const name = (known[k] as Known).name;
-    if (agrees(tokens, group, (s) => render((s.known[k] as Known).value, s.world))) return name;
+    if (tokens.every((token, i) => isText(token, (group[i] as Situation).known[k] as Known, group[i] as Situation)))
+      return name;
     const isFlag = typeof (known[k] as Known).value === "boolean";
     if (isFlag && agrees(tokens, group, (s) => render((s.known[k] as Known).value !== true, s.world)))
       return `!${name}`;
@@ -65,6 +66,9 @@ function nameOf(tokens: readonly string[], group: readonly Situation[]): string 
   const constant = CONSTANTS.get(numbers[0] as number);
   if (constant !== undefined && numbers.every((n) => n === numbers[0])) return constant;
   return formula(numbers, group);
+}
+function isText(token: string, { name, value }: Known, s: Situation): boolean {
+  return token === name ? value !== null && !(isStruct(value) && value.isNull) : token === render(value, s.world);
 }
 function agrees(tokens: readonly string[], group: readonly Situation[], text: (s: Situation) => string): boolean {
   return tokens.every((token, i) => text(group[i] as Situation) === token);

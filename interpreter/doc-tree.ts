@@ -34,6 +34,8 @@ export interface End {
 /** Where a body begins that something may come back to. */
 export interface Label {
   readonly kind: "label";
+  /** What its variables are at first. */
+  readonly text: string;
   readonly label: string;
 }
 export type Line = StepLine | Branch | End | Label;

@@ -4,18 +4,19 @@
  * out is what the machine would run.
  */
 import type { FunctionBody } from "../runtime/machine/automaton.ts";
+import { beginningsOf, noteRound, type Loops } from "./doc-loops.ts";
 import { functionById, type FunctionInfo } from "../runtime/machine/function.ts";
 import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import { Struct, type StructClass } from "../runtime/machine/struct.ts";
 import { situationsFor } from "./doc-args.ts";
 import { conditionOf } from "./doc-condition.ts";
-import type { Situation, Stop } from "./doc-follow.ts";
+import type { Code, Situation, Stop } from "./doc-follow.ts";
 import { lockEffect } from "./doc-locks.ts";
 import { oneText } from "./doc-naming.ts";
-import { memberName, resultsOf, type Containers, type Result } from "./doc-samples.ts";
+import { isKnown, memberName, remember, resultsOf, type Containers, type Result } from "./doc-samples.ts";
 import { keyOfAnswer, answerTo, type Answer } from "./doc-answer.ts";
 import type { Arm, Line, StepLine } from "./doc-tree.ts";
-import { containerBy, containerByObject, isStruct, render, type Known } from "./doc-world.ts";
+import { containerBy, containerByObject, freeName, isNull, isStruct, render, type Known } from "./doc-world.ts";
 
 /** How much is looked at: beyond that a tree is cut, and says so. */
 export interface Bounds {
@@ -28,30 +29,37 @@ const BRIEF: Bounds = { situations: 90, lines: 300 };
 const ANSWERS_MAX = 8;
 const RETRIES = 8;
 
+/** What has been learnt on the way, of all functions: it holds for whoever comes later. */
+interface Learnt extends Code {
+  readonly loops: Loops;
+  readonly containers: Containers;
+}
 interface Group {
   readonly text: string;
   readonly members: readonly Situation[];
 }
 
 export class Unroller {
-  private readonly bodies: ReadonlyMap<number, FunctionBody>;
+  private readonly learnt: Learnt;
   private readonly answers = new Map<number, readonly Answer[]>();
-  private readonly containers: Containers = new Map();
 
   constructor(bodies: ReadonlyMap<number, FunctionBody>) {
-    this.bodies = bodies;
+    this.learnt = { bodies, loops: new Map(), containers: new Map() };
   }
 
   /** What a function does, whoever calls it. */
   tree(fn: number, bounds: Bounds = FULL): { lines: Line[]; cut: boolean } {
+    const walk = this.walk(fn, bounds);
+    this.answers.set(fn, this.answers.get(fn) ?? [...walk.answers.values()].slice(0, ANSWERS_MAX));
+    return { lines: walk.tree, cut: walk.cut };
+  }
+  /** Again and again, until there is nothing more to be learnt about its loops and lists. */
+  private walk(fn: number, bounds: Bounds): Walk {
     for (let tries = 0; ; tries++) {
-      const walk = new Walk(this.bodies, this.containers, bounds, (callee) => this.answersOf(callee));
-      const known = this.containers.size;
-      const lines = walk.explore(situationsFor(this.bodies, fn));
-      if (this.containers.size === known || tries === RETRIES) {
-        this.answers.set(fn, this.answers.get(fn) ?? [...walk.answers.values()].slice(0, ANSWERS_MAX));
-        return { lines, cut: walk.cut };
-      }
+      const walk = new Walk(this.learnt, bounds, (callee) => this.answersOf(callee));
+      const before = sizeOf(this.learnt);
+      walk.begin(fn);
+      if (sizeOf(this.learnt) === before || tries === RETRIES) return walk;
     }
   }
   private answersOf(fn: number): readonly Answer[] {
@@ -60,16 +68,13 @@ export class Unroller {
     if (fn < 0) return ANY;
     const nothing: Answer[] = [{ value: undefined, origin: [], world: undefined, locks: [], given: [] }];
     this.answers.set(fn, nothing); // while it is looked at: it may call itself
-    const walk = this.learn(fn);
-    const answers = [...walk.answers.values()].slice(0, ANSWERS_MAX);
+    const answers = [...this.walk(fn, BRIEF).answers.values()].slice(0, ANSWERS_MAX);
     this.answers.set(fn, answers.length === 0 ? nothing : answers);
     return this.answers.get(fn) as readonly Answer[];
   }
-  private learn(fn: number): Walk {
-    const walk = new Walk(this.bodies, this.containers, BRIEF, (callee) => this.answersOf(callee));
-    walk.explore(situationsFor(this.bodies, fn));
-    return walk;
-  }
+}
+function sizeOf({ loops, containers }: Learnt): number {
+  return [...loops.values()].reduce((n, kinds) => n + 1 + kinds.size, containers.size);
 }
 /** What a function may answer that nobody knows. */
 const ANY: readonly Answer[] = [0, -11].map((value) => ({
@@ -82,25 +87,23 @@ const ANY: readonly Answer[] = [0, -11].map((value) => ({
 
 class Walk {
   readonly answers = new Map<string, Answer>();
+  tree: Line[] = [];
   cut = false;
-  private readonly bodies: ReadonlyMap<number, FunctionBody>;
-  private readonly containers: Containers;
+  private readonly learnt: Learnt;
   private readonly bounds: Bounds;
   private readonly answersOf: (fn: number) => readonly Answer[];
   private lines = 0;
-  constructor(
-    bodies: ReadonlyMap<number, FunctionBody>,
-    containers: Containers,
-    bounds: Bounds,
-    answersOf: (fn: number) => readonly Answer[],
-  ) {
-    this.bodies = bodies;
-    this.containers = containers;
+  constructor(learnt: Learnt, bounds: Bounds, answersOf: (fn: number) => readonly Answer[]) {
+    this.learnt = learnt;
     this.bounds = bounds;
     this.answersOf = answersOf;
   }
 
-  explore(start: readonly Situation[]): Line[] {
+  begin(fn: number): void {
+    const begin: Line = { kind: "label", text: "", label: String(fn) };
+    this.tree = [begin, ...this.explore(situationsFor(this.learnt, fn))];
+  }
+  private explore(start: readonly Situation[]): Line[] {
     const lines: Line[] = [];
     let members = start;
     for (;;) {
@@ -108,17 +111,23 @@ class Walk {
       const [group, ...others] = groups;
       if (group === undefined) return [...lines, { kind: "nothing", text: "", label: "" }];
       if (others.length > 0) return [...lines, ...this.branch(groups)];
-      lines.push(...beginsOf(group.members));
       const [first] = group.members as [Situation];
       const { stop } = first;
+      if (stop.kind === "loop") {
+        lines.push({ kind: "label", text: changes(group.text), label: String(stop.fn) });
+        members = this.enter(group.members);
+        continue;
+      }
       if (stop.kind === "return") this.learn(group.members);
+      if (stop.kind === "again")
+        for (const s of group.members) noteRound(this.learnt.loops, s.stop as Extract<Stop, { kind: "again" }>);
       if (stop.kind !== "step" && stop.kind !== "call") return [...lines, endOf(stop, group.text)];
       if (++this.lines > this.bounds.lines) {
         this.cut = true;
         return [...lines, { kind: "cut", text: "", label: "" }];
       }
       const { line, after } = this.take(group, stop);
-      lines.push(line);
+      if (line !== undefined) lines.push(line);
       if (stop.kind === "call" && stop.tail && after.length === 0) return lines;
       members = after;
     }
@@ -186,7 +195,7 @@ class Walk {
       return `${stop.fn.name}(${argTexts(stop.args, s, info)})`;
     }
     if (stop.kind === "return") return stop.value === undefined ? "return" : `return ${valueText(stop.value, s)}`;
-    if (stop.kind === "again") return againText(stop, s);
+    if (stop.kind === "again" || stop.kind === "loop") return variables(this.learnt.loops, stop, s);
     return "";
   }
   /** A node of a list lies in something; where the body goes from it says in what. */
@@ -202,7 +211,8 @@ class Walk {
         ? containerBy(cls, node.value.addr, { addr, text: text() })
         : containerByObject(cls, node.value.addr, object);
     const from = s.sources.get(node.name);
-    if (found !== undefined && from !== undefined && !this.containers.has(from)) this.containers.set(from, found);
+    if (found !== undefined && from !== undefined && !this.learnt.containers.has(from))
+      this.learnt.containers.set(from, found);
   }
   private learn(members: readonly Situation[]): void {
     for (const s of members) {
@@ -214,35 +224,67 @@ class Walk {
     }
   }
 
+  /** Into a loop: its variables are what they are at first, or what they may be later. */
+  private enter(members: readonly Situation[]): Situation[] {
+    const taken = takenBy(members);
+    const room = Math.max(1, Math.floor(this.bounds.situations / members.length));
+    const isSet = (i: number): boolean => members.some(({ stop: t }) => t.kind === "loop" && !isNull(t.args[i]));
+    return members.flatMap((s, n) => {
+      const stop = s.stop as Extract<Stop, { kind: "loop" }>;
+      const kinds = this.learnt.loops.get(stop.fn) ?? new Map();
+      const params = functionById(stop.fn)?.info.params ?? [];
+      const all = beginningsOf(stop, kinds, this.learnt.containers, isSet);
+      const some = all.length <= room ? all : [all[0] as Result, ...rotated(all.slice(1), n).slice(0, room - 1)];
+      return some.map((result) => {
+        const next = s.copy();
+        next.world.pick = (wanted) => freeName(wanted, taken);
+        const args = result(next) as readonly Value[];
+        for (const i of kinds.keys()) learnt(next, params[i] ?? `argument ${i + 1}`, args[i], 0);
+        next.go(this.learnt, args);
+        return next;
+      });
+    });
+  }
+
   // ---- one line
 
-  private take(group: Group, stop: Extract<Stop, { kind: "step" | "call" }>): { line: StepLine; after: Situation[] } {
+  private take(
+    group: Group,
+    stop: Extract<Stop, { kind: "step" | "call" }>,
+  ): { line: StepLine | undefined; after: Situation[] } {
     const { members, text } = group;
     const isCall = stop.kind === "call";
+    const isNews = isCall || !members.every((m) => isKnown((m.stop as { step: Step }).step, m));
     const of = (s: Situation): Result[] =>
       isCall
         ? this.answersOf(stop.fn.id).map((answer) => answerTo(answer, (s.stop as typeof stop).args))
-        : resultsOf((s.stop as { step: Step }).step, text, s, this.containers);
+        : resultsOf((s.stop as { step: Step }).step, text, s, this.learnt.containers);
     const room = Math.max(1, Math.floor(this.bounds.situations / members.length));
+    const taken = takenBy(members);
     const after = members.flatMap((s, n) => {
       const results = of(s);
       const some = results.length <= room ? results : rotated(results, n).slice(0, room);
       return some.map((result) => {
         const next = s.copy();
+        const mine = new Set<string>();
+        next.world.pick = (wanted) => {
+          const name = freeName(wanted, (word) => taken(word) || mine.has(word));
+          mine.add(name);
+          return name;
+        };
         return { next, value: result(next) };
       });
     });
-    const name = after
-      .map(({ value }) => nameFor(value, text, isCall, members[0] as Situation))
-      .find((n) => n !== undefined);
+    const name = after.map(({ value }) => nameFor(value, text, isCall, taken)).find((n) => n !== undefined);
     const parts = Math.min(...after.map(({ value }) => (Array.isArray(value) ? value.length : 0)));
     for (const { next, value } of after) {
-      if (name !== undefined) {
+      if (name !== undefined && isNews) {
         learnt(next, name, value as Value, parts);
         next.sources.set(name, text);
       }
       lockEffect(next, text, value);
-      next.go(this.bodies, value);
+      if (next.stop.kind === "step") remember(next.stop.step, value, next);
+      next.go(this.learnt, value);
     }
     const [asks, named] = name === text ? [name, undefined] : [undefined, name];
     const [{ next: s }] = after as [(typeof after)[0]];
@@ -257,18 +299,14 @@ class Walk {
       locks: s.locks,
       given: s.given,
     };
-    return { line, after: after.map(({ next }) => next) };
+    return { line: isNews ? line : undefined, after: after.map(({ next }) => next) };
   }
 }
 
 const isNothing = (lines: readonly Line[]): boolean => lines.at(-1)?.kind === "nothing";
 
-function beginsOf(members: readonly Situation[]): Line[] {
-  const begins = new Set(members.flatMap((s) => s.begins));
-  return [...begins].map((fn) => ({ kind: "label", label: String(fn) }));
-}
 function endOf(stop: Stop, text: string): Line {
-  if (stop.kind === "again") return { kind: "again", text, label: String(stop.fn) };
+  if (stop.kind === "again") return { kind: "again", text: changes(text), label: String(stop.fn) };
   return { kind: "return", text, label: "" };
 }
 function rotated<T>(list: readonly T[], n: number): T[] {
@@ -276,24 +314,26 @@ function rotated<T>(list: readonly T[], n: number): T[] {
   return [...list.slice(at), ...list.slice(0, at)];
 }
 
-/** Under which name a result is known from here on; undefined: there is nothing to know. */
-function nameFor(value: unknown, text: string, isCall: boolean, before: Situation): string | undefined {
-  if (value === undefined) return undefined;
-  const taken = (name: string): boolean => before.known.some((k) => k.name === name) || before.world.has(name);
-  const free = (wanted: readonly string[]): string => {
-    const found = wanted.find((name) => !taken(name));
-    if (found !== undefined) return found;
-    for (let n = 2; ; n++) if (!taken(`${wanted[0]}${n}`)) return `${wanted[0]}${n}`;
-  };
-  if (typeof value === "boolean" || typeof value === "function" || value === null) return text;
-  if (typeof value === "number" || typeof value === "string") return isCall ? free(["ret"]) : text;
-  if (Array.isArray(value)) return free(["ret"]);
-  if (isStruct(value)) {
-    const cls = value.constructor as StructClass;
-    const inside = "next" in value || "rb_left" in value;
-    return inside ? free([memberName(text)]) : free([cls.short ?? cls.name, ...(isCall ? [] : [memberName(text)])]);
+/** Whether a name means something in any of these situations; what is NULL in all of them may be used again. */
+function takenBy(members: readonly Situation[]): (name: string) => boolean {
+  const names = new Set<string>();
+  for (const { known, world } of members) {
+    for (const { name, value } of known) if (!isStruct(value) || !value.isNull) names.add(name);
+    for (const { name } of world.things.values()) names.add(name);
   }
-  return free([memberName(text)]);
+  return (name) => names.has(name);
+}
+/** Under which name a result is known from here on; undefined: there is nothing to know. */
+function nameFor(value: unknown, text: string, isCall: boolean, taken: (name: string) => boolean): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "boolean" || typeof value === "function" || value === null) return text;
+  if (typeof value === "number" || typeof value === "string") return isCall ? freeName(["ret"], taken) : text;
+  if (Array.isArray(value)) return freeName(["ret"], taken);
+  if (!isStruct(value)) return freeName([memberName(text)], taken);
+  const cls = value.constructor as StructClass;
+  const short = cls.short ?? cls.name;
+  if ("next" in value || "rb_left" in value) return freeName([memberName(text), short], taken);
+  return freeName([short, ...(isCall ? [] : [memberName(text)])], taken);
 }
 function learnt(s: Situation, name: string, value: Value, parts: number): void {
   s.known = s.known.map((k) => (k.name === name ? { ...k, name: `old ${name}` } : k));
@@ -341,14 +381,17 @@ function sameTuple(a: Value, b: Value): boolean {
   const [x, y] = [a as readonly Value[], b as readonly Value[]];
   return x.length > 0 && x.length === y.length && x.every((v, i) => v === y[i]);
 }
-/** What is different when it goes round: the parameters whose arguments are others than at first. */
-function againText({ fn, args, before }: Extract<Stop, { kind: "again" }>, s: Situation): string {
-  const info = functionById(fn)?.info;
-  return args
-    .flatMap((arg, i) => {
-      const param = info?.params?.[i] ?? `argument ${i + 1}`;
-      if (arg === before[i] || Array.isArray(arg)) return [];
-      return [`${param} = ${valueText(arg, s)}`];
-    })
+/** Without those that stay what they are. */
+function changes(text: string): string {
+  return text
+    .split(", ")
+    .filter((one) => !/^(.*) = \1$/.test(one))
+    .join(", ");
+}
+/** What the variables of a loop are when it begins, or when it goes round. */
+function variables(loops: Loops, { fn, args }: Extract<Stop, { kind: "again" | "loop" }>, s: Situation): string {
+  const params = functionById(fn)?.info.params ?? [];
+  return [...(loops.get(fn)?.keys() ?? [])]
+    .map((i) => `${params[i] ?? `argument ${i + 1}`} = ${valueText(args[i], s)}`)
     .join(", ");
 }

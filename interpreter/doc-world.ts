@@ -84,9 +84,19 @@ function wordNames(cls: StructClass): Map<number, string> {
 
 export const shortName = (cls: StructClass): string => cls.short ?? cls.name;
 
+/** The first of these names that is free; with a number, if none is. */
+export function freeName(wanted: readonly string[], taken: (name: string) => boolean): string {
+  const names = wanted.filter((name) => /^[A-Za-z_]\w*$/.test(name));
+  const free = names.find((name) => !taken(name));
+  if (free !== undefined) return free;
+  for (let n = 2; ; n++) if (!taken(`${names[0]}${n}`)) return `${names[0]}${n}`;
+}
+
 /** What one situation is made of. Situations that agree so far have the same objects at the same places. */
 export class World implements Names {
   readonly things: Map<number, Thing>;
+  /** How new objects are called: the first of some names that nobody has. */
+  pick: (wanted: readonly string[]) => string = (wanted) => freeName(wanted, (name) => this.has(name));
   private made: number;
   constructor(from?: World) {
     this.things = new Map(from?.things);
