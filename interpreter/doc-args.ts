@@ -53,6 +53,9 @@ function nested(name: string): StructClass | undefined {
 const objectOf =
   (name: string, cls: StructClass): Filler =>
   (world) => [{ name, value: at(cls, world.make(cls, world.pick([name]))) }];
+const nullOf =
+  (name: string, cls: StructClass): Filler =>
+  () => [{ name, value: at(cls, 0) }];
 const values = (name: string, list: readonly Value[]): Filler[] => list.map((value) => () => [{ name, value }]);
 
 /** struct mmu_notifier_range: mm, start, end, event, blockable. The model hands it on as a value. */
@@ -105,7 +108,7 @@ function fillers(name: string): Filler[][] {
   if (name === "range") {
     const cls = typeCalled("hmm_range");
     const tuple = [notifierRange(4), notifierRange(1)];
-    return cls === undefined ? [tuple] : [[objectOf(name, cls)], tuple];
+    return cls === undefined ? [tuple] : [[objectOf(name, cls), nullOf(name, cls)], tuple];
   }
   if (name === "update") return [[update(true), update(false)]];
   if (name === "walk")
@@ -124,7 +127,7 @@ function fillers(name: string): Filler[][] {
   if (BOOLEANS.test(name)) return [values(name, [true, false])];
   if (FUNCTIONS.test(name)) return [values(name, [anyFunction(name)])];
   const types = (TYPES[name] ?? [name]).map(typeCalled).filter((cls) => cls !== undefined);
-  if (types.length > 0) return types.map((cls) => [objectOf(name, cls)]);
+  if (types.length > 0) return types.map((cls) => [objectOf(name, cls), nullOf(name, cls)]);
   return [values(name, numberArguments(name))];
 }
 function pfnAt(world: World): Value {

@@ -4,6 +4,7 @@
  */
 import { errnoText, PAGE_SIZE, isNull, isStruct, type Known } from "./doc-world.ts";
 import type { Situation } from "./doc-follow.ts";
+import { boundary } from "./doc-naming.ts";
 import type { Value } from "../runtime/machine/step.ts";
 
 interface Atom {
@@ -15,6 +16,7 @@ interface Atom {
 
 const TERMS_MAX = 4;
 const PAGE_SHIFT = 12;
+const TASK_SIZE = 2 ** 47;
 
 /** The condition under which exactly `those` of all situations are; undefined if no simple one fits. */
 export function conditionOf(those: readonly Situation[], others: readonly Situation[]): string | undefined {
@@ -109,7 +111,9 @@ function aboutOne(
     return;
   }
   const given = new Set(numbers);
-  add(`${name} != 0`, `${name} == 0`, cost, (v) => v !== 0);
+  if (!isEntry(name)) add(`${name} != 0`, `${name} == 0`, cost, (v) => v !== 0);
+  if (numbers.some((n) => n > TASK_SIZE && n < 2 ** 52))
+    add(`${name} > TASK_SIZE`, `${name} <= TASK_SIZE`, cost + 1, (v) => (v as number) > TASK_SIZE);
   if (numbers.some((n) => n < 0)) add(`${name} < 0`, `${name} >= 0`, cost + 1, (v) => (v as number) < 0);
   if (numbers.some((n) => n < 0)) add(`${name} <= 0`, `${name} > 0`, cost + 1, (v) => (v as number) <= 0);
   for (const n of given) {
@@ -124,17 +128,23 @@ function aboutOne(
         add(`${name} & ${bitName(name, bit)}`, `!(${name} & ${bitName(name, bit)})`, cost + 1, (v) =>
           hasBit(v as number, bit),
         );
-  } else if (/pte\[|pte$|entry/.test(name)) {
+  } else if (isEntry(name)) {
     for (const [text, test] of PTE) add(`${text}(${name})`, `!${text}(${name})`, cost, (v) => test(v as number));
   } else if (numbers.some((n) => n >= PAGE_SIZE && n < 2 ** 52))
     add(`${name} & ~PAGE_MASK`, `!(${name} & ~PAGE_MASK)`, cost + 1, (v) => (v as number) % PAGE_SIZE !== 0);
 }
+const isEntry = (name: string): boolean => /pte\[|pte$/.test(name);
 const hasBit = (n: number, bit: number): boolean => n >= 0 && Math.floor(n / bit) % 2 === 1;
 const PTE: readonly (readonly [string, (n: number) => boolean])[] = [
   ["pte_none", (n) => n === 0],
   ["pte_write", (n) => n % 8 === 3],
   ["pte_special", (n) => n % 8 >= 4],
 ];
+const LEVELS = [
+  ["pmd", 21],
+  ["pud", 30],
+  ["pgd", 39],
+] as const;
 const VM_BITS: Readonly<Record<number, string>> = {
   0x1: "VM_READ",
   0x2: "VM_WRITE",
@@ -165,13 +175,19 @@ function aboutTwo(
   add(`${name} == ${other}`, `${name} != ${other}`, cost, (x, y) => x === y);
   add(`${name} < ${other}`, `${name} >= ${other}`, cost + 1, (x, y) => n(x) < n(y));
   add(`${name} <= ${other}`, `${name} > ${other}`, cost + 1, (x, y) => n(x) <= n(y));
+  for (const [level, shift] of LEVELS) {
+    const end = boundary(shift);
+    const what = `${level}_addr_end(${other}, ${name})`;
+    if (/end/.test(name))
+      add(`${what} == ${name}`, `${what} != ${name}`, cost + 20, (x, y) => end(n(y), n(x)) === n(x));
+  }
   const lengths = new Set(values.map((v, i) => (n(v) - n(older[i])) / PAGE_SIZE));
   for (const length of lengths)
     if (length > 1 && length < 100 && Number.isInteger(length))
       add(
         `${name} - ${other} > ${length} * PAGE_SIZE`,
         `${name} - ${other} <= ${length} * PAGE_SIZE`,
-        cost + 3,
+        cost + 30,
         (x, y) => n(x) - n(y) > length * PAGE_SIZE,
       );
 }

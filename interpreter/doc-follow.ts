@@ -191,5 +191,5 @@ function generate({ bodies }: Code, { fn, args }: Frame): Running {
 }
 function touchesNull({ op, addr }: Step): boolean {
   if (op === Op.allocate || op === Op.choose || op === Op.silentPrimitive) return false;
-  return addr >= 0 && addr < FIRST_PAGE;
+  return addr < FIRST_PAGE;
 }

@@ -2,11 +2,11 @@
  * Texts of several situations made one: where they differ in values only, and a name or a formula that C would use says
  * in every one of them what the value is, that stands there instead.
  */
-import { isStruct, PAGE_SIZE, render, type Known } from "./doc-world.ts";
+import { isNull, PAGE_SIZE, render, type Known } from "./doc-world.ts";
 import type { Situation } from "./doc-follow.ts";
 
 const SMALL = 4096;
-const TOKEN = /(-?\b0x[0-9a-f]+\b|-E[A-Z0-9]+\b|(?<![\w])-?\d+\b|[A-Za-z_]\w*(?:#\d+)?)/;
+const TOKEN = /(-?\b0x[0-9a-f]+\b|-E[A-Z0-9]+\b|(?<![\w])-?\d+\b|ret\d*\[\d+\]|\{ \.\.\. \}|[A-Za-z_]\w*(?:#\d+)?)/;
 const VALUE = /^(?:-?0x[0-9a-f]+|-E[A-Z0-9]+|-?\d+|NULL|true|false)$/;
 /** Numbers that have names of their own. */
 const CONSTANTS: ReadonlyMap<number, string> = new Map([
@@ -34,6 +34,7 @@ export function oneText(texts: readonly string[], group: readonly Situation[]): 
     const name = nameOf(
       rows.map((row) => row[i] as string),
       group,
+      (columns[i - 1] ?? "").endsWith("["),
     );
     if (name === undefined && !same) return undefined;
     out.push(name === undefined ? token : bracketed(name, columns[i - 1] ?? "", columns[i + 1] ?? ""));
@@ -51,7 +52,7 @@ function bracketed(name: string, before: string, after: string): string {
   return isSum && (/[-!&*] ?$/.test(before) || /^ ?[-*/%]/.test(after)) ? `(${name})` : name;
 }
 
-function nameOf(tokens: readonly string[], group: readonly Situation[]): string | undefined {
+function nameOf(tokens: readonly string[], group: readonly Situation[], isIndex: boolean): string | undefined {
   const known = (group[0] as Situation).known;
   for (let k = known.length - 1; k >= 0; k--) {
     const name = (known[k] as Known).name;
@@ -65,10 +66,12 @@ function nameOf(tokens: readonly string[], group: readonly Situation[]): string 
   if (numbers.some(Number.isNaN)) return undefined;
   const constant = CONSTANTS.get(numbers[0] as number);
   if (constant !== undefined && numbers.every((n) => n === numbers[0])) return constant;
-  return formula(numbers, group);
+  return formula(numbers, group, isIndex);
 }
-function isText(token: string, { name, value }: Known, s: Situation): boolean {
-  return token === name ? value !== null && !(isStruct(value) && value.isNull) : token === render(value, s.world);
+/** Whether a word of a text stands for a value that goes by several names, or is NULL. */
+function isText(token: string, { value }: Known, s: Situation): boolean {
+  if (token === render(value, s.world)) return true;
+  return s.known.some((k) => k.name === token && k.value === value && !isNull(value));
 }
 function agrees(tokens: readonly string[], group: readonly Situation[], text: (s: Situation) => string): boolean {
   return tokens.every((token, i) => text(group[i] as Situation) === token);
@@ -76,15 +79,23 @@ function agrees(tokens: readonly string[], group: readonly Situation[], text: (s
 
 type Formula = readonly [text: (a: string, b: string) => string, value: (a: number, b: number) => number];
 const index = (shift: number) => (a: number) => Math.floor(a / 2 ** shift) % 512;
+export const boundary = (shift: number) => (a: number, b: number) =>
+  Math.min((Math.floor(a / 2 ** shift) + 1) * 2 ** shift, b);
+/** Indices into page tables; of several addresses under one entry the first that was known is meant. */
+const INDICES: readonly Formula[] = [
+  [(a) => `pte_index(${a})`, index(12)],
+  [(a) => `pmd_index(${a})`, index(21)],
+  [(a) => `pud_index(${a})`, index(30)],
+  [(a) => `pgd_index(${a})`, index(39)],
+];
 const OF_ONE: readonly Formula[] = [
   [(a) => `${a} + PAGE_SIZE`, (a) => a + PAGE_SIZE],
   [(a) => `${a} + 1`, (a) => a + 1],
   [(a) => `${a} - 1`, (a) => a - 1],
   [(a) => `${a} & PAGE_MASK`, (a) => Math.floor(a / PAGE_SIZE) * PAGE_SIZE],
-  [(a) => `pte_index(${a})`, index(12)],
-  [(a) => `pmd_index(${a})`, index(21)],
-  [(a) => `pud_index(${a})`, index(30)],
-  [(a) => `pgd_index(${a})`, index(39)],
+  [(a) => `${a} & PMD_MASK`, (a) => Math.floor(a / 2 ** 21) * 2 ** 21],
+  [(a) => `ALIGN(${a}, PMD_SIZE)`, (a) => Math.ceil(a / 2 ** 21) * 2 ** 21],
+  [(a) => `${a} & 7`, (a) => ((a % 8) + 8) % 8],
 ];
 const OF_TWO: readonly Formula[] = [
   [(a, b) => `${a} - ${b}`, (a, b) => a - b],
@@ -92,9 +103,12 @@ const OF_TWO: readonly Formula[] = [
   [(a, b) => `${a} + ${b}`, (a, b) => a + b],
   [(a, b) => `min(${a}, ${b})`, Math.min],
   [(a, b) => `max(${a}, ${b})`, Math.max],
+  [(a, b) => `pmd_addr_end(${a}, ${b})`, boundary(21)],
+  [(a, b) => `pud_addr_end(${a}, ${b})`, boundary(30)],
+  [(a, b) => `pgd_addr_end(${a}, ${b})`, boundary(39)],
 ];
 /** Which index of a table it is tells a PTE's from a PMD's: all of them may fit. */
-function formula(numbers: readonly number[], group: readonly Situation[]): string | undefined {
+function formula(numbers: readonly number[], group: readonly Situation[], isIndex: boolean): string | undefined {
   const known = (group[0] as Situation).known;
   const isNumber = (k: number): boolean => group.every((s) => typeof s.known[k]?.value === "number");
   const ks = known
@@ -103,6 +117,9 @@ function formula(numbers: readonly number[], group: readonly Situation[]): strin
     .reverse();
   const at = (s: Situation, k: number): number => (s.known[k] as Known).value as number;
   const name = (k: number): string => (known[k] as Known).name;
+  for (const [text, value] of INDICES)
+    for (const k of ks.toReversed())
+      if (isIndex && numbers.every((n, i) => value(at(group[i] as Situation, k), 0) === n)) return text(name(k), "");
   for (const [text, value] of OF_ONE)
     for (const k of ks)
       if (numbers.every((n, i) => value(at(group[i] as Situation, k), 0) === n)) return text(name(k), "");

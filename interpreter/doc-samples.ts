@@ -118,7 +118,9 @@ export function numberArguments(name: string): Value[] {
   if (/flags|prot|request/.test(name)) return [3, 0, 1, 2, 4, 0x10, 0x13];
   if (/page_shift/.test(name)) return [12, 11];
   if (/^(end|bound)$/.test(name))
-    return [4, 1, 64, 0, -2, 2 ** 20, 2 ** 30].map((n) => ADDRESS + n * PAGE_SIZE).concat(ADDRESS + 1);
+    return [4, 1, 64, 0, -2, 2 ** 20, 2 ** 30]
+      .map((n) => ADDRESS + n * PAGE_SIZE)
+      .concat(ADDRESS + 1, USER_END + PAGE_SIZE);
   if (/ceiling/.test(name)) return [USER_END, ADDRESS + 8 * PAGE_SIZE];
   if (/floor/.test(name)) return [0, ADDRESS - 8 * PAGE_SIZE];
   if (/start|addr|virt/.test(name)) return [ADDRESS, ADDRESS + 1];

@@ -16,6 +16,8 @@ function shapedBranch({ arms: [first, second] }: Branch): Line[] {
   const x: Arm = { ...a, lines: a.lines.slice(0, a.lines.length - same) };
   const y: Arm = { ...b, lines: b.lines.slice(0, b.lines.length - same) };
   if (x.lines.length === 0 && y.lines.length === 0) return tail;
+  const truth = trueArm(a, b);
+  if (truth?.condition !== undefined) return [{ kind: "return", text: `return ${truth.condition}`, label: "" }];
   // What leaves early stands first, and the rest is not indented.
   if (same === 0 || onlyReturn(tail, x, y)) {
     const [early, late] = size(a.lines) <= size(b.lines) ? [a, b] : [b, a];
@@ -25,6 +27,13 @@ function shapedBranch({ arms: [first, second] }: Branch): Line[] {
   if (x.lines.length === 0) return [{ kind: "branch", arms: [y] }, ...tail];
   if (y.lines.length === 0) return [{ kind: "branch", arms: [x] }, ...tail];
   return [{ kind: "branch", arms: size(x.lines) <= size(y.lines) ? [x, y] : [y, x] }, ...tail];
+}
+/** Where one arm returns true and the other false: the former. */
+function trueArm(a: Arm, b: Arm): Arm | undefined {
+  const text = ({ lines: [line, ...more] }: Arm): string =>
+    line?.kind === "return" && more.length === 0 ? line.text : "";
+  if (text(a) === "return true" && text(b) === "return false") return a;
+  return text(b) === "return true" && text(a) === "return false" ? b : undefined;
 }
 /** Whether all that arms share is the end of the function, while both do something. */
 function onlyReturn(tail: readonly Line[], x: Arm, y: Arm): boolean {

@@ -31,6 +31,12 @@ class Printer {
         if (line.text !== "") this.put("", `${line.text};`, depth);
         this.places.set(line.label, this.number + 1);
       } else if (line.kind === "step") {
+        const returned = next?.kind === "return" ? this.asked(/^return (.*)$/.exec(next.text)?.[1], line) : undefined;
+        if (returned !== undefined) {
+          this.step(line, depth, `return ${returned};`);
+          i++;
+          continue;
+        }
         const condition = next?.kind === "branch" ? this.asked(next.arms[0].condition, line) : undefined;
         if (condition !== undefined && next?.kind === "branch") {
           this.branch(next.arms, depth, line, condition);
@@ -57,9 +63,16 @@ class Printer {
     depth: number,
     asked: StepLine | undefined,
     condition: string | undefined,
+    before = "",
   ): void {
     const [first, second] = arms;
-    const text = `if (${condition ?? "..."})`;
+    const [assertion, ...more] = first.lines;
+    const asserts = assertion?.kind === "step" && more.length === 0 && /^(BUG|WARN)_ON\(/.test(assertion.text);
+    if (asserts && second === undefined) {
+      this.step(asked ?? assertion, depth, `${assertion.text};`);
+      return;
+    }
+    const text = `${before}if (${condition ?? "..."})`;
     if (asked !== undefined) this.step(asked, depth, text);
     else this.put("", text, depth);
     const locks = this.shownLocks;
@@ -67,6 +80,11 @@ class Printer {
     if (ends(first.lines)) this.shownLocks = locks;
     if (second === undefined) return;
     this.shownLocks = locks;
+    const [only, ...others] = second.lines;
+    if (only?.kind === "branch" && others.length === 0 && only.arms[0].condition !== undefined) {
+      this.branch(only.arms, depth, undefined, only.arms[0].condition, "else ");
+      return;
+    }
     this.put("", "else", depth);
     this.block(second.lines, depth + 1);
   }

@@ -16,7 +16,17 @@ import { oneText } from "./doc-naming.ts";
 import { isKnown, memberName, remember, resultsOf, type Containers, type Result } from "./doc-samples.ts";
 import { keyOfAnswer, answerTo, type Answer } from "./doc-answer.ts";
 import type { Arm, Line, StepLine } from "./doc-tree.ts";
-import { containerBy, containerByObject, freeName, isNull, isStruct, render, type Known } from "./doc-world.ts";
+import {
+  anyFunction,
+  containerBy,
+  containerByObject,
+  freeName,
+  isList,
+  isNull,
+  isStruct,
+  render,
+  type Known,
+} from "./doc-world.ts";
 
 /** How much is looked at: beyond that a tree is cut, and says so. */
 export interface Bounds {
@@ -65,11 +75,13 @@ export class Unroller {
   private answersOf(fn: number): readonly Answer[] {
     const found = this.answers.get(fn);
     if (found !== undefined) return found;
-    if (fn < 0) return ANY;
+    if (fn < 0) return isCondition(fn) ? CONDITION : ANY;
     const nothing: Answer[] = [{ value: undefined, origin: [], world: undefined, locks: [], given: [] }];
     this.answers.set(fn, nothing); // while it is looked at: it may call itself
     const answers = [...this.walk(fn, BRIEF).answers.values()].slice(0, ANSWERS_MAX);
-    this.answers.set(fn, answers.length === 0 ? nothing : answers);
+    const isAtom = functionById(fn)?.info.atom === true; // what it does to locks is in its name
+    const plainly = isAtom ? answers.map((answer) => ({ ...answer, locks: [], given: [] })) : answers;
+    this.answers.set(fn, answers.length === 0 ? nothing : plainly);
     return this.answers.get(fn) as readonly Answer[];
   }
 }
@@ -77,13 +89,10 @@ function sizeOf({ loops, containers }: Learnt): number {
   return [...loops.values()].reduce((n, kinds) => n + 1 + kinds.size, containers.size);
 }
 /** What a function may answer that nobody knows. */
-const ANY: readonly Answer[] = [0, -11].map((value) => ({
-  value,
-  origin: [],
-  world: undefined,
-  locks: [],
-  given: [],
-}));
+const plain = (value: Value): Answer => ({ value, origin: [], world: undefined, locks: [], given: [] });
+const ANY: readonly Answer[] = [plain(0), plain(-11)];
+const CONDITION: readonly Answer[] = [plain(false), plain(true)];
+const isCondition = (fn: number): boolean => fn === anyFunction("condition").id;
 
 class Walk {
   readonly answers = new Map<string, Answer>();
@@ -356,9 +365,10 @@ function renamed(text: string, s: Situation): string {
 }
 function valueText(value: Value, s: Situation): string {
   if (typeof value === "object" && value !== null) {
-    const known = s.known.findLast((k: Known) => k.value === value);
-    if (known !== undefined && (!isStruct(value) || !value.isNull)) return known.name;
+    const known = s.known.findLast((k: Known) => k.value === value && !k.name.startsWith("old "));
+    if (known !== undefined && !isList(value) && (!isStruct(value) || !value.isNull)) return known.name;
   }
+  if (isList(value)) return "{ ... }";
   if (Array.isArray(value)) return `{ ${(value as readonly Value[]).map((v) => valueText(v, s)).join(", ")} }`;
   return renamed(render(value, s.world), s);
 }

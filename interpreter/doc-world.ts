@@ -175,9 +175,14 @@ export function anyFunction(name: string): KernelFunction {
   return fn;
 }
 
+/** Objects in a row, as bodies gather them: how many there are says nothing. */
+export function isList(value: Value): boolean {
+  return Array.isArray(value) && (value as readonly Value[]).every(isStruct);
+}
 /** A value as C would write it, before numbers are given names. */
 export function render(value: Value, world: Names): string {
   if (value === undefined) return "";
+  if (isList(value)) return "{ ... }";
   if (Array.isArray(value)) return `{ ${(value as readonly Value[]).map((v) => render(v, world)).join(", ")} }`;
   if (typeof value === "number" && value < KERNEL_ADDRESSES) return showNumber(value);
   if (value instanceof Ref) return `&${value.expr(world)}`;
