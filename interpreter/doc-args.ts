@@ -1,10 +1,10 @@
 /** Arguments to try a body with: what its parameters are called says what they are, as it does to a reader of C. */
 import { allFunctions, functionById, type FunctionInfo } from "../runtime/machine/function.ts";
 import type { Value } from "../runtime/machine/step.ts";
-import { at, pointer, Struct, Int, type StructClass } from "../runtime/machine/struct.ts";
+import { at, pointer, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import { Situation, type Code } from "./doc-follow.ts";
 import { ADDRESS, numberArguments } from "./doc-samples.ts";
-import { allTypes, anyFunction, PAGE_SIZE, shortName, World, type Known } from "./doc-world.ts";
+import { allTypes, anyFunction, array, word, PAGE_SIZE, shortName, World, type Known } from "./doc-world.ts";
 
 /** A way to fill a parameter: makes its objects in the world and says under which names they are known. */
 type Filler = (world: World) => Known[];
@@ -27,6 +27,8 @@ const BOOLEANS =
   /^(take_mmap_sem|write|writable|write_fault|fault|downgrade|new_below|block|blockable|dirty|only_end)$/;
 const FUNCTIONS = /^(func|release|condition)$/;
 const SITUATIONS_MAX = 120;
+/** Where a range begins that is walked from somewhere in it. */
+const BEFORE = 3 * PAGE_SIZE;
 
 class link_holder extends Struct {
   static readonly variables = true;
@@ -89,12 +91,12 @@ const walk =
     const [range, vm] = [typeCalled("hmm_range"), typeCalled("vm_area_struct")] as [StructClass, StructClass];
     const r = at(range, world.make(range, "range"));
     const area = vma ? at(vm, world.make(vm, "vma")) : at(vm, 0);
-    const pfns = r.addr + 8 * 24;
+    const pfns = world.make(array, "range->pfns");
     const entry = (name: string): Value => allFunctions().find((fn) => fn.name === name) ?? null;
     const callbacks = [entry("hmm_vma_walk_pmd"), entry("hmm_vma_walk_hole")];
     return [
-      { name: "walk", value: [...callbacks, area, r, ADDRESS - PAGE_SIZE, pfns, flags, mask, fault] },
-      { name: "range->start", value: ADDRESS - PAGE_SIZE },
+      { name: "walk", value: [...callbacks, area, r, ADDRESS - BEFORE, pfns, flags, mask, fault] },
+      { name: "range->start", value: ADDRESS - BEFORE },
       { name: "range->pfns", value: pfns },
       { name: "range->default_flags", value: flags },
       { name: "range->pfn_flags_mask", value: mask },
@@ -104,11 +106,13 @@ const walk =
   };
 
 /** The ways to fill a parameter; the first is the usual one. Several lists: what it is depends on the function. */
-function fillers(name: string): Filler[][] {
+function fillers(name: string, of: string): Filler[][] {
   if (name === "range") {
     const cls = typeCalled("hmm_range");
     const tuple = [notifierRange(4), notifierRange(1)];
-    return cls === undefined ? [tuple] : [[objectOf(name, cls), nullOf(name, cls)], tuple];
+    return cls === undefined || /notifier|invalidate/.test(of)
+      ? [tuple]
+      : [[objectOf(name, cls), nullOf(name, cls)], tuple];
   }
   if (name === "update") return [[update(true), update(false)]];
   if (name === "walk")
@@ -121,19 +125,15 @@ function fillers(name: string): Filler[][] {
         walk(3, 0, true, false),
       ],
     ];
-  if (name === "link") return [[(world) => [{ name, value: at(link_holder, world.make(link_holder, "link")).link }]]];
-  if (name === "pfn") return [[(world) => [{ name, value: pfnAt(world) }]]];
+  if (name === "link") return [[(world) => [{ name, value: at(link_holder, world.make(link_holder, "*link")).link }]]];
+  if (name === "pfn") return [[(world) => [{ name, value: at(word, world.make(word, "*pfn")).value }]]];
+  if (/^(pfns|daddrs)$/.test(name)) return [[(world) => [{ name, value: world.make(array, name) }]]];
   if (name === "tables" || name === "pages") return [[...lists(name)]];
   if (BOOLEANS.test(name)) return [values(name, [true, false])];
   if (FUNCTIONS.test(name)) return [values(name, [anyFunction(name)])];
   const types = (TYPES[name] ?? [name]).map(typeCalled).filter((cls) => cls !== undefined);
   if (types.length > 0) return types.map((cls) => [objectOf(name, cls), nullOf(name, cls)]);
   return [values(name, numberArguments(name))];
-}
-function pfnAt(world: World): Value {
-  const cls = typeCalled("hmm_range") ?? link_holder;
-  const range = at(cls, world.make(cls, "range"));
-  return new Int(range, range.addr + 8 * 24);
 }
 function* lists(name: string): Generator<Filler> {
   const cls = typeCalled(name === "pages" ? "page" : "pte_table");
@@ -153,7 +153,7 @@ function* lists(name: string): Generator<Filler> {
 
 /** The situations in which a function is looked at, before its first step. */
 export function situationsFor(code: Code, fn: number, info: FunctionInfo = functionById(fn)?.info ?? {}): Situation[] {
-  const choices = (info.params ?? []).map(fillers);
+  const choices = (info.params ?? []).map((name) => fillers(name, functionById(fn)?.name ?? ""));
   let best: Situation[] = [];
   let fewest = Infinity;
   for (const lists of product(choices)) {

@@ -2,7 +2,7 @@
  * What tells one group of situations from the others, as a C programmer would ask. Nothing but the cases that were
  * tried is looked at: a condition is right for all of these, and the simplest that is.
  */
-import { errnoText, PAGE_SIZE, isNull, isStruct, type Known } from "./doc-world.ts";
+import { errnoText, render, PAGE_SIZE, isNull, isStruct, type Known } from "./doc-world.ts";
 import type { Situation } from "./doc-follow.ts";
 import { boundary } from "./doc-naming.ts";
 import type { Value } from "../runtime/machine/step.ts";
@@ -83,6 +83,8 @@ function atomsOf(all: readonly Situation[]): Atom[] {
     (known.length - 1 - k) * 3 + ((known[k] as Known).name.startsWith("old ") ? 200 : 0);
   for (const [k, { name }] of known.entries()) {
     const values = all.map((s) => (s.known[k] as Known).value);
+    for (const [text, other] of othersIn(name, values, all))
+      add(`${name} == ${text}`, `${name} != ${text}`, age(k) + 2, (s) => (s.known[k] as Known).value === other);
     aboutOne(name, values, age(k), (yes, no, cost, test) =>
       add(yes, no, cost, (s) => test((s.known[k] as Known).value)),
     );
@@ -95,6 +97,16 @@ function atomsOf(all: readonly Situation[]): Atom[] {
     }
   }
   return atoms;
+}
+/** What a pointer may be but for something of its own, by its text. */
+function othersIn(name: string, values: readonly Value[], all: readonly Situation[]): Map<string, Value> {
+  const others = new Map<string, Value>();
+  values.forEach((value, i) => {
+    if (!isStruct(value) || value.isNull) return;
+    const text = render(value, (all[i] as Situation).world);
+    if (text !== name && !(all[i] as Situation).world.isOwn(value.addr, name)) others.set(text, value);
+  });
+  return others;
 }
 const asked = (name: string): string => (/[ =]/.test(name) && !/^[\w>.-]+\(.*\)$/.test(name) ? `(${name})` : name);
 

@@ -40,6 +40,7 @@ export function resultsOf(step: Step, text: string, s: Situation, containers: Co
     return [(other) => step.decode(other.world.make(undefined, "")), () => null];
   if (typeof zero !== "number") return [() => zero, ...(some === zero ? [] : [() => some])];
   if (isQuiet(op)) return [() => undefined];
+  if (/(pfns|daddrs)$/.test(text)) return [() => 0, (other) => other.world.make(array, text)];
   if (op === Op.add) return [0, 1, 2, -1].map((n) => () => n);
   return numbersFor(text, s, op === Op.silentLoad).map((n) => () => n);
 }
@@ -85,7 +86,7 @@ export function memberName(text: string): string {
   return /(\w+)\W*$/.exec(text.replace(/\[.*$/, ""))?.[1] ?? text;
 }
 function aliases(cls: StructClass, s: Situation): Struct[] {
-  const known = [...s.args, ...s.known.map(({ value }) => value)];
+  const known = isLink(cls) ? s.args : [...s.args, ...s.known.map(({ value }) => value)];
   const fits = known.filter((v): v is Struct => isStruct(v) && !v.isNull && v.constructor === cls);
   return [...new Set(fits)].slice(-ALIASES_MAX);
 }
@@ -96,7 +97,6 @@ function numbersFor(text: string, s: Situation, own: boolean): number[] {
   const known = s.known.map(({ value }) => value).filter((v) => typeof v === "number");
   if (/flags|mask/.test(word)) return own ? [3, 0, 1] : FLAGS;
   if (/^pte\[|ptep_get/.test(text)) return [0, PAGE + 1, PAGE + 3, PAGE + 5, ...known.filter((n) => n >= PAGE)];
-  if (/^(pfns|daddrs)$/.test(word) && !/\[/.test(text)) return [0, s.world.peekAddress() + MIDDLE];
   if (/\[/.test(text)) return [0, PAGE + 1, PAGE + 3, -1, -2];
   if (word === "page_shift") return [12, 11];
   if (/length/.test(word)) return [2 * PAGE_SIZE, 64 * PAGE_SIZE];
@@ -123,9 +123,9 @@ export function numberArguments(name: string): Value[] {
       .concat(ADDRESS + 1, USER_END + PAGE_SIZE);
   if (/ceiling/.test(name)) return [USER_END, ADDRESS + 8 * PAGE_SIZE];
   if (/floor/.test(name)) return [0, ADDRESS - 8 * PAGE_SIZE];
-  if (/start|addr|virt/.test(name)) return [ADDRESS, ADDRESS + 1];
+  if (/start/.test(name)) return [ADDRESS, ADDRESS + 1];
+  if (/addr|virt/.test(name)) return [ADDRESS];
   if (/orig_pte/.test(name)) return [PAGE + 1, PAGE + 3, PAGE + 5];
-  if (/^(pfns|daddrs)$/.test(name)) return [PAGE + 2 ** 40, 0];
   if (/^(n|npages)$/.test(name)) return [2, 1, 0];
   return [0, 1, 2, -11];
 }

@@ -67,7 +67,8 @@ class Printer {
   ): void {
     const [first, second] = arms;
     const [assertion, ...more] = first.lines;
-    const asserts = assertion?.kind === "step" && more.length === 0 && /^(BUG|WARN)_ON\(/.test(assertion.text);
+    const asserts =
+      assertion?.kind === "step" && more.every((m) => m.kind === "bug") && /^(BUG|WARN)_ON\(/.test(assertion.text);
     if (asserts && second === undefined) {
       this.step(asked ?? assertion, depth, `${assertion.text};`);
       return;
@@ -101,6 +102,7 @@ class Printer {
       const what = line.text === "" ? "" : `: ${line.text}`;
       this.put("", `again from ${this.places.get(line.label) ?? 1}${what}`, depth);
     } else if (line.kind === "cut") this.put("", "... (more than is shown here)", depth);
+    else if (line.kind === "bug" || line.kind === "nothing") return;
     else if (line.text !== "return" || depth > 0 || !isLast) this.put("", `${line.text};`, depth);
   }
   private put(mark: string, text: string, depth: number, locks?: string): void {
@@ -115,7 +117,11 @@ class Printer {
 
 /** A load whose value has no name but its own text. */
 function isRead(line: StepLine): boolean {
-  return line.asks !== undefined && !line.call && !/[(=]/.test(line.text.replace(/^(READ_ONCE|atomic_read)\(/, ""));
+  return (
+    line.asks !== undefined &&
+    !line.call &&
+    (/^p[gumt][de]\[/.test(line.text) || !/[(=+]|--/.test(line.text.replace(/^(READ_ONCE|atomic_read)\(/, "")))
+  );
 }
 function conditionAt(line: Line | undefined): string | undefined {
   return line?.kind === "branch" ? line.arms[0].condition : undefined;

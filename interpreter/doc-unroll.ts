@@ -7,7 +7,7 @@ import type { FunctionBody } from "../runtime/machine/automaton.ts";
 import { beginningsOf, noteRound, type Loops } from "./doc-loops.ts";
 import { functionById, type FunctionInfo } from "../runtime/machine/function.ts";
 import { Op, type Step, type Value } from "../runtime/machine/step.ts";
-import { Struct, type StructClass } from "../runtime/machine/struct.ts";
+import { headerAddress, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import { situationsFor } from "./doc-args.ts";
 import { conditionOf } from "./doc-condition.ts";
 import type { Code, Situation, Stop } from "./doc-follow.ts";
@@ -50,26 +50,26 @@ interface Group {
 }
 
 export class Unroller {
-  private readonly learnt: Learnt;
+  private readonly bodies: ReadonlyMap<number, FunctionBody>;
   private readonly answers = new Map<number, readonly Answer[]>();
 
   constructor(bodies: ReadonlyMap<number, FunctionBody>) {
-    this.learnt = { bodies, loops: new Map(), containers: new Map() };
+    this.bodies = bodies;
   }
 
   /** What a function does, whoever calls it. */
   tree(fn: number, bounds: Bounds = FULL): { lines: Line[]; cut: boolean } {
     const walk = this.walk(fn, bounds);
-    this.answers.set(fn, this.answers.get(fn) ?? [...walk.answers.values()].slice(0, ANSWERS_MAX));
     return { lines: walk.tree, cut: walk.cut };
   }
   /** Again and again, until there is nothing more to be learnt about its loops and lists. */
   private walk(fn: number, bounds: Bounds): Walk {
+    const learnt: Learnt = { bodies: this.bodies, loops: new Map(), containers: new Map() };
     for (let tries = 0; ; tries++) {
-      const walk = new Walk(this.learnt, bounds, (callee) => this.answersOf(callee));
-      const before = sizeOf(this.learnt);
+      const walk = new Walk(learnt, bounds, (callee) => this.answersOf(callee));
+      const before = sizeOf(learnt);
       walk.begin(fn);
-      if (sizeOf(this.learnt) === before || tries === RETRIES) return walk;
+      if (sizeOf(learnt) === before || tries === RETRIES) return walk;
     }
   }
   private answersOf(fn: number): readonly Answer[] {
@@ -87,6 +87,16 @@ export class Unroller {
 }
 function sizeOf({ loops, containers }: Learnt): number {
   return [...loops.values()].reduce((n, kinds) => n + 1 + kinds.size, containers.size);
+}
+/** The answers that it gave to such arguments. */
+function fitting(answers: readonly Answer[], args: readonly Value[]): readonly Answer[] {
+  const fits = answers.filter(({ origin }) =>
+    origin.every((o, i) => {
+      if (typeof o === "boolean") return o === args[i];
+      return !isStruct(o) || !isStruct(args[i]) || o.isNull === args[i].isNull;
+    }),
+  );
+  return fits.length === 0 ? answers : fits;
 }
 /** What a function may answer that nobody knows. */
 const plain = (value: Value): Answer => ({ value, origin: [], world: undefined, locks: [], given: [] });
@@ -137,6 +147,7 @@ class Walk {
       }
       const { line, after } = this.take(group, stop);
       if (line !== undefined) lines.push(line);
+      if (line?.text.startsWith("BUG_ON(") === true) return [...lines, { kind: "bug", text: "", label: "" }];
       if (stop.kind === "call" && stop.tail && after.length === 0) return lines;
       members = after;
     }
@@ -168,8 +179,11 @@ class Walk {
     for (const s of members) {
       if (s.stop.kind === "dead") continue;
       const text = this.textOf(s);
-      const entry = byText.get(`${s.stop.kind} ${text}`);
-      if (entry === undefined) byText.set(`${s.stop.kind} ${text}`, { texts: [text], members: [s] });
+      if (text.includes("*)NULL)") || passesMemberOfNull(s.stop)) continue;
+      const { stop } = s;
+      const key = stop.kind === "again" || stop.kind === "loop" ? `${stop.kind} ${stop.fn}` : `${stop.kind} ${text}`;
+      const entry = byText.get(key);
+      if (entry === undefined) byText.set(key, { texts: [text], members: [s] });
       else {
         entry.texts.push(text);
         entry.members.push(s);
@@ -183,14 +197,14 @@ class Walk {
           (m.members[0] as Situation).stop.kind === kind &&
           oneText([...m.texts, ...texts], [...m.members, ...own]) !== undefined,
       );
-      if (into === undefined) merged.push({ texts, members: own, text: oneText(texts, own) ?? (texts[0] as string) });
+      if (into === undefined) merged.push({ texts, members: own, text: oneText(texts, own) ?? eachText(texts, own) });
       else {
         into.texts.push(...texts);
         into.members.push(...own);
         into.text = oneText(into.texts, into.members) as string;
       }
     }
-    return merged;
+    return merged.filter((group) => !merged.some((other) => other !== group && passesNothing(group, other)));
   }
   private textOf(s: Situation): string {
     const { stop } = s;
@@ -266,7 +280,9 @@ class Walk {
     const isNews = isCall || !members.every((m) => isKnown((m.stop as { step: Step }).step, m));
     const of = (s: Situation): Result[] =>
       isCall
-        ? this.answersOf(stop.fn.id).map((answer) => answerTo(answer, (s.stop as typeof stop).args))
+        ? fitting(this.answersOf(stop.fn.id), (s.stop as typeof stop).args).map((answer) =>
+            answerTo(answer, (s.stop as typeof stop).args),
+          )
         : resultsOf((s.stop as { step: Step }).step, text, s, this.learnt.containers);
     const room = Math.max(1, Math.floor(this.bounds.situations / members.length));
     const taken = takenBy(members);
@@ -289,6 +305,8 @@ class Walk {
     for (const { next, value } of after) {
       if (name !== undefined && isNews) {
         learnt(next, name, value as Value, parts);
+        if (isStruct(value) && !next.world.owners.has(headerAddress(value.addr)))
+          next.world.owners.set(headerAddress(value.addr), name);
         next.sources.set(name, text);
       }
       lockEffect(next, text, value);
@@ -368,6 +386,10 @@ function valueText(value: Value, s: Situation): string {
     const known = s.known.findLast((k: Known) => k.value === value && !k.name.startsWith("old "));
     if (known !== undefined && !isList(value) && (!isStruct(value) || !value.isNull)) return known.name;
   }
+  if (typeof value === "number" && value >= 2 ** 52) {
+    const known = s.known.findLast((k) => k.value === value);
+    if (known !== undefined) return known.name;
+  }
   if (isList(value)) return "{ ... }";
   if (Array.isArray(value)) return `{ ${(value as readonly Value[]).map((v) => valueText(v, s)).join(", ")} }`;
   return renamed(render(value, s.world), s);
@@ -377,6 +399,8 @@ function argTexts(args: readonly Value[], s: Situation, info: FunctionInfo = {})
     .flatMap((arg, i) => {
       const param = info.params?.[i] ?? "";
       if (info.own?.includes(param) === true) return [];
+      const bits = info.bits?.[param];
+      if (bits !== undefined && typeof arg === "number") return [bitsText(arg, bits)];
       if (!Array.isArray(arg)) return [valueText(arg, s)];
       const known = s.known.findLast((k) => sameTuple(k.value, arg));
       if (known !== undefined) return [known.name];
@@ -386,15 +410,47 @@ function argTexts(args: readonly Value[], s: Situation, info: FunctionInfo = {})
     })
     .join(", ");
 }
+/** "FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE" */
+function bitsText(value: number, bits: Readonly<Record<string, number>>): string {
+  const set = Object.entries(bits).filter(([, bit]) => Math.floor(value / bit) % 2 === 1);
+  const rest = set.reduce((left, [, bit]) => left - bit, value);
+  return set.length === 0 || rest !== 0 ? String(value) : set.map(([name]) => name).join(" | ");
+}
 function sameTuple(a: Value, b: Value): boolean {
   if (!Array.isArray(a) || !Array.isArray(b)) return false;
   const [x, y] = [a as readonly Value[], b as readonly Value[]];
   return x.length > 0 && x.length === y.length && x.every((v, i) => v === y[i]);
 }
+/** Of variables of a loop that no one text fits: what each of them may be. */
+function eachText(texts: readonly string[], members: readonly Situation[]): string {
+  const rows = texts.map((text) => text.split(VARIABLES));
+  const parts = (rows[0] as string[]).map((_, i) => {
+    const column = rows.map((row) => row[i] ?? "");
+    const one = oneText(column, members);
+    if (one !== undefined) return one;
+    const values = column.map((text) => text.slice(text.indexOf(" = ") + 3));
+    const [first] = column as [string];
+    return `${first.slice(0, first.indexOf(" = "))} = ${[...new Set(values)].slice(0, 3).join(" or ")}`;
+  });
+  return parts.join(VARIABLES);
+}
+const VARIABLES = "; ";
+function passesMemberOfNull(stop: Stop): boolean {
+  return stop.kind === "call" && stop.args.some((arg) => isStruct(arg) && arg.addr > 0 && arg.addr < 2 ** 20);
+}
+/** Whether a group hands on NULL where the other hands on a member of what is NULL here: C never would. */
+function passesNothing(group: Group, other: Group): boolean {
+  const nothing = new Set(
+    (group.members[0] as Situation).known.filter(({ value }) => isNull(value)).map((k) => k.name),
+  );
+  if (!group.text.includes("NULL") || nothing.size === 0) return false;
+  const text = other.text.replaceAll(/&(\w+)->[\w.]+/g, (all, name: string) => (nothing.has(name) ? "NULL" : all));
+  return text === group.text && text !== other.text;
+}
 /** Without those that stay what they are. */
 function changes(text: string): string {
   return text
-    .split(", ")
+    .split(VARIABLES)
     .filter((one) => !/^(.*) = \1$/.test(one))
     .join(", ");
 }
@@ -403,5 +459,5 @@ function variables(loops: Loops, { fn, args }: Extract<Stop, { kind: "again" | "
   const params = functionById(fn)?.info.params ?? [];
   return [...(loops.get(fn)?.keys() ?? [])]
     .map((i) => `${params[i] ?? `argument ${i + 1}`} = ${valueText(args[i], s)}`)
-    .join(", ");
+    .join(VARIABLES);
 }

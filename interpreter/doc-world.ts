@@ -8,6 +8,7 @@ import { Op, type Callable, type Value } from "../runtime/machine/step.ts";
 import {
   at,
   headerAddress,
+  int,
   membersOf,
   Ref,
   SLOT,
@@ -92,14 +93,27 @@ export function freeName(wanted: readonly string[], taken: (name: string) => boo
   for (let n = 2; ; n++) if (!taken(`${names[0]}${n}`)) return `${names[0]}${n}`;
 }
 
+/** Numbers in a row that a pointer points to, and one alone. */
+export class array extends Struct {
+  static readonly variables = true;
+  first = int();
+}
+export class word extends Struct {
+  static readonly variables = true;
+  value = int();
+}
+
 /** What one situation is made of. Situations that agree so far have the same objects at the same places. */
 export class World implements Names {
   readonly things: Map<number, Thing>;
   /** How new objects are called: the first of some names that nobody has. */
   pick: (wanted: readonly string[]) => string = (wanted) => freeName(wanted, (name) => this.has(name));
+  /** Which pointer each object was made for. */
+  readonly owners: Map<number, string>;
   private made: number;
   constructor(from?: World) {
     this.things = new Map(from?.things);
+    this.owners = new Map(from?.owners);
     this.made = from?.made ?? 0;
   }
   typeAt(addr: number): StructClass | undefined {
@@ -110,7 +124,10 @@ export class World implements Names {
   name(addr: number): string | undefined {
     const base = headerAddress(addr);
     if (base < MADE_UP) return staticAt(base)?.name;
-    return addr === base + WORD ? this.things.get(base)?.name : undefined;
+    const thing = this.things.get(base);
+    if (thing?.cls?.variables === true)
+      return thing.cls === array ? `${thing.name}[${(addr - base) / WORD - 1}]` : thing.name;
+    return addr === base + WORD ? thing?.name : undefined;
   }
   /** Where the next object would be, in the middle of its slot or at `offset` of one. */
   peekAddress(offset = 0): number {
@@ -125,6 +142,10 @@ export class World implements Names {
   /** Whether `name` is taken by an object. */
   has(name: string): boolean {
     return [...this.things.values()].some((thing) => thing.name === name);
+  }
+  /** Whether an address lies in what was made for the pointer called `name`. */
+  isOwn(addr: number, name: string): boolean {
+    return this.owners.get(headerAddress(addr)) === name;
   }
   isUntyped(addr: number): boolean {
     const base = headerAddress(addr);
