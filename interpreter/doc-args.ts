@@ -1,10 +1,21 @@
 /** Arguments to try a body with: what its parameters are called says what they are, as it does to a reader of C. */
-import { allFunctions, functionById, type FunctionInfo } from "../runtime/machine/function.ts";
+import { allFunctions, functionById } from "../runtime/machine/function.ts";
 import type { Value } from "../runtime/machine/step.ts";
 import { at, pointer, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import { Situation, type Code } from "./doc-follow.ts";
-import { ADDRESS, numberArguments } from "./doc-samples.ts";
-import { allTypes, anyFunction, array, word, PAGE_SIZE, shortName, World, type Known } from "./doc-world.ts";
+import { ADDRESS, numberArguments, type Containers } from "./doc-samples.ts";
+import {
+  allTypes,
+  anyFunction,
+  array,
+  word,
+  PAGE_SIZE,
+  shortName,
+  World,
+  type Known,
+  containersOf,
+  type Container,
+} from "./doc-world.ts";
 
 /** A way to fill a parameter: makes its objects in the world and says under which names they are known. */
 type Filler = (world: World) => Known[];
@@ -28,7 +39,7 @@ const BOOLEANS =
 const FUNCTIONS = /^(func|release|condition)$/;
 const SITUATIONS_MAX = 120;
 /** Where a range begins that is walked from somewhere in it. */
-const BEFORE = 3 * PAGE_SIZE;
+const BEFORE = 5 * PAGE_SIZE;
 
 class link_holder extends Struct {
   static readonly variables = true;
@@ -52,9 +63,15 @@ function nested(name: string): StructClass | undefined {
   return [...seen].find((cls) => cls.name === name) ?? [...seen].find((cls) => shortName(cls) === name);
 }
 
+/** An object, or the member of one, if the body has been seen to go from the member to the object. */
 const objectOf =
-  (name: string, cls: StructClass): Filler =>
-  (world) => [{ name, value: at(cls, world.make(cls, world.pick([name]))) }];
+  (name: string, cls: StructClass, container: Container | undefined): Filler =>
+  (world) => {
+    if (container !== undefined)
+      return [{ name, value: at(cls, world.make(container.cls, shortName(container.cls)) + container.offset) }];
+    if (containersOf(cls).length > 0) world.make(undefined, ""); // room before it, for what it may lie in
+    return [{ name, value: at(cls, world.make(cls, world.pick([name]))) }];
+  };
 const nullOf =
   (name: string, cls: StructClass): Filler =>
   () => [{ name, value: at(cls, 0) }];
@@ -106,13 +123,13 @@ const walk =
   };
 
 /** The ways to fill a parameter; the first is the usual one. Several lists: what it is depends on the function. */
-function fillers(name: string, of: string): Filler[][] {
+function fillers(name: string, of: string, container: Container | undefined): Filler[][] {
   if (name === "range") {
     const cls = typeCalled("hmm_range");
     const tuple = [notifierRange(4), notifierRange(1)];
     return cls === undefined || /notifier|invalidate/.test(of)
       ? [tuple]
-      : [[objectOf(name, cls), nullOf(name, cls)], tuple];
+      : [[objectOf(name, cls, container), nullOf(name, cls)], tuple];
   }
   if (name === "update") return [[update(true), update(false)]];
   if (name === "walk")
@@ -132,7 +149,7 @@ function fillers(name: string, of: string): Filler[][] {
   if (BOOLEANS.test(name)) return [values(name, [true, false])];
   if (FUNCTIONS.test(name)) return [values(name, [anyFunction(name)])];
   const types = (TYPES[name] ?? [name]).map(typeCalled).filter((cls) => cls !== undefined);
-  if (types.length > 0) return types.map((cls) => [objectOf(name, cls), nullOf(name, cls)]);
+  if (types.length > 0) return types.map((cls) => [objectOf(name, cls, container), nullOf(name, cls)]);
   return [values(name, numberArguments(name))];
 }
 function* lists(name: string): Generator<Filler> {
@@ -152,8 +169,9 @@ function* lists(name: string): Generator<Filler> {
 }
 
 /** The situations in which a function is looked at, before its first step. */
-export function situationsFor(code: Code, fn: number, info: FunctionInfo = functionById(fn)?.info ?? {}): Situation[] {
-  const choices = (info.params ?? []).map((name) => fillers(name, functionById(fn)?.name ?? ""));
+export function situationsFor(code: Code, containers: Containers, fn: number): Situation[] {
+  const info = functionById(fn)?.info ?? {};
+  const choices = (info.params ?? []).map((name) => fillers(name, functionById(fn)?.name ?? "", containers.get(name)));
   let best: Situation[] = [];
   let fewest = Infinity;
   for (const lists of product(choices)) {

@@ -97,15 +97,18 @@ const OF_ONE: readonly Formula[] = [
   [(a) => `ALIGN(${a}, PMD_SIZE)`, (a) => Math.ceil(a / 2 ** 21) * 2 ** 21],
   [(a) => `${a} & 7`, (a) => ((a % 8) + 8) % 8],
 ];
+/** Where the entry of a page table ends that holds an address; likewise. */
+const ENDS: readonly Formula[] = [
+  [(a, b) => `pmd_addr_end(${a}, ${b})`, boundary(21)],
+  [(a, b) => `pud_addr_end(${a}, ${b})`, boundary(30)],
+  [(a, b) => `pgd_addr_end(${a}, ${b})`, boundary(39)],
+];
 const OF_TWO: readonly Formula[] = [
   [(a, b) => `${a} - ${b}`, (a, b) => a - b],
   [(a, b) => `(${a} - ${b}) >> PAGE_SHIFT`, (a, b) => (a - b) / PAGE_SIZE],
   [(a, b) => `${a} + ${b}`, (a, b) => a + b],
   [(a, b) => `min(${a}, ${b})`, Math.min],
   [(a, b) => `max(${a}, ${b})`, Math.max],
-  [(a, b) => `pmd_addr_end(${a}, ${b})`, boundary(21)],
-  [(a, b) => `pud_addr_end(${a}, ${b})`, boundary(30)],
-  [(a, b) => `pgd_addr_end(${a}, ${b})`, boundary(39)],
 ];
 /** Which index of a table it is tells a PTE's from a PMD's: all of them may fit. */
 function formula(numbers: readonly number[], group: readonly Situation[], isIndex: boolean): string | undefined {
@@ -123,14 +126,19 @@ function formula(numbers: readonly number[], group: readonly Situation[], isInde
   for (const [text, value] of OF_ONE)
     for (const k of ks)
       if (numbers.every((n, i) => value(at(group[i] as Situation, k), 0) === n)) return text(name(k), "");
-  for (const [text, value] of OF_TWO)
-    for (const k of ks)
-      for (const j of ks)
+  for (const [list, order] of [
+    [OF_TWO, ks],
+    [ENDS, ks.toReversed()],
+  ] as const)
+    for (const [text, value] of list)
+      for (const [k, j] of pairs(order))
         if (
-          j !== k &&
           numbers.every((n, i) => value(at(group[i] as Situation, k), at(group[i] as Situation, j)) === n) &&
           !(numbers.every((n) => n === numbers[0]) && Math.abs(numbers[0] as number) < 2)
         )
           return text(name(k), name(j));
   return undefined;
+}
+function* pairs(list: readonly number[]): Generator<[number, number]> {
+  for (const a of list) for (const b of list) if (a !== b) yield [a, b];
 }

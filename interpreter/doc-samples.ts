@@ -2,7 +2,16 @@
 import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import { at, Ref, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import type { Situation } from "./doc-follow.ts";
-import { anyFunction, containersOf, isStruct, MIDDLE, PAGE_SIZE, shortName, type Container } from "./doc-world.ts";
+import {
+  anyFunction,
+  array,
+  containersOf,
+  isStruct,
+  MIDDLE,
+  PAGE_SIZE,
+  shortName,
+  type Container,
+} from "./doc-world.ts";
 
 /** Tells pages of made-up PTEs from all made-up objects. */
 const PAGE = 2 ** 52 + 2 ** 51;
@@ -118,7 +127,7 @@ export function numberArguments(name: string): Value[] {
   if (/flags|prot|request/.test(name)) return [3, 0, 1, 2, 4, 0x10, 0x13];
   if (/page_shift/.test(name)) return [12, 11];
   if (/^(end|bound)$/.test(name))
-    return [4, 1, 64, 0, -2, 2 ** 20, 2 ** 30]
+    return [4, 1, 64, 0, -2, 2 ** 10, 2 ** 20, 2 ** 30]
       .map((n) => ADDRESS + n * PAGE_SIZE)
       .concat(ADDRESS + 1, USER_END + PAGE_SIZE);
   if (/ceiling/.test(name)) return [USER_END, ADDRESS + 8 * PAGE_SIZE];
@@ -126,6 +135,6 @@ export function numberArguments(name: string): Value[] {
   if (/start/.test(name)) return [ADDRESS, ADDRESS + 1];
   if (/addr|virt/.test(name)) return [ADDRESS];
   if (/orig_pte/.test(name)) return [PAGE + 1, PAGE + 3, PAGE + 5];
-  if (/^(n|npages)$/.test(name)) return [2, 1, 0];
-  return [0, 1, 2, -11];
+  if (/^(n|npages|size)$/.test(name)) return [2, 1, 0];
+  return /^(i|idx|count)$/.test(name) ? [1, 0, 2] : [0, 1, 2, -11];
 }

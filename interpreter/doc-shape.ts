@@ -11,6 +11,12 @@ function shapedBranch({ arms: [first, second] }: Branch): Line[] {
   const a: Arm = { ...first, lines: shaped(first.lines) };
   if (second === undefined) return [{ kind: "branch", arms: [a] }];
   const b: Arm = { ...second, lines: shaped(second.lines) };
+  for (const [stops, goesOn] of [
+    [a, b],
+    [b, a],
+  ] as const)
+    if (stops.lines.at(-1)?.kind === "bug" && stops.lines.length === 2)
+      return [{ kind: "branch", arms: [stops] }, ...goesOn.lines];
   const same = commonTail(a.lines, b.lines);
   const tail = a.lines.slice(a.lines.length - same);
   const x: Arm = { ...a, lines: a.lines.slice(0, a.lines.length - same) };

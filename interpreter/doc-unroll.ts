@@ -7,7 +7,7 @@ import type { FunctionBody } from "../runtime/machine/automaton.ts";
 import { beginningsOf, noteRound, type Loops } from "./doc-loops.ts";
 import { functionById, type FunctionInfo } from "../runtime/machine/function.ts";
 import { Op, type Step, type Value } from "../runtime/machine/step.ts";
-import { headerAddress, Struct, type StructClass } from "../runtime/machine/struct.ts";
+import { headerAddress, sizeOf, SLOT, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import { situationsFor } from "./doc-args.ts";
 import { conditionOf } from "./doc-condition.ts";
 import type { Code, Situation, Stop } from "./doc-follow.ts";
@@ -67,9 +67,9 @@ export class Unroller {
     const learnt: Learnt = { bodies: this.bodies, loops: new Map(), containers: new Map() };
     for (let tries = 0; ; tries++) {
       const walk = new Walk(learnt, bounds, (callee) => this.answersOf(callee));
-      const before = sizeOf(learnt);
+      const before = newsIn(learnt);
       walk.begin(fn);
-      if (sizeOf(learnt) === before || tries === RETRIES) return walk;
+      if (newsIn(learnt) === before || tries === RETRIES) return walk;
     }
   }
   private answersOf(fn: number): readonly Answer[] {
@@ -85,7 +85,7 @@ export class Unroller {
     return this.answers.get(fn) as readonly Answer[];
   }
 }
-function sizeOf({ loops, containers }: Learnt): number {
+function newsIn({ loops, containers }: Learnt): number {
   return [...loops.values()].reduce((n, kinds) => n + 1 + kinds.size, containers.size);
 }
 /** The answers that it gave to such arguments. */
@@ -118,9 +118,11 @@ class Walk {
     this.answersOf = answersOf;
   }
 
+  private fn = 0;
   begin(fn: number): void {
+    this.fn = fn;
     const begin: Line = { kind: "label", text: "", label: String(fn) };
-    this.tree = [begin, ...this.explore(situationsFor(this.learnt, fn))];
+    this.tree = [begin, ...this.explore(situationsFor(this.learnt, this.learnt.containers, fn))];
   }
   private explore(start: readonly Situation[]): Line[] {
     const lines: Line[] = [];
@@ -223,6 +225,7 @@ class Walk {
   }
   /** A node of a list lies in something; where the body goes from it says in what. */
   private learnContainer(addr: number, s: Situation, text: () => string, object?: Struct): void {
+    this.learnParam(addr, s, text, object);
     if (!s.world.isUntyped(addr)) return;
     const node = s.known.find(
       ({ value }) => isStruct(value) && Math.floor(value.addr / 2 ** 14) === Math.floor(addr / 2 ** 14),
@@ -236,6 +239,23 @@ class Walk {
     const from = s.sources.get(node.name);
     if (found !== undefined && from !== undefined && !this.learnt.containers.has(from))
       this.learnt.containers.set(from, found);
+  }
+  /** A parameter lies in something, too, if the body goes from it to what lies beside it. */
+  private learnParam(addr: number, s: Situation, text: () => string, object?: Struct): void {
+    const params = functionById(this.fn)?.info.params ?? [];
+    for (const [i, value] of s.origin.entries()) {
+      const name = params[i] ?? "";
+      if (!isStruct(value) || value.isNull || this.learnt.containers.has(name)) continue;
+      const cls = value.constructor as StructClass;
+      const away = addr - value.addr;
+      if (Math.abs(away) >= SLOT || (away >= 0 && away < sizeOf(cls))) continue;
+      if (away >= 0 ? headerAddress(addr) !== headerAddress(value.addr) : !s.world.isUntyped(addr)) continue;
+      const found =
+        object === undefined
+          ? containerBy(cls, value.addr, { addr, text: text() })
+          : containerByObject(cls, value.addr, object);
+      if (found !== undefined) this.learnt.containers.set(name, found);
+    }
   }
   private learn(members: readonly Situation[]): void {
     for (const s of members) {
@@ -291,25 +311,26 @@ class Walk {
       const some = results.length <= room ? results : rotated(results, n).slice(0, room);
       return some.map((result) => {
         const next = s.copy();
+        const raw = this.textOf(s);
         const mine = new Set<string>();
         next.world.pick = (wanted) => {
           const name = freeName(wanted, (word) => taken(word) || mine.has(word));
           mine.add(name);
           return name;
         };
-        return { next, value: result(next) };
+        return { next, raw, value: result(next) };
       });
     });
     const name = after.map(({ value }) => nameFor(value, text, isCall, taken)).find((n) => n !== undefined);
     const parts = Math.min(...after.map(({ value }) => (Array.isArray(value) ? value.length : 0)));
-    for (const { next, value } of after) {
+    for (const { next, raw, value } of after) {
       if (name !== undefined && isNews) {
         learnt(next, name, value as Value, parts);
         if (isStruct(value) && !next.world.owners.has(headerAddress(value.addr)))
           next.world.owners.set(headerAddress(value.addr), name);
         next.sources.set(name, text);
       }
-      lockEffect(next, text, value);
+      lockEffect(next, raw, value);
       if (next.stop.kind === "step") remember(next.stop.step, value, next);
       next.go(this.learnt, value);
     }
@@ -405,7 +426,8 @@ function argTexts(args: readonly Value[], s: Situation, info: FunctionInfo = {})
       const known = s.known.findLast((k) => sameTuple(k.value, arg));
       if (known !== undefined) return [known.name];
       const [, start, end] = arg as readonly Value[];
-      if (param !== "range" || typeof start !== "number" || typeof end !== "number") return [];
+      if (isList(arg)) return [];
+      if (param !== "range" || typeof start !== "number" || typeof end !== "number") return [param];
       return [`[${valueText(start, s)}, ${valueText(end, s)})`];
     })
     .join(", ");
