@@ -21,9 +21,10 @@ const SMALL = 4096;
 export function keyOfAnswer({ value, world, origin, locks, given }: Answer): string {
   const text = (v: Value): string => {
     if (Array.isArray(v)) return `[${(v as readonly Value[]).map(text).join()}]`;
+    if (typeof v === "number" && (Math.abs(v) < SMALL || errnoText(v) !== undefined)) return String(v);
     const place = origin.indexOf(v);
     if (place !== -1 && typeof v !== "boolean") return `argument ${place}`;
-    if (typeof v === "number") return Math.abs(v) < SMALL || errnoText(v) !== undefined ? String(v) : "number";
+    if (typeof v === "number") return "number";
     if (isStruct(v)) return v.isNull ? "NULL" : v.constructor.name;
     return world === undefined ? String(v) : render(v, world);
   };

@@ -108,12 +108,14 @@ function numbersFor(text: string, s: Situation, own: boolean): number[] {
   if (/^pte\[|ptep_get/.test(text)) return [0, PAGE + 1, PAGE + 3, PAGE + 5, ...known.filter((n) => n >= PAGE)];
   if (/\[/.test(text)) return [0, PAGE + 1, PAGE + 3, -1, -2];
   if (word === "page_shift") return [12, 11];
-  if (/length/.test(word)) return [2 * PAGE_SIZE, 64 * PAGE_SIZE];
+  if (/length/.test(word)) return [2, 8, 64].map((n) => n * PAGE_SIZE);
   if (!/start|end|address/.test(word)) return [0, 1, 2, -1];
   const addresses = [...new Set(known.filter((n) => n >= PAGE_SIZE && n < USER_END))];
   if (own) {
-    const from = addresses.at(-1) ?? ADDRESS;
-    return /end/.test(word) ? LENGTHS.map((n) => from + n * PAGE_SIZE) : [from];
+    const begin = s.known.findLast(({ name }) => name === text.replace(/end$/, "start"))?.value;
+    const from = addresses[0] ?? ADDRESS;
+    if (/end/.test(word)) return LENGTHS.map((n) => (typeof begin === "number" ? begin : from) + n * PAGE_SIZE);
+    return addresses.length === 0 ? [from] : [from, from - 4 * PAGE_SIZE, from + 2 * PAGE_SIZE];
   }
   const near = addresses.slice(-3).flatMap((a) => [a, a + PAGE_SIZE, a - PAGE_SIZE, a + 5 * PAGE_SIZE]);
   return near.length > 0 ? [...new Set(near)] : [ADDRESS, ADDRESS + 32 * PAGE_SIZE];
@@ -127,7 +129,7 @@ export function numberArguments(name: string): Value[] {
   if (/flags|prot|request/.test(name)) return [3, 0, 1, 2, 4, 0x10, 0x13];
   if (/page_shift/.test(name)) return [12, 11];
   if (/^(end|bound)$/.test(name))
-    return [4, 1, 64, 0, -2, 2 ** 10, 2 ** 20, 2 ** 30]
+    return [4, 1, 16, 17, 0, -2, 2 ** 10, 2 ** 20, 2 ** 30]
       .map((n) => ADDRESS + n * PAGE_SIZE)
       .concat(ADDRESS + 1, USER_END + PAGE_SIZE);
   if (/ceiling/.test(name)) return [USER_END, ADDRESS + 8 * PAGE_SIZE];

@@ -88,15 +88,13 @@ export class Unroller {
 function newsIn({ loops, containers }: Learnt): number {
   return [...loops.values()].reduce((n, kinds) => n + 1 + kinds.size, containers.size);
 }
-/** The answers that it gave to such arguments. */
+/** The answers that it gave to such arguments; none, if it did not survive a NULL among them. */
 function fitting(answers: readonly Answer[], args: readonly Value[]): readonly Answer[] {
-  const fits = answers.filter(({ origin }) =>
-    origin.every((o, i) => {
-      if (typeof o === "boolean") return o === args[i];
-      return !isStruct(o) || !isStruct(args[i]) || o.isNull === args[i].isNull;
-    }),
+  const survives = answers.filter(({ origin }) =>
+    origin.every((o, i) => !isStruct(o) || !isStruct(args[i]) || o.isNull === args[i].isNull),
   );
-  return fits.length === 0 ? answers : fits;
+  const fits = survives.filter(({ origin }) => origin.every((o, i) => typeof o !== "boolean" || o === args[i]));
+  return fits.length === 0 ? survives : fits;
 }
 /** What a function may answer that nobody knows. */
 const plain = (value: Value): Answer => ({ value, origin: [], world: undefined, locks: [], given: [] });
@@ -150,7 +148,6 @@ class Walk {
       const { line, after } = this.take(group, stop);
       if (line !== undefined) lines.push(line);
       if (line?.text.startsWith("BUG_ON(") === true) return [...lines, { kind: "bug", text: "", label: "" }];
-      if (stop.kind === "call" && stop.tail && after.length === 0) return lines;
       members = after;
     }
   }
@@ -335,7 +332,8 @@ class Walk {
       next.go(this.learnt, value);
     }
     const [asks, named] = name === text ? [name, undefined] : [undefined, name];
-    const [{ next: s }] = after as [(typeof after)[0]];
+    const s = after[0]?.next;
+    if (s === undefined) return { line: undefined, after: [] };
     const silent = !isCall && stop.step.op >= Op.silentLoad && stop.step.op <= Op.silentPrimitive;
     const line: StepLine = {
       kind: "step",
