@@ -21,6 +21,7 @@ const SMALL = 4096;
 export function keyOfAnswer({ value, world, origin, locks, given }: Answer): string {
   const text = (v: Value): string => {
     if (Array.isArray(v)) return `[${(v as readonly Value[]).map(text).join()}]`;
+    if (typeof v === "number" && v > 1 && v < SMALL) return "some";
     if (typeof v === "number" && (Math.abs(v) < SMALL || errnoText(v) !== undefined)) return String(v);
     const place = origin.indexOf(v);
     if (place !== -1 && typeof v !== "boolean") return `argument ${place}`;

@@ -1,8 +1,8 @@
 /** Arguments to try a body with: what its parameters are called says what they are, as it does to a reader of C. */
 import { allFunctions, functionById } from "../runtime/machine/function.ts";
 import type { Value } from "../runtime/machine/step.ts";
-import { at, pointer, Struct, type StructClass } from "../runtime/machine/struct.ts";
-import { Situation, type Code } from "./doc-follow.ts";
+import { at, atomic, mutex, pointer, spinlock, Struct, type StructClass } from "../runtime/machine/struct.ts";
+import { paramsOf, Situation, type Code } from "./doc-follow.ts";
 import { ADDRESS, numberArguments, type Containers } from "./doc-samples.ts";
 import {
   allTypes,
@@ -30,6 +30,10 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   h: ["hlist_head"],
   wq: ["wait_queue_head"],
   ssp: ["srcu_struct"],
+  sem: ["rw_semaphore"],
+  x: ["completion"],
+  list: ["list_head"],
+  work: ["work_struct"],
   prev: ["vm_area_struct"],
   hmm: ["hmm"],
   owner: ["hmm_range"],
@@ -45,6 +49,19 @@ class link_holder extends Struct {
   static readonly variables = true;
   link = pointer(() => typeCalled("rb_node") ?? link_holder);
 }
+
+/** Locks and counters that stand alone. */
+class loose extends Struct {
+  static readonly variables = true;
+  spinlock = spinlock();
+  mutex = mutex();
+  atomic = atomic();
+}
+const LOOSE: Readonly<Record<string, keyof loose>> = {
+  "spinlock lock": "spinlock",
+  "mutex lock": "mutex",
+  v: "atomic",
+};
 
 function typeCalled(name: string): StructClass | undefined {
   const types = allTypes();
@@ -142,6 +159,8 @@ function fillers(name: string, of: string, container: Container | undefined): Fi
         walk(3, 0, true, false),
       ],
     ];
+  const member = LOOSE[name];
+  if (member !== undefined) return [[(world) => [{ name, value: looseMember(world, name, member) }]]];
   if (name === "link") return [[(world) => [{ name, value: at(link_holder, world.make(link_holder, "*link")).link }]]];
   if (name === "pfn") return [[(world) => [{ name, value: at(word, world.make(word, "*pfn")).value }]]];
   if (/^(pfns|daddrs)$/.test(name)) return [[(world) => [{ name, value: world.make(array, name) }]]];
@@ -151,6 +170,9 @@ function fillers(name: string, of: string, container: Container | undefined): Fi
   const types = (TYPES[name] ?? [name]).map(typeCalled).filter((cls) => cls !== undefined);
   if (types.length > 0) return types.map((cls) => [objectOf(name, cls, container), nullOf(name, cls)]);
   return [values(name, numberArguments(name))];
+}
+function looseMember(world: World, name: string, member: keyof loose): Value {
+  return at(loose, world.make(loose, name.replace(/^.* /, "")))[member] as unknown as Value;
 }
 function* lists(name: string): Generator<Filler> {
   const cls = typeCalled(name === "pages" ? "page" : "pte_table");
@@ -170,12 +192,12 @@ function* lists(name: string): Generator<Filler> {
 
 /** The situations in which a function is looked at, before its first step. */
 export function situationsFor(code: Code, containers: Containers, fn: number): Situation[] {
-  const info = functionById(fn)?.info ?? {};
-  const choices = (info.params ?? []).map((name) => fillers(name, functionById(fn)?.name ?? "", containers.get(name)));
+  const params = paramsOf(code, fn);
+  const choices = params.map((name) => fillers(name, functionById(fn)?.name ?? "", containers.get(name)));
   let best: Situation[] = [];
   let fewest = Infinity;
   for (const lists of product(choices)) {
-    const situations = combinations(lists).map((row) => filled(row, info.params ?? []));
+    const situations = combinations(lists).map((row) => filled(row, params));
     for (const s of situations) s.begin(code, fn, s.origin);
     const dead = situations.filter((s) => s.stop.kind === "dead").length;
     if (dead < fewest) [best, fewest] = [situations, dead];

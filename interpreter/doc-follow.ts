@@ -23,6 +23,11 @@ export type Stop =
 export interface Code {
   readonly bodies: ReadonlyMap<number, FunctionBody>;
   readonly loops: ReadonlyMap<number, unknown>;
+  /** Of functions that are not the kernel's, the names of their parameters. */
+  readonly params: ReadonlyMap<number, readonly string[]>;
+}
+export function paramsOf(code: Code, fn: number): readonly string[] {
+  return code.params.get(fn) ?? functionById(fn)?.info.params ?? [];
 }
 
 type Running = Generator<Request, unknown, unknown>;

@@ -38,17 +38,22 @@ export function beginningsOf(
   kinds: ReadonlyMap<number, Kind>,
   containers: Containers,
   isSet: (place: number) => boolean,
+  params: readonly string[],
 ): Result[] {
   let rows: ((s: Situation) => Value)[][] = [[]];
   stop.args.forEach((arg, i) => {
     const kind = kinds.get(i);
     const options =
-      kind === undefined ? [() => arg] : isNull(arg) && isSet(i) ? [() => arg] : optionsOf(arg, kind, containers);
+      kind === undefined
+        ? [() => arg]
+        : isNull(arg) && isSet(i)
+          ? [() => arg]
+          : optionsOf(arg, kind, containers, params[i] ?? "");
     rows = rows.flatMap((row) => options.map((option) => [...row, option]));
   });
   return rows.map((row) => (s) => row.map((option) => option(s)));
 }
-function optionsOf(arg: Value, kind: Kind, containers: Containers): ((s: Situation) => Value)[] {
+function optionsOf(arg: Value, kind: Kind, containers: Containers, name: string): ((s: Situation) => Value)[] {
   const same = (): Value => arg;
   if (isNull(arg)) {
     const { cls } = kind;
@@ -61,5 +66,6 @@ function optionsOf(arg: Value, kind: Kind, containers: Containers): ((s: Situati
   if (typeof arg === "boolean") return [same, () => !arg];
   if (typeof arg !== "number") return [same];
   if (arg >= KERNEL_ADDRESSES) return [same, () => arg + 8];
-  return arg >= PAGE_SIZE ? [same, () => arg + PAGE_SIZE] : [same, () => arg + 1, () => -EAGAIN];
+  if (/^(ret|error)$/.test(name)) return [same, () => -EAGAIN];
+  return [same, () => arg + (arg >= PAGE_SIZE ? PAGE_SIZE : 1)];
 }

@@ -10,7 +10,7 @@ import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import { headerAddress, sizeOf, SLOT, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import { situationsFor } from "./doc-args.ts";
 import { conditionOf } from "./doc-condition.ts";
-import type { Code, Situation, Stop } from "./doc-follow.ts";
+import { paramsOf, type Code, type Situation, type Stop } from "./doc-follow.ts";
 import { lockEffect } from "./doc-locks.ts";
 import { oneText } from "./doc-naming.ts";
 import { isKnown, memberName, remember, resultsOf, type Containers, type Result } from "./doc-samples.ts";
@@ -36,7 +36,7 @@ export interface Bounds {
 const FULL: Bounds = { situations: 360, lines: 1500 };
 /** To learn what a call can answer, less will do. */
 const BRIEF: Bounds = { situations: 90, lines: 300 };
-const ANSWERS_MAX = 8;
+const ANSWERS_MAX = 14;
 const RETRIES = 8;
 
 /** What has been learnt on the way, of all functions: it holds for whoever comes later. */
@@ -53,7 +53,11 @@ export class Unroller {
   private readonly bodies: ReadonlyMap<number, FunctionBody>;
   private readonly answers = new Map<number, readonly Answer[]>();
 
-  constructor(bodies: ReadonlyMap<number, FunctionBody>) {
+  private readonly params: Code["params"];
+
+  /** `params`: of functions that are not the kernel's, the names of their parameters. */
+  constructor(bodies: ReadonlyMap<number, FunctionBody>, params: Code["params"] = new Map()) {
+    this.params = params;
     this.bodies = bodies;
   }
 
@@ -64,7 +68,7 @@ export class Unroller {
   }
   /** Again and again, until there is nothing more to be learnt about its loops and lists. */
   private walk(fn: number, bounds: Bounds): Walk {
-    const learnt: Learnt = { bodies: this.bodies, loops: new Map(), containers: new Map() };
+    const learnt: Learnt = { bodies: this.bodies, params: this.params, loops: new Map(), containers: new Map() };
     for (let tries = 0; ; tries++) {
       const walk = new Walk(learnt, bounds, (callee) => this.answersOf(callee));
       const before = newsIn(learnt);
@@ -239,7 +243,7 @@ class Walk {
   }
   /** A parameter lies in something, too, if the body goes from it to what lies beside it. */
   private learnParam(addr: number, s: Situation, text: () => string, object?: Struct): void {
-    const params = functionById(this.fn)?.info.params ?? [];
+    const params = paramsOf(this.learnt, this.fn);
     for (const [i, value] of s.origin.entries()) {
       const name = params[i] ?? "";
       if (!isStruct(value) || value.isNull || this.learnt.containers.has(name)) continue;
@@ -273,8 +277,8 @@ class Walk {
       const stop = s.stop as Extract<Stop, { kind: "loop" }>;
       const kinds = this.learnt.loops.get(stop.fn) ?? new Map();
       const params = functionById(stop.fn)?.info.params ?? [];
-      const all = beginningsOf(stop, kinds, this.learnt.containers, isSet);
-      const some = all.length <= room ? all : [all[0] as Result, ...rotated(all.slice(1), n).slice(0, room - 1)];
+      const all = beginningsOf(stop, kinds, this.learnt.containers, isSet, params);
+      const some = all.length <= room ? all : rotated(all, n).slice(0, room);
       return some.map((result) => {
         const next = s.copy();
         next.world.pick = (wanted) => freeName(wanted, taken);
@@ -356,7 +360,7 @@ function endOf(stop: Stop, text: string): Line {
   return { kind: "return", text, label: "" };
 }
 function rotated<T>(list: readonly T[], n: number): T[] {
-  const at = (n * 7) % list.length;
+  const at = (n + Math.floor(n / list.length)) % list.length;
   return [...list.slice(at), ...list.slice(0, at)];
 }
 
