@@ -91,7 +91,11 @@ const objectOf =
   };
 const nullOf =
   (name: string, cls: StructClass): Filler =>
-  () => [{ name, value: at(cls, 0) }];
+  (world) => {
+    world.make(undefined, ""); // objects lie where they do in the other situations
+    if (containersOf(cls).length > 0) world.make(undefined, "");
+    return [{ name, value: at(cls, 0) }];
+  };
 const values = (name: string, list: readonly Value[]): Filler[] => list.map((value) => () => [{ name, value }]);
 
 /** struct mmu_notifier_range: mm, start, end, event, blockable. The model hands it on as a value. */
@@ -174,20 +178,22 @@ function fillers(name: string, of: string, container: Container | undefined): Fi
 function looseMember(world: World, name: string, member: keyof loose): Value {
   return at(loose, world.make(loose, name.replace(/^.* /, "")))[member] as unknown as Value;
 }
+/** None, or one of each kind there is. */
 function* lists(name: string): Generator<Filler> {
-  const cls = typeCalled(name === "pages" ? "page" : "pte_table");
-  if (cls === undefined) return;
-  yield () => [
-    { name, value: [] },
-    { name: shortName(cls), value: at(cls, 0) },
+  const one = name === "pages" ? "page" : "table";
+  const types = (name === "pages" ? ["page"] : ["pte_table", "pmd_table", "pud_table"]).map(typeCalled);
+  const known = (list: Value, first: Value): Known[] => [
+    { name, value: list },
+    { name: one, value: first },
   ];
-  yield (world) => {
-    const object = at(cls, world.make(cls, world.pick([shortName(cls)])));
-    return [
-      { name, value: [object] },
-      { name: shortName(cls), value: object },
-    ];
-  };
+  for (const cls of types) {
+    if (cls === undefined) continue;
+    if (cls === types[0]) yield () => known([], at(cls, 0));
+    yield (world) => {
+      const object = at(cls, world.make(cls, world.pick([shortName(cls)])));
+      return known([object], object);
+    };
+  }
 }
 
 /** The situations in which a function is looked at, before its first step. */

@@ -6,6 +6,7 @@ import { errnoText, render, PAGE_SIZE, isNull, isStruct, type Known } from "./do
 import type { Situation } from "./doc-follow.ts";
 import { boundary } from "./doc-naming.ts";
 import type { Value } from "../runtime/machine/step.ts";
+import type { StructClass } from "../runtime/machine/struct.ts";
 
 interface Atom {
   readonly text: string;
@@ -83,8 +84,10 @@ function atomsOf(all: readonly Situation[]): Atom[] {
     (known.length - 1 - k) * 3 + ((known[k] as Known).name.startsWith("old ") ? 200 : 0);
   for (const [k, { name }] of known.entries()) {
     const values = all.map((s) => (s.known[k] as Known).value);
-    for (const [text, other] of othersIn(name, values, all))
-      add(`${name} == ${text}`, `${name} != ${text}`, age(k) + 2, (s) => (s.known[k] as Known).value === other);
+    for (const text of othersIn(name, values, all))
+      add(`${name} == ${text}`, `${name} != ${text}`, age(k) + 2, (s) => {
+        return render((s.known[k] as Known).value, s.world) === text;
+      });
     aboutOne(name, values, age(k), (yes, no, cost, test) =>
       add(yes, no, cost, (s) => test((s.known[k] as Known).value)),
     );
@@ -99,12 +102,12 @@ function atomsOf(all: readonly Situation[]): Atom[] {
   return atoms;
 }
 /** What a pointer may be but for something of its own, by its text. */
-function othersIn(name: string, values: readonly Value[], all: readonly Situation[]): Map<string, Value> {
-  const others = new Map<string, Value>();
+function othersIn(name: string, values: readonly Value[], all: readonly Situation[]): Set<string> {
+  const others = new Set<string>();
   values.forEach((value, i) => {
     if (!isStruct(value) || value.isNull) return;
     const text = render(value, (all[i] as Situation).world);
-    if (text !== name && !(all[i] as Situation).world.isOwn(value.addr, name)) others.set(text, value);
+    if (text !== name && !(all[i] as Situation).world.isOwn(value.addr, name)) others.add(text);
   });
   return others;
 }
@@ -119,7 +122,15 @@ function aboutOne(
   const numbers = values.filter((v) => typeof v === "number");
   if (numbers.length < values.length) {
     if (values.some((v) => typeof v === "boolean")) add(asked(name), `!${asked(name)}`, cost, (v) => v === true);
-    else if (values.some(isNull)) add(asked(name), `!${asked(name)}`, cost, (v) => !isNull(v));
+    else if (kindsIn(values).length > 1)
+      for (const cls of kindsIn(values))
+        add(
+          `${name} is a ${cls.short ?? cls.name}`,
+          `${name} is no ${cls.short ?? cls.name}`,
+          cost + 1,
+          (v) => isStruct(v) && !v.isNull && v.constructor === cls,
+        );
+    if (values.some(isNull)) add(asked(name), `!${asked(name)}`, cost, (v) => !isNull(v));
     return;
   }
   const given = new Set(numbers);
@@ -146,6 +157,9 @@ function aboutOne(
     add(`${name} & ~PAGE_MASK`, `!(${name} & ~PAGE_MASK)`, cost + 1, (v) => (v as number) % PAGE_SIZE !== 0);
 }
 const isEntry = (name: string): boolean => /pte\[|pte$/.test(name);
+function kindsIn(values: readonly Value[]): StructClass[] {
+  return [...new Set(values.filter(isStruct).map((v) => v.constructor as StructClass))];
+}
 const hasBit = (n: number, bit: number): boolean => n >= 0 && Math.floor(n / bit) % 2 === 1;
 const PTE: readonly (readonly [string, (n: number) => boolean])[] = [
   ["pte_none", (n) => n === 0],

@@ -96,7 +96,8 @@ export function memberName(text: string): string {
 }
 function aliases(cls: StructClass, s: Situation): Struct[] {
   const known = isLink(cls) ? s.args : [...s.args, ...s.known.map(({ value }) => value)];
-  const fits = known.filter((v): v is Struct => isStruct(v) && !v.isNull && v.constructor === cls);
+  const around = known.filter(isStruct).map((v) => s.world.objectAround(v.addr));
+  const fits = [...known, ...around].filter((v): v is Struct => isStruct(v) && !v.isNull && v.constructor === cls);
   return [...new Set(fits)].slice(-ALIASES_MAX);
 }
 

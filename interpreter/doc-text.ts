@@ -165,6 +165,10 @@ function wrapped(text: string, width: number): string[] {
     text.lastIndexOf(" || ", width - 4) + 3,
     text.lastIndexOf(" && ", width - 4) + 3,
   );
-  if (at < 20) return [text];
+  if (at < 20) {
+    const later = text.indexOf(", ") + 1; // nothing to break it at before: as soon after as can be
+    if (later === 0 || later > width + 20) return [text];
+    return [text.slice(0, later), ...wrapped(text.slice(later).trimStart(), width - 2 * INDENT)];
+  }
   return [text.slice(0, at), ...wrapped(text.slice(at).trimStart(), width - 2 * INDENT)];
 }

@@ -250,7 +250,7 @@ class Walk {
       const cls = value.constructor as StructClass;
       const away = addr - value.addr;
       if (Math.abs(away) >= SLOT || (away >= 0 && away < sizeOf(cls))) continue;
-      if (away >= 0 ? headerAddress(addr) !== headerAddress(value.addr) : !s.world.isUntyped(addr)) continue;
+      if (headerAddress(addr) !== headerAddress(value.addr) && (away >= 0 || !s.world.isUntyped(addr))) continue;
       const found =
         object === undefined
           ? containerBy(cls, value.addr, { addr, text: text() })

@@ -143,6 +143,12 @@ export class World implements Names {
   has(name: string): boolean {
     return [...this.things.values()].some((thing) => thing.name === name);
   }
+  /** The whole object of which something lies at this address. */
+  objectAround(addr: number): Struct | undefined {
+    const base = headerAddress(addr);
+    const cls = this.things.get(base)?.cls;
+    return cls === undefined ? undefined : at(cls, base + WORD);
+  }
   /** Whether an address lies in what was made for the pointer called `name`. */
   isOwn(addr: number, name: string): boolean {
     return this.owners.get(headerAddress(addr)) === name;
