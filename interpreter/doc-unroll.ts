@@ -5,7 +5,7 @@
  */
 import type { FunctionBody } from "../runtime/machine/automaton.ts";
 import { beginningsOf, noteRound, type Loops } from "./doc-loops.ts";
-import { functionById, type FunctionInfo } from "../runtime/machine/function.ts";
+import { functionById } from "../runtime/machine/function.ts";
 import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import { headerAddress, sizeOf, SLOT, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import { situationsFor } from "./doc-args.ts";
@@ -16,17 +16,18 @@ import { oneText } from "./doc-naming.ts";
 import { isKnown, memberName, remember, resultsOf, type Containers, type Result } from "./doc-samples.ts";
 import { keyOfAnswer, answerTo, type Answer } from "./doc-answer.ts";
 import type { Arm, Line, StepLine } from "./doc-tree.ts";
+import { anyFunction, containerBy, containerByObject, freeName, isNull, isStruct } from "./doc-world.ts";
 import {
-  anyFunction,
-  containerBy,
-  containerByObject,
-  freeName,
-  isList,
-  isNull,
-  isStruct,
-  render,
-  type Known,
-} from "./doc-world.ts";
+  argTexts,
+  changes,
+  eachText,
+  passesMemberOfNull,
+  passesNothing,
+  renamed,
+  valueText,
+  variables,
+  type Group,
+} from "./doc-words.ts";
 
 /** How much is looked at: beyond that a tree is cut, and says so. */
 export interface Bounds {
@@ -44,11 +45,6 @@ interface Learnt extends Code {
   readonly loops: Loops;
   readonly containers: Containers;
 }
-interface Group {
-  readonly text: string;
-  readonly members: readonly Situation[];
-}
-
 export class Unroller {
   private readonly bodies: ReadonlyMap<number, FunctionBody>;
   private readonly answers = new Map<number, readonly Answer[]>();
@@ -327,7 +323,7 @@ class Walk {
     for (const { next, raw, value } of after) {
       if (name !== undefined && isNews) {
         learnt(next, name, value as Value, parts);
-        if (isStruct(value) && !next.world.owners.has(headerAddress(value.addr)))
+        if (isStruct(value) && members[0]?.world.things.has(headerAddress(value.addr)) === false)
           next.world.owners.set(headerAddress(value.addr), name);
         next.sources.set(name, text);
       }
@@ -389,99 +385,4 @@ function learnt(s: Situation, name: string, value: Value, parts: number): void {
   s.known = s.known.map((k) => (k.name === name ? { ...k, name: `old ${name}` } : k));
   s.known.push({ name, value });
   for (let i = 0; i < parts; i++) s.known.push({ name: `${name}[${i}]`, value: (value as readonly Value[])[i] });
-}
-
-// ---- texts
-
-/** Pointers into the middle of something go by their own names. */
-function renamed(text: string, s: Situation): string {
-  let out = text;
-  for (const { name, value } of s.known) {
-    if (!isStruct(value) || value.isNull) continue;
-    const full = render(value, s.world);
-    if (full.startsWith("&") && !name.includes(" "))
-      out = out.replaceAll(new RegExp(`${full.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w.>-])`, "g"), name);
-  }
-  return out;
-}
-function valueText(value: Value, s: Situation): string {
-  if (typeof value === "object" && value !== null) {
-    const known = s.known.findLast((k: Known) => k.value === value && !k.name.startsWith("old "));
-    if (known !== undefined && !isList(value) && (!isStruct(value) || !value.isNull)) return known.name;
-  }
-  if (typeof value === "number" && value >= 2 ** 52) {
-    const known = s.known.findLast((k) => k.value === value);
-    if (known !== undefined) return known.name;
-  }
-  if (isList(value)) return "{ ... }";
-  if (Array.isArray(value)) return `{ ${(value as readonly Value[]).map((v) => valueText(v, s)).join(", ")} }`;
-  return renamed(render(value, s.world), s);
-}
-function argTexts(args: readonly Value[], s: Situation, info: FunctionInfo = {}): string {
-  return args
-    .flatMap((arg, i) => {
-      const param = info.params?.[i] ?? "";
-      if (info.own?.includes(param) === true) return [];
-      const bits = info.bits?.[param];
-      if (bits !== undefined && typeof arg === "number") return [bitsText(arg, bits)];
-      if (!Array.isArray(arg)) return [valueText(arg, s)];
-      const known = s.known.findLast((k) => sameTuple(k.value, arg));
-      if (known !== undefined) return [known.name];
-      const [, start, end] = arg as readonly Value[];
-      if (isList(arg)) return [];
-      if (param !== "range" || typeof start !== "number" || typeof end !== "number") return [param];
-      return [`[${valueText(start, s)}, ${valueText(end, s)})`];
-    })
-    .join(", ");
-}
-/** "FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE" */
-function bitsText(value: number, bits: Readonly<Record<string, number>>): string {
-  const set = Object.entries(bits).filter(([, bit]) => Math.floor(value / bit) % 2 === 1);
-  const rest = set.reduce((left, [, bit]) => left - bit, value);
-  return set.length === 0 || rest !== 0 ? String(value) : set.map(([name]) => name).join(" | ");
-}
-function sameTuple(a: Value, b: Value): boolean {
-  if (!Array.isArray(a) || !Array.isArray(b)) return false;
-  const [x, y] = [a as readonly Value[], b as readonly Value[]];
-  return x.length > 0 && x.length === y.length && x.every((v, i) => v === y[i]);
-}
-/** Of variables of a loop that no one text fits: what each of them may be. */
-function eachText(texts: readonly string[], members: readonly Situation[]): string {
-  const rows = texts.map((text) => text.split(VARIABLES));
-  const parts = (rows[0] as string[]).map((_, i) => {
-    const column = rows.map((row) => row[i] ?? "");
-    const one = oneText(column, members);
-    if (one !== undefined) return one;
-    const values = column.map((text) => text.slice(text.indexOf(" = ") + 3));
-    const [first] = column as [string];
-    return `${first.slice(0, first.indexOf(" = "))} = ${[...new Set(values)].slice(0, 3).join(" or ")}`;
-  });
-  return parts.join(VARIABLES);
-}
-const VARIABLES = "; ";
-function passesMemberOfNull(stop: Stop): boolean {
-  return stop.kind === "call" && stop.args.some((arg) => isStruct(arg) && arg.addr > 0 && arg.addr < 2 ** 20);
-}
-/** Whether a group hands on NULL where the other hands on a member of what is NULL here: C never would. */
-function passesNothing(group: Group, other: Group): boolean {
-  const nothing = new Set(
-    (group.members[0] as Situation).known.filter(({ value }) => isNull(value)).map((k) => k.name),
-  );
-  if (!group.text.includes("NULL") || nothing.size === 0) return false;
-  const text = other.text.replaceAll(/&(\w+)->[\w.]+/g, (all, name: string) => (nothing.has(name) ? "NULL" : all));
-  return text === group.text && text !== other.text;
-}
-/** Without those that stay what they are. */
-function changes(text: string): string {
-  return text
-    .split(VARIABLES)
-    .filter((one) => !/^(.*) = \1$/.test(one))
-    .join(", ");
-}
-/** What the variables of a loop are when it begins, or when it goes round. */
-function variables(loops: Loops, { fn, args }: Extract<Stop, { kind: "again" | "loop" }>, s: Situation): string {
-  const params = functionById(fn)?.info.params ?? [];
-  return [...(loops.get(fn)?.keys() ?? [])]
-    .map((i) => `${params[i] ?? `argument ${i + 1}`} = ${valueText(args[i], s)}`)
-    .join(VARIABLES);
 }

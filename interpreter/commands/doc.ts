@@ -56,7 +56,8 @@ export function doc(names: readonly string[], options: DocOptions, io: Io): Exit
   if (options.diff !== undefined) return compare(subject, options.diff, io);
   const kernel = kernelCalled(options.kernel ?? usualKernel(subject), io);
   if (kernel === undefined) return 2;
-  io.out(`${[...headText(subject), "", ...bodyOf(subject, kernel)].join("\n")}\n`);
+  const script = subject.entries.length === 0 ? [] : ["", ...scriptText(subject.entries)];
+  io.out(`${[...headText(subject), "", ...bodyOf(subject, kernel), ...script].join("\n")}\n`);
   return 0;
 }
 
@@ -155,7 +156,6 @@ function headText(subject: Subject): string[] {
   };
   row("kernels", kernelsText(subject));
   if (info.differs !== undefined) row("differs", info.differs);
-  if (entries.length > 0) lines.push("", ...scriptText(entries));
   return lines;
 }
 const sentence = (text: string): string => (text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
@@ -163,7 +163,8 @@ const sentence = (text: string): string => (text === "" ? "" : `${text.charAt(0)
 const LEGEND = [
   "  A number is a step, where another CPU can get in, or a call, which has steps",
   "  of its own. A line with `-` is none: it touches what nobody else can see.",
-  "  Lines without either only decide. [locks] are held from that line on.",
+  "  Lines without either only decide. [locks] are held from that line on: `-lock`",
+  "  is the caller's and given up, `lock?` is held on some of the ways there.",
   "  Conditions are what told apart the cases that were tried; `...` is one that",
   "  no short question tells.",
 ];
@@ -188,7 +189,7 @@ function printed(
   params?: ReadonlyMap<number, readonly string[]>,
 ): { lines: string[]; cut: boolean } {
   const { lines, cut } = new Unroller(bodies, params).tree(fn);
-  return { lines: bodyText(shaped(lines)), cut };
+  return { lines: bodyText(shaped(lines, params?.get(fn) ?? functionById(fn)?.info.params ?? [])), cut };
 }
 function parameter({ name, of }: Callable["params"][number]): string[] {
   if (of.kind === "range") return ["start", "end"];
