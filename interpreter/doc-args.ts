@@ -100,16 +100,16 @@ const values = (name: string, list: readonly Value[]): Filler[] => list.map((val
 
 /** struct mmu_notifier_range: mm, start, end, event, blockable. The model hands it on as a value. */
 const notifierRange =
-  (pages: number): Filler =>
+  (pages: number, blockable: boolean): Filler =>
   (world) => {
     const mm = typeCalled("mm_struct") as StructClass;
     const space = at(mm, world.make(mm, "mm"));
     const [start, end] = [ADDRESS, ADDRESS + pages * PAGE_SIZE];
     return [
-      { name: "range", value: [space, start, end, "MMU_NOTIFY_UNMAP", pages !== 1] },
+      { name: "range", value: [space, start, end, "MMU_NOTIFY_UNMAP", blockable] },
       { name: "range->start", value: start },
       { name: "range->end", value: end },
-      { name: "range->blockable", value: pages !== 1 },
+      { name: "range->blockable", value: blockable },
       { name: "mm", value: space },
     ];
   };
@@ -147,7 +147,7 @@ const walk =
 function fillers(name: string, of: string, container: Container | undefined): Filler[][] {
   if (name === "range") {
     const cls = typeCalled("hmm_range");
-    const tuple = [notifierRange(4), notifierRange(1)];
+    const tuple = [notifierRange(4, true), notifierRange(4, false), notifierRange(1, true), notifierRange(1, false)];
     return cls === undefined || /notifier|invalidate/.test(of)
       ? [tuple]
       : [[objectOf(name, cls, container), nullOf(name, cls)], tuple];

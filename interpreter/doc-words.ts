@@ -3,6 +3,7 @@ import { functionById, type FunctionInfo } from "../runtime/machine/function.ts"
 import type { Value } from "../runtime/machine/step.ts";
 import type { Situation, Stop } from "./doc-follow.ts";
 import type { Loops } from "./doc-loops.ts";
+import { conditionOf } from "./doc-condition.ts";
 import { oneText } from "./doc-naming.ts";
 import { isList, isNull, isStruct, render, type Known } from "./doc-world.ts";
 
@@ -48,7 +49,7 @@ export function argTexts(args: readonly Value[], s: Situation, info: FunctionInf
       if (known !== undefined) return [known.name];
       const [, start, end] = arg as readonly Value[];
       if (isList(arg)) return [];
-      if (param !== "range" || typeof start !== "number" || typeof end !== "number") return [param];
+      if (param !== "range" || typeof start !== "number" || typeof end !== "number") return param === "" ? [] : [param];
       return [`[${valueText(start, s)}, ${valueText(end, s)})`];
     })
     .join(", ");
@@ -73,9 +74,20 @@ export function eachText(texts: readonly string[], members: readonly Situation[]
     if (one !== undefined) return one;
     const values = column.map((text) => text.slice(text.indexOf(" = ") + 3));
     const [first] = column as [string];
+    const chosen = eitherOf(values, members);
+    if (chosen !== undefined) return `${first.slice(0, first.indexOf(" = "))} = ${chosen}`;
     return `${first.slice(0, first.indexOf(" = "))} = ${[...new Set(values)].slice(0, 3).join(" or ")}`;
   });
   return parts.join(VARIABLES);
+}
+/** One of two values, if there is a question that tells which. */
+function eitherOf(values: readonly string[], members: readonly Situation[]): string | undefined {
+  const [one, two, ...more] = [...new Set(values)];
+  if (one === undefined || two === undefined || more.length > 0) return undefined;
+  const those = members.filter((_, i) => values[i] === one);
+  const others = members.filter((_, i) => values[i] !== one);
+  const condition = conditionOf(those, others);
+  return condition === undefined ? undefined : `${condition} ? ${one} : ${two}`;
 }
 const VARIABLES = "; ";
 export function passesMemberOfNull(stop: Stop): boolean {

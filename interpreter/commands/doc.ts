@@ -183,13 +183,17 @@ export function linesOf({ name, fn, entries }: Subject, kernel: ChosenKernel): {
   const body = { name, body: entry.run as FunctionBody["body"] };
   return printed(new Map([...bodies, [id, body]]), id, new Map([[id, entry.params.flatMap(parameter)]]));
 }
+/** Members of what is handed on by value: nobody writes to them. */
+const CONSTANT_MEMBERS = ["range->blockable", "update->blockable", "walk->fault"];
+
 function printed(
   bodies: ReadonlyMap<number, FunctionBody>,
   fn: number,
   params?: ReadonlyMap<number, readonly string[]>,
 ): { lines: string[]; cut: boolean } {
   const { lines, cut } = new Unroller(bodies, params).tree(fn);
-  return { lines: bodyText(shaped(lines, params?.get(fn) ?? functionById(fn)?.info.params ?? [])), cut };
+  const constants = [...(params?.get(fn) ?? functionById(fn)?.info.params ?? []), ...CONSTANT_MEMBERS];
+  return { lines: bodyText(shaped(lines, constants)), cut };
 }
 function parameter({ name, of }: Callable["params"][number]): string[] {
   if (of.kind === "range") return ["start", "end"];
