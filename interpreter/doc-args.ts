@@ -63,7 +63,12 @@ const LOOSE: Readonly<Record<string, keyof loose>> = {
   v: "atomic",
 };
 
+const called = new Map<string, StructClass | undefined>();
 function typeCalled(name: string): StructClass | undefined {
+  if (!called.has(name)) called.set(name, searchType(name));
+  return called.get(name);
+}
+function searchType(name: string): StructClass | undefined {
   const types = allTypes();
   return types.find((cls) => cls.name === name) ?? types.find((cls) => shortName(cls) === name) ?? nested(name);
 }
@@ -220,6 +225,10 @@ function filled(row: readonly Filler[], params: readonly string[]): Situation {
 function product<T>(lists: readonly (readonly T[])[]): T[][] {
   return lists.reduce<T[][]>((rows, list) => rows.flatMap((row) => list.map((item) => [...row, item])), [[]]);
 }
+/** A number that looks drawn by lot, but is the same every time. */
+function spread(n: number, i: number): number {
+  return Math.imul(n * 31 + i + 1, 0x9e3779b1) >>> 16;
+}
 /** All of few; of many the usual ones, each with every other value of one or two parameters. */
 function combinations(lists: readonly (readonly Filler[])[]): Filler[][] {
   const size = lists.reduce((n, list) => n * list.length, 1);
@@ -234,5 +243,8 @@ function combinations(lists: readonly (readonly Filler[])[]): Filler[][] {
       });
     }
   });
-  return [...rows].slice(0, SITUATIONS_MAX);
+  // And some of all the others, spread evenly: a branch may want three of them.
+  for (let n = 1; n <= SITUATIONS_MAX; n++)
+    rows.add(lists.map((list, i) => list[spread(n, i) % list.length] as Filler));
+  return [...rows].slice(0, 2 * SITUATIONS_MAX);
 }

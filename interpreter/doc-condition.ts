@@ -201,11 +201,32 @@ function aboutTwo(
   add(`${name} == ${other}`, `${name} != ${other}`, cost, (x, y) => x === y);
   add(`${name} < ${other}`, `${name} >= ${other}`, cost + 1, (x, y) => n(x) < n(y));
   add(`${name} <= ${other}`, `${name} > ${other}`, cost + 1, (x, y) => n(x) <= n(y));
-  for (const [level, shift] of LEVELS) {
-    const end = boundary(shift);
-    const what = `${level}_addr_end(${other}, ${name})`;
-    if (/end/.test(name))
-      add(`${what} == ${name}`, `${what} != ${name}`, cost + 20, (x, y) => end(n(y), n(x)) === n(x));
+  // Whether one is where a step from the other ends: however they came to be known.
+  for (const [first, last, swap] of [
+    [other, name, false],
+    [name, other, true],
+  ] as const) {
+    if (!/^(end|bound)$|->end$/.test(last)) continue;
+    const test = (holds: (from: number, to: number) => boolean) => (x: Value, y: Value) =>
+      swap ? holds(n(x), n(y)) : holds(n(y), n(x));
+    const next = `${first} + PAGE_SIZE`;
+    add(
+      `${next} == ${last}`,
+      `${next} != ${last}`,
+      cost + 14,
+      test((from, to) => from + PAGE_SIZE === to),
+    );
+    add(
+      `${next} >= ${last}`,
+      `${next} < ${last}`,
+      cost + 15,
+      test((from, to) => from + PAGE_SIZE >= to),
+    );
+    for (const [level, shift] of LEVELS) {
+      const what = `${level}_addr_end(${first}, ${last})`;
+      const ends = test((from, to) => boundary(shift)(from, to) === to);
+      add(`${what} == ${last}`, `${what} != ${last}`, cost + 20, ends);
+    }
   }
   const lengths = new Set(values.map((v, i) => (n(v) - n(older[i])) / PAGE_SIZE));
   for (const length of lengths)

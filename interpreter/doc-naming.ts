@@ -41,6 +41,23 @@ export function oneText(texts: readonly string[], group: readonly Situation[]): 
   }
   return out.join("");
 }
+/**
+ * The one text of several that differ in numbers only, many of them, with `...` in their place: what a body has
+ * computed in more steps than a formula here has. Undefined: they differ in more, or in few.
+ */
+export function vagueText(texts: readonly string[]): string | undefined {
+  const rows = [...new Set(texts)].map((text) => text.split(TOKEN));
+  const [first = [], ...others] = rows;
+  if (rows.length < VAGUE || others.some((row) => row.length !== first.length)) return undefined;
+  const out = first.map((token, i) => {
+    if (others.every((row) => row[i] === token)) return token;
+    return rows.every((row) => NUMBER.test(row[i] ?? "")) ? "..." : undefined;
+  });
+  return out.includes(undefined) ? undefined : out.join("");
+}
+const VAGUE = 3;
+const NUMBER = /^(?:-?0x[0-9a-f]+|-E[A-Z0-9]+|-?\d+)$/;
+
 /** A number that means nothing to a reader as it stands: an address, or an index. */
 function wantsName(token: string, columns: readonly string[], i: number): boolean {
   if (!VALUE.test(token) || /^[A-Z]/.test(token)) return false;

@@ -132,7 +132,7 @@ export function numberArguments(name: string): Value[] {
   if (/^(end|bound)$/.test(name))
     return [4, 1, 16, 17, 0, -2, 2 ** 10, 2 ** 20, 2 ** 30]
       .map((n) => ADDRESS + n * PAGE_SIZE)
-      .concat(ADDRESS + 1, USER_END + PAGE_SIZE);
+      .concat(name === "end" ? [ADDRESS + 1, USER_END + PAGE_SIZE] : []);
   if (/ceiling/.test(name)) return [USER_END, ADDRESS + 8 * PAGE_SIZE];
   if (/floor/.test(name)) return [0, ADDRESS - 8 * PAGE_SIZE];
   if (/start/.test(name)) return [ADDRESS, ADDRESS + 1];

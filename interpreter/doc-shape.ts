@@ -1,4 +1,4 @@
-/** Brings a tree into the shape of C: what both arms of a branch end with stands behind it, early returns come first. */
+/** Brings a tree into the shape of C: what both arms of a branch end with stands behind it, early returns first. */
 import { ends, keyOf, type Arm, type Branch, type Line } from "./doc-tree.ts";
 
 /** An arm this short may leave early; a longer one stands in an `if`. */

@@ -5,6 +5,7 @@ const WIDTH = 80;
 const LOCKS_AT = 56;
 const INDENT = 4;
 const MARGIN = 6;
+const WIDEST = 100;
 
 export function bodyText(lines: readonly Line[]): string[] {
   return new Printer(lines).text;
@@ -82,7 +83,7 @@ class Printer {
     if (second === undefined) return;
     this.shownLocks = locks;
     const [only, ...others] = second.lines;
-    if (only?.kind === "branch" && others.length === 0 && only.arms[0].condition !== undefined) {
+    if (only?.kind === "branch" && others.length === 0) {
       this.branch(only.arms, depth, undefined, only.arms[0].condition, "else ");
       return;
     }
@@ -109,8 +110,9 @@ class Printer {
     const margin = " ".repeat(depth * INDENT);
     const [first = "", ...more] = wrapped(text, WIDTH - MARGIN - margin.length);
     const left = `${mark.padStart(4)}  ${margin}${first}`;
-    if (locks === undefined) this.text.push(left);
-    else this.text.push(`${left.padEnd(LOCKS_AT)}  ${locks}`);
+    const beside = `${left.padEnd(LOCKS_AT)}  ${locks}`;
+    if (locks === undefined || beside.length <= WIDEST) this.text.push(locks === undefined ? left : beside);
+    else this.text.push(left, `${" ".repeat(Math.max(MARGIN, WIDEST - locks.length))}${locks}`);
     for (const rest of more) this.text.push(`${" ".repeat(MARGIN)}${margin}${" ".repeat(2 * INDENT)}${rest}`);
   }
 }
@@ -164,6 +166,8 @@ function wrapped(text: string, width: number): string[] {
     text.lastIndexOf(", ", width - 1) + 1,
     text.lastIndexOf(" || ", width - 4) + 3,
     text.lastIndexOf(" && ", width - 4) + 3,
+    text.lastIndexOf(" ? ", width - 2) + 2,
+    text.lastIndexOf(" : ", width - 2) + 2,
   );
   if (at < 20) {
     const later = text.indexOf(", ") + 1; // nothing to break it at before: as soon after as can be

@@ -12,7 +12,7 @@ import { situationsFor } from "./doc-args.ts";
 import { conditionOf } from "./doc-condition.ts";
 import { paramsOf, type Code, type Situation, type Stop } from "./doc-follow.ts";
 import { lockEffect } from "./doc-locks.ts";
-import { oneText } from "./doc-naming.ts";
+import { oneText, vagueText } from "./doc-naming.ts";
 import { isKnown, memberName, remember, resultsOf, type Containers, type Result } from "./doc-samples.ts";
 import { keyOfAnswer, answerTo, type Answer } from "./doc-answer.ts";
 import type { Arm, Line, StepLine } from "./doc-tree.ts";
@@ -203,7 +203,7 @@ class Walk {
         into.text = oneText(into.texts, into.members) as string;
       }
     }
-    return merged.filter((group) => !merged.some((other) => other !== group && passesNothing(group, other)));
+    return vaguely(merged).filter((group) => !merged.some((other) => other !== group && passesNothing(group, other)));
   }
   private textOf(s: Situation): string {
     const { stop } = s;
@@ -349,6 +349,21 @@ class Walk {
   }
 }
 
+/** Groups that differ in numbers that no formula gives are one. */
+function vaguely(groups: readonly Group[]): readonly Group[] {
+  const sameShape = (group: Group): string => {
+    const { kind } = (group.members[0] as Situation).stop;
+    return kind === "step" || kind === "call"
+      ? group.text.replace(/-?\b(0x[0-9a-f]+|\d+)\b|-E[A-Z]+/g, "#")
+      : group.text;
+  };
+  const shapes = new Map<string, Group[]>();
+  for (const group of groups) shapes.set(sameShape(group), [...(shapes.get(sameShape(group)) ?? []), group]);
+  return [...shapes.values()].flatMap((alike) => {
+    const text = alike.length === 1 ? undefined : vagueText(alike.map((group) => group.text));
+    return text === undefined ? alike : [{ text, members: alike.flatMap((group) => group.members) }];
+  });
+}
 const isNothing = (lines: readonly Line[]): boolean => lines.at(-1)?.kind === "nothing";
 
 function endOf(stop: Stop, text: string): Line {

@@ -57,7 +57,13 @@ export function allTypes(): StructClass[] {
   }
 }
 /** Where a struct is embedded in others, directly or further in. */
-export function containersOf(inner: StructClass): Container[] {
+export function containersOf(inner: StructClass): readonly Container[] {
+  let found = containers.get(inner);
+  if (found === undefined) containers.set(inner, (found = searchContainers(inner)));
+  return found;
+}
+const containers = new Map<StructClass, readonly Container[]>(); // types do not change
+function searchContainers(inner: StructClass): readonly Container[] {
   return allTypes().flatMap((cls) =>
     [...embeddedIn(at(cls, 0), "")]
       .filter(({ struct }) => struct.constructor === inner)

@@ -63,7 +63,7 @@ export function doc(names: readonly string[], options: DocOptions, io: Io): Exit
 
 // ---- names
 
-/** Functions of ours have no names that anybody knows. Where several bodies share one, the first that says what it is. */
+/** Not one of ours: nobody knows their names. Where several bodies share one, the first that says what it is. */
 function functionCalled(name: string): AnyFunction | undefined {
   const fits = allFunctions().filter((fn) => fn.name === name && fn.info.internal !== true);
   return fits.find((fn) => fn.info.summary !== undefined) ?? fits[0];
