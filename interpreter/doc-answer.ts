@@ -3,7 +3,7 @@ import type { Value } from "../runtime/machine/step.ts";
 import { at, headerAddress, membersOf, Ref, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import type { Situation } from "./doc-follow.ts";
 import type { Result } from "./doc-samples.ts";
-import { errnoText, isStruct, render, shortName, type World } from "./doc-world.ts";
+import { errnoText, isStruct, PAGE_SIZE, render, shortName, type World } from "./doc-world.ts";
 
 export interface Answer {
   readonly value: Value;
@@ -16,7 +16,12 @@ export interface Answer {
 }
 
 const SMALL = 4096;
+const USER_END = 2 ** 47;
 
+/** What of the arguments decides whether an answer was given to such a call: what is NULL, and what is true. */
+export function occasionOf({ origin }: Answer): string {
+  return origin.map((v) => (typeof v === "boolean" ? String(v) : isStruct(v) ? String(v.isNull) : "")).join();
+}
 /** Equal for answers that no caller needs to tell apart. */
 export function keyOfAnswer({ value, world, origin, locks, given }: Answer): string {
   const text = (v: Value): string => {
@@ -55,15 +60,18 @@ export function answerTo(answer: Answer, args: readonly Value[]): Result {
       return to + (addr - base);
     };
     locksOf(answer, args, s);
-    return translated(answer, args, moved);
+    // An address that the function has found somewhere: beyond all that the caller knows.
+    const addresses = s.known.map((k) => k.value).filter((v) => typeof v === "number" && v < USER_END / 2);
+    return translated(answer, args, moved, Math.max(PAGE_SIZE, ...(addresses as number[])));
   };
 }
-function translated(answer: Answer, args: readonly Value[], moved: (addr: number) => number): Value {
+function translated(answer: Answer, args: readonly Value[], moved: (addr: number) => number, far: number): Value {
   const value = (v: Value): Value => {
     if (Array.isArray(v)) return (v as readonly Value[]).map(value);
     const place = answer.origin.indexOf(v);
     if (place !== -1 && typeof v === "number" && Math.abs(v) >= SMALL) return args[place];
     if (isStruct(v)) return v.isNull ? v : at(v.constructor as StructClass, moved(v.addr));
+    if (typeof v === "number" && v >= PAGE_SIZE && v < USER_END) return far;
     if (v instanceof Ref) {
       const owner = at(v.owner.constructor as StructClass, moved(v.owner.addr));
       const member = membersOf(owner as Struct).find(([name]) => name === v.name)?.[1];

@@ -118,7 +118,9 @@ function numbersFor(text: string, s: Situation, own: boolean): number[] {
     if (/end/.test(word)) return LENGTHS.map((n) => (typeof begin === "number" ? begin : from) + n * PAGE_SIZE);
     return addresses.length === 0 ? [from] : [from, from - 4 * PAGE_SIZE, from + 2 * PAGE_SIZE];
   }
-  const near = addresses.slice(-3).flatMap((a) => [a, a + PAGE_SIZE, a - PAGE_SIZE, a + 5 * PAGE_SIZE]);
+  // What ends before an address that it was looked up by is never found.
+  const below = /end/.test(word) ? 0 : PAGE_SIZE;
+  const near = addresses.slice(-3).flatMap((a) => [a, a + PAGE_SIZE, a - below, a + 5 * PAGE_SIZE]);
   return near.length > 0 ? [...new Set(near)] : [ADDRESS, ADDRESS + 32 * PAGE_SIZE];
 }
 /** Pages of a range: usual ones, and where an array of 16 has an end. */

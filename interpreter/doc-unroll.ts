@@ -14,7 +14,7 @@ import { paramsOf, type Code, type Situation, type Stop } from "./doc-follow.ts"
 import { lockEffect } from "./doc-locks.ts";
 import { oneText, vagueText } from "./doc-naming.ts";
 import { isKnown, memberName, remember, resultsOf, type Containers, type Result } from "./doc-samples.ts";
-import { keyOfAnswer, answerTo, type Answer } from "./doc-answer.ts";
+import { answerTo, keyOfAnswer, occasionOf, type Answer } from "./doc-answer.ts";
 import type { Arm, Line, StepLine } from "./doc-tree.ts";
 import { anyFunction, containerBy, containerByObject, freeName, isNull, isStruct } from "./doc-world.ts";
 import {
@@ -38,6 +38,8 @@ const FULL: Bounds = { situations: 360, lines: 1500 };
 /** To learn what a call can answer, less will do. */
 const BRIEF: Bounds = { situations: 90, lines: 300 };
 const ANSWERS_MAX = 14;
+/** Each of them on every occasion that differs in what is NULL or true. */
+const OCCASIONS_MAX = 200;
 const RETRIES = 8;
 
 /** What has been learnt on the way, of all functions: it holds for whoever comes later. */
@@ -78,7 +80,7 @@ export class Unroller {
     if (fn < 0) return isCondition(fn) ? CONDITION : ANY;
     const nothing: Answer[] = [{ value: undefined, origin: [], world: undefined, locks: [], given: [] }];
     this.answers.set(fn, nothing); // while it is looked at: it may call itself
-    const answers = [...this.walk(fn, BRIEF).answers.values()].slice(0, ANSWERS_MAX);
+    const answers = [...this.walk(fn, BRIEF).answers.values()].slice(0, OCCASIONS_MAX);
     const isAtom = functionById(fn)?.info.atom === true; // what it does to locks is in its name
     const plainly = isAtom ? answers.map((answer) => ({ ...answer, locks: [], given: [] })) : answers;
     this.answers.set(fn, answers.length === 0 ? nothing : plainly);
@@ -94,7 +96,14 @@ function fitting(answers: readonly Answer[], args: readonly Value[]): readonly A
     origin.every((o, i) => !isStruct(o) || !isStruct(args[i]) || o.isNull === args[i].isNull),
   );
   const fits = survives.filter(({ origin }) => origin.every((o, i) => typeof o !== "boolean" || o === args[i]));
-  return fits.length === 0 ? survives : fits;
+  const found = new Map<string, Answer>();
+  for (const answer of fits.length === 0 ? survives : fits)
+    if (!found.has(keyOfAnswer(answer))) found.set(keyOfAnswer(answer), answer);
+  return [...found.values()].slice(0, ANSWERS_MAX).flatMap(counted);
+}
+/** A count that can be one can be two: else nothing tells it from a constant. */
+function counted(answer: Answer): Answer[] {
+  return answer.value === 1 ? [answer, { ...answer, value: 2 }] : [answer];
 }
 /** What a function may answer that nobody knows. */
 const plain = (value: Value): Answer => ({ value, origin: [], world: undefined, locks: [], given: [] });
@@ -259,7 +268,7 @@ class Walk {
       if (s.stop.kind !== "return") continue;
       const { world, origin, locks, given } = s;
       const answer: Answer = { value: s.stop.value, origin, world, locks, given };
-      const key = keyOfAnswer(answer);
+      const key = `${keyOfAnswer(answer)} ${occasionOf(answer)}`;
       if (!this.answers.has(key)) this.answers.set(key, answer);
     }
   }
@@ -332,8 +341,7 @@ class Walk {
       next.go(this.learnt, value);
     }
     const [asks, named] = name === text ? [name, undefined] : [undefined, name];
-    const s = after[0]?.next;
-    if (s === undefined) return { line: undefined, after: [] };
+    if (after.length === 0) return { line: undefined, after: [] };
     const silent = !isCall && stop.step.op >= Op.silentLoad && stop.step.op <= Op.silentPrimitive;
     const line: StepLine = {
       kind: "step",
@@ -342,8 +350,7 @@ class Walk {
       call: isCall,
       silent,
       asks,
-      locks: s.locks,
-      given: s.given,
+      ...heldBy(after.map(({ next }) => next)),
     };
     return { line: isNews ? line : undefined, after: after.map(({ next }) => next) };
   }
@@ -363,6 +370,12 @@ function vaguely(groups: readonly Group[]): readonly Group[] {
     const text = alike.length === 1 ? undefined : vagueText(alike.map((group) => group.text));
     return text === undefined ? alike : [{ text, members: alike.flatMap((group) => group.members) }];
   });
+}
+/** The locks that are held, and given up, in all of these situations; with a `?` those that are in some. */
+function heldBy(all: readonly Situation[]): Pick<StepLine, "locks" | "given"> {
+  const names = (of: (s: Situation) => readonly string[]): string[] =>
+    [...new Set(all.flatMap(of))].map((lock) => (all.every((s) => of(s).includes(lock)) ? lock : `${lock}?`));
+  return { locks: names((s) => s.locks), given: names((s) => s.given) };
 }
 const isNothing = (lines: readonly Line[]): boolean => lines.at(-1)?.kind === "nothing";
 
