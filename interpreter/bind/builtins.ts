@@ -84,6 +84,13 @@ export function builtin(binder: ExpressionBinder, name: string): Builtin | undef
   if (PRINTS.test(name) || SILENT.includes(name)) return silent;
   return BARRIERS.includes(name) ? barrier : undefined;
 }
+/** All of them, for those who list what there is. */
+export function macros(): readonly { readonly name: string; readonly summary: string }[] {
+  return builtinNames().map((name) => {
+    const known = Object.hasOwn(TABLE, name) ? TABLE[name] : BARRIERS.includes(name) ? barrier : silent;
+    return { name, summary: known?.summary ?? "" };
+  });
+}
 export function builtinNames(): string[] {
   return [...Object.keys(TABLE), ...BARRIERS, ...SILENT, ...PRINT_NAMES];
 }
