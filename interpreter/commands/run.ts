@@ -37,7 +37,7 @@ export function run(options: RunOptions, io: Io): ExitCode {
       io.out(`${codes.length === 0 ? "" : "\n"}kernel ${kernelText(program.kernel)}\n`);
     codes.push(runOne(program, options, io, (json) => results.push(json)));
   }
-  if (options.json) io.out(chosen.length === 1 ? (results[0] ?? "") : `[\n${results.join(",\n")}]\n`);
+  io.out(results.join(""));
   return worst(codes);
 }
 
