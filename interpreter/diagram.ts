@@ -37,13 +37,14 @@ function racingPart(events: readonly TraceEvent[]): TraceEvent[] {
   const first = events.findIndex((event) => event.kind === "step" && event.racing);
   if (first === -1) return [...events];
   let from = first;
-  while (from > 0 && events[from - 1]?.kind === "call" && isOutermost(events[from - 1])) from--;
   // Calls of all CPUs that begin the race stand in front of its first step.
-  while (from > 0 && events[from - 1]?.kind === "call") from--;
+  while (from > 0 && isBeginning(events[from - 1])) from--;
   return events.slice(from);
 }
-function isOutermost(event: TraceEvent | undefined): boolean {
-  return event?.kind === "call" && event.depth === 0;
+/** What a CPU can come through before its first step: calls, memory of its own, calls that take no step. */
+function isBeginning(event: TraceEvent | undefined): boolean {
+  if (event?.kind === "return") return event.depth > 0;
+  return event?.kind === "call" || event?.kind === "allocate";
 }
 
 // ---- what to show
