@@ -267,6 +267,12 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: "#define TWICE(x) (2 * (x))",
     right: "fn TWICE(x) {\n  return 2 * x\n}",
   },
+  E142: {
+    summary: "a preprocessor line that chooses between two branches",
+    explanation: "There is no preprocessor: both branches would be read, one after the other.",
+    wrong: "#ifdef CONFIG_HMM\nvar x = 1\n#else\nvar y = 2\n#endif",
+    right: "var x = 1",
+  },
   E201: {
     summary: "`break` or `continue` outside a loop",
     explanation: "Both belong to the loop around them. `cpu1: continue` as a CPU's own statement lets it run on.",

@@ -15,6 +15,7 @@ import {
   InfixOperator,
   isSeparator,
   LBrace,
+  LParen,
   Name,
   Newline,
   NumberToken,
@@ -23,8 +24,9 @@ import {
   RBracket,
   RParen,
   Semicolon,
+  Star,
 } from "./tokens.ts";
-import { maxNesting } from "./words.ts";
+import { attributes, maxNesting, storageWords, tagWords, typeWords } from "./words.ts";
 
 /**
  * What stands between lexer and parser. It drops the newlines that end nothing, and sees to it that every bracket the
@@ -53,7 +55,10 @@ export function placeOf(token: IToken): Place {
 
 export function layOut(source: SourceText, lexed: readonly IToken[]): Layout {
   const { tokens, diagnostics } = mendMistakes(source, lexed);
-  const items = splitIntoLines(source, tokens);
+  const items = splitIntoLines(
+    source,
+    tokens.filter((token) => token.tokenType !== Name || !attributes.has(token.image)),
+  );
   const filter = new LayoutFilter(source, unclosedBrackets(items), diagnostics);
   return { tokens: filter.run(items), diagnostics };
 }
@@ -140,7 +145,19 @@ class LayoutFilter {
     if (type === LBrace || type === Else) return true;
     if (last.tokenType === Comma || last.image === "&&" || last.image === "||") return !beginsStatement(next);
     if (leading.test(next.token.image)) return true;
+    if (next.token.tokenType === Name && next.next?.tokenType === LParen && this.isType()) return true;
     return continues(last) && next.indent > this.statementIndent;
+  }
+
+  /** `static int` on a line of its own, with the name of the function below it. */
+  private isType(): boolean {
+    if (this.open.length > 0) return false;
+    const from = this.out.findLastIndex((token) => isSeparator(token) || token.tokenType === RBrace) + 1;
+    const line = this.out.slice(from);
+    const [first] = line;
+    if (first === undefined || !line.every(({ tokenType }) => tokenType === Name || tokenType === Star)) return false;
+    const { image } = first;
+    return typeWords.has(image) || storageWords.has(image) || tagWords.has(image) || image.endsWith("_t");
   }
 
   /** Going by the indentation, closes the blocks that must have ended before this line. */

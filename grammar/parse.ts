@@ -86,11 +86,17 @@ function withoutConsequences(source: SourceText, diagnostics: readonly Diagnosti
 
 function warn(source: SourceText, token: IToken): Diagnostic {
   const word = /^#\w+/.exec(token.image)![0];
+  const at = { start: token.startOffset, end: token.startOffset + word.length };
+  // Both branches would run, one after the other.
+  if (/^#(else|elif)$/.test(word)) {
+    const message = `${quote(word)}: there is no preprocessor that would leave out one of the branches`;
+    return { code: "E142", severity: "error", source, at, message, help: "take out the branch that is not meant" };
+  }
   return {
     code: "E141",
     severity: "warning",
     source,
-    at: { start: token.startOffset, end: token.startOffset + word.length },
+    at,
     message: `${quote(word)} is a comment here`,
     help: "there is no preprocessor; `enum { NAME = VALUE };` makes a constant",
   };

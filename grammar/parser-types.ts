@@ -67,6 +67,8 @@ export abstract class TypeParser extends ParserBase {
 
 function nameOfType(words: readonly string[]): { struct: boolean; name: string } {
   const tag = words.findIndex((word) => tagWords.has(word));
+  // An enum is a number, whatever it is called.
+  if (tag >= 0 && words[tag] === "enum") return { struct: false, name: "int" };
   if (tag >= 0 && tag + 1 < words.length) return { struct: true, name: words[tag + 1]! };
   const told = words.filter((word) => !storageWords.has(word));
   return { struct: false, name: told.length === 0 ? "int" : told.join(" ") };

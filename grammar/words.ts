@@ -11,6 +11,11 @@ export const storageWords: ReadonlySet<string> = new Set(
   "static extern const inline volatile register __inline __always_inline noinline __maybe_unused __user".split(" "),
 );
 
+/** Attributes, which may stand anywhere round a type or a name: nothing here goes by them. */
+export const attributes: ReadonlySet<string> = new Set(
+  "__must_check __rcu __iomem __percpu __init __exit __always_unused __used __cold __force __read_mostly".split(" "),
+);
+
 /** Words that name a type together with the name behind them. */
 export const tagWords: ReadonlySet<string> = new Set(["struct", "union", "enum"]);
 

@@ -13,6 +13,8 @@ export interface DiagramOptions {
   readonly title: string;
 }
 
+/** CPUs come before it. */
+const FIRST_CALLBACK_ACTOR = 8;
 const GAP = 2;
 const INDENT = 2;
 const COLUMN_MIN = 16;
@@ -78,6 +80,7 @@ interface OpenCall {
 /** The steps that matter, under the calls that lead to them. */
 function chosenLines(events: readonly TraceEvent[]): Line[] {
   const chosen = stepsThatMatter(events);
+  const isDeadlock = events.some((event) => event.kind === "report" && event.finding.kind === "deadlock");
   const lines: Line[] = [];
   const open = new Map<number, OpenCall[]>();
   const callsOf = (actor: number): OpenCall[] => {
@@ -103,7 +106,7 @@ function chosenLines(events: readonly TraceEvent[]): Line[] {
     else if (event.kind === "step" && chosen.has(event)) {
       const { depth, inAtom } = descend(event.actor);
       if (!inAtom || chosen.get(event) === "fatal") lines.push(stepLine(event, depth));
-    } else if (event.kind === "blocked" && event.racing) {
+    } else if (event.kind === "blocked" && (event.racing || isDeadlock)) {
       const { depth, inAtom } = descend(event.actor);
       const comment = `waits${event.holder === "" ? "" : ` ${event.holder}`}`;
       const asked = lines.findLastIndex((line) => line.actor === event.actor);
@@ -144,7 +147,7 @@ function stepsThatMatter(events: readonly TraceEvent[]): Map<StepEvent, Why> {
   }
   const order = (step: StepEvent): void => void (chosen.has(step) || chosen.set(step, "order"));
   for (const step of steps) if (step.frees !== 0 && bad.has(headerAddress(step.frees))) order(step);
-  for (const step of takenForGood(steps)) order(step);
+  for (const step of [...takenForGood(steps), ...causes(events), ...started(steps)]) order(step);
   for (const step of [...givenTooEarly(events), ...interrupted(steps)]) order(step);
   for (const [a, b] of neighbours(steps.filter((step) => step.addr !== 0 && step.lock === undefined))) {
     const areCounts = a.outcome !== undefined && b.outcome !== undefined;
@@ -153,6 +156,25 @@ function stepsThatMatter(events: readonly TraceEvent[]): Map<StepEvent, Why> {
     order(b);
   }
   return chosen;
+}
+/** Of what a report says is wrong with a word, or with a list: who wrote there last. */
+function causes(events: readonly TraceEvent[]): StepEvent[] {
+  return events.flatMap((event, i) => {
+    if (event.kind !== "report") return [];
+    const { kind, addr } = event.finding;
+    if (addr === 0 || !["refcount", "list-corruption"].includes(kind)) return [];
+    const object = headerAddress(addr);
+    const concerns = (e: TraceEvent): e is StepEvent =>
+      e.kind === "step" && e.writes && (kind === "refcount" ? e.addr === addr : headerAddress(e.addr) === object);
+    const before = events.slice(0, i).filter(concerns);
+    // Of each actor the last: one of them has left it as it is.
+    return before.filter((step, n) => !before.slice(n + 1).some((later) => later.actor === step.actor));
+  });
+}
+/** Where work and callbacks were queued, if their actor takes part. */
+function started(steps: readonly StepEvent[]): StepEvent[] {
+  const takesPart = steps.some((step) => step.actor >= FIRST_CALLBACK_ACTOR);
+  return takesPart ? steps.filter((step) => /^(schedule_work|queue_work|call_s?rcu)\(/.test(step.text)) : [];
 }
 /** Lock steps whose lock the actor does not give up again. */
 function takenForGood(steps: readonly StepEvent[]): StepEvent[] {

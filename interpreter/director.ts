@@ -250,15 +250,19 @@ export class Director {
     this.put(position.item, this.itemIndex + 1);
     return "goes on";
   }
-  /** The first actor that was blocked and is not any more, or has work to do. */
+  /**
+   * The first CPU that was blocked and is not any more. Work and callbacks come only when a CPU waits, or at the end of
+   * the script: what has not waited for them must not rely on them.
+   */
   private unblocked(): number | undefined {
-    for (let actor = 0; actor < ACTORS; actor++) {
-      const isCpu = actor < CPUS_MAX;
-      if (isCpu && this.get(position.status.at(actor)) !== Status.blocked) continue;
-      if (this.machine.isFinished(actor) || !this.canMove(actor)) continue;
-      return actor;
+    let waits = false;
+    for (let cpu = 0; cpu < CPUS_MAX; cpu++) {
+      if (this.get(position.status.at(cpu)) !== Status.blocked || this.machine.isFinished(cpu)) continue;
+      if (this.canMove(cpu)) return cpu;
+      waits = true;
     }
-    return undefined;
+    if (!waits) return undefined;
+    return [RCU_ACTOR, SRCU_ACTOR, WORK_ACTOR].find((actor) => !this.machine.isFinished(actor) && this.canMove(actor));
   }
   canMove(actor: number): boolean {
     return this.openChoices(actor).length > 0;

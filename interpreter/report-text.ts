@@ -16,7 +16,9 @@ export function reportTitle(finding: Finding): string {
     case "double-free":
       return `BUG: KASAN: double-free or invalid-free${inPlace}`;
     case "null-deref":
-      return `BUG: KASAN: null-ptr-deref${inPlace}`;
+      return finding.addr < 0
+        ? `BUG: unable to handle page fault for an error pointer${inPlace}`
+        : `BUG: KASAN: null-ptr-deref${inPlace}`;
     case "list-corruption":
       return finding.message.includes("poison")
         ? `general protection fault, probably for non-canonical address${inPlace}`
@@ -74,7 +76,9 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
   }
   const who = finding.actor < 0 ? "" : ` by ${actorName(finding.actor)}`;
   const what = finding.step === "" ? "" : `: ${finding.step}`;
-  const said = finding.kind === "bug" ? "" : finding.kind === "lockdep" ? restOf(finding.message) : finding.message;
+  // The title has it already, in the kernel's words.
+  const isTold = ["bug", "refcount"].includes(finding.kind) || /^list_\w+ corruption/.test(finding.message);
+  const said = isTold ? "" : finding.kind === "lockdep" ? restOf(finding.message) : finding.message;
   if (finding.kind !== "stale-translation")
     // whose title says it all
     lines.push(capital(`${said}${who}${finding.kind === "bug" ? "" : what}`.trim()));

@@ -6,6 +6,7 @@ import type { Ref } from "../../runtime/machine/struct.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import type { CodeBinder } from "./code.ts";
 import { coerced, memberAt, partsOfPlace, run, type Bound, type Place } from "./expression.ts";
+import { isNotModelled } from "./init.ts";
 import { compatible, isCounter, NULL_TYPE, NUMBER, typeOfKept, typeText, type Type } from "./types.ts";
 import { isWord } from "./words.ts";
 
@@ -19,6 +20,7 @@ export function bindAssign(code: CodeBinder, statement: Assign): void {
     names.scope.error("E314", source.at, "`{ ... }` begins an object where it is declared; here it cannot stand", help);
     return;
   }
+  if (isLeftOut(code, target)) return;
   const value = assigned(code, source, target);
   if (value === undefined) {
     if (target.kind === "name") names.scope.addMistaken(target.name);
@@ -58,6 +60,12 @@ export function assignTo(code: CodeBinder, target: BoundPlace, value: Bound, at:
   });
 }
 
+/** A member that every driver sets and the model has not: how it encodes its entries is its own business. */
+function isLeftOut({ names }: CodeBinder, target: Expr): boolean {
+  if (target.kind !== "member") return false;
+  const object = names.bindOnce(target.object);
+  return object?.type.kind === "object" && isNotModelled(object.type.cls, target.name.name);
+}
 /** The right side; some values cannot be kept. */
 function assigned(code: CodeBinder, expr: Expr, target: Expr): Bound | undefined {
   const { names } = code;

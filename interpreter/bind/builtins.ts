@@ -18,10 +18,19 @@ import { BOOLEAN, NUMBER, VOID } from "./types.ts";
 
 /** Printing. */
 const PRINTS =
-  /^((pr|dev|netdev|drm|ibdev)_(debug|dbg|info|notice|warn|warning|err|error|crit|alert|emerg|cont)|printk|trace_\w+)/;
+  /^((pr|dev|netdev|drm|ibdev)_(debug|dbg|info|notice|warn|warning|err|error|crit|alert|emerg|cont)|printk|DRM_(DEBUG|INFO|WARN|ERROR)|trace_\w+)/;
 /** Hints to the scheduler, and what only a compiler or a checker of the kernel looks at. */
 const SILENT: readonly string[] = [
-  ...["cond_resched", "cpu_relax", "dump_stack", "lockdep_set_class", "might_fault", "might_sleep", "might_sleep_if"],
+  ...[
+    "cond_resched",
+    "cpu_relax",
+    "dump_stack",
+    "BUILD_BUG_ON",
+    "lockdep_set_class",
+    "might_fault",
+    "might_sleep",
+    "might_sleep_if",
+  ],
   ...["destroy_work_on_stack", "mdelay", "msleep", "msleep_interruptible", "mutex_destroy", "ndelay", "prefetch"],
   ...["schedule", "udelay", "usleep_range"],
 ];
@@ -94,8 +103,12 @@ export function macros(): readonly { readonly name: string; readonly summary: st
 export function builtinNames(): string[] {
   return [...Object.keys(TABLE), ...BARRIERS, ...SILENT, ...PRINT_NAMES];
 }
-export function bindBuiltin(binder: ExpressionBinder, call: Call, known: Builtin): Bound | undefined {
-  return known.bind(binder, call, call.callee.kind === "name" ? call.callee.name : "");
+/** Whether it only computes: constants may be made with it. */
+export function isArithmetic(name: string): boolean {
+  return Object.hasOwn(arithmetic, name) && !/^time_/.test(name);
+}
+export function bindBuiltin(binder: ExpressionBinder, call: Call, known: Builtin | undefined): Bound | undefined {
+  return known?.bind(binder, call, call.callee.kind === "name" ? call.callee.name : "");
 }
 
 /** `current` */

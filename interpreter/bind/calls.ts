@@ -3,12 +3,12 @@ import type { Argument, Call } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
+import { loadPrivate } from "../../runtime/machine/access.ts";
 import { imageWriter } from "../../runtime/kernel.ts";
 import { Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { rw_semaphore } from "../../runtime/machine/rwsem.ts";
 import { at, membersOf, NULL, Struct } from "../../runtime/machine/struct.ts";
-import type { mm_struct } from "../../runtime/mm/mm_types.ts";
-import { current_mm } from "../../runtime/mm/current.ts";
+import { current_mm, get_current, type task_struct } from "../../runtime/mm/current.ts";
 import { ScriptError } from "../script-error.ts";
 import { numeric, run, type Bound, type Frame } from "./expression.ts";
 import { constant, misfit, TOLD, type Misfit, type Source } from "./fit.ts";
@@ -151,7 +151,8 @@ function fitFlags(binder: ExpressionBinder, param: Param, queue: Argument[]): So
   if (param.of.kind !== "flags") throw new Error("not flags");
   const { words, initial, orNumber } = param.of;
   const first = queue[0];
-  if (orNumber === true && first !== undefined && !["name", "defaults"].includes(first.value.kind)) {
+  const isWord = first?.value.kind === "name" && Object.hasOwn(words, first.value.name);
+  if (orNumber === true && first !== undefined && first.value.kind !== "defaults" && !isWord) {
     const bound = binder.bindNumber(first.value, "flags are a number");
     queue.shift();
     if (bound !== undefined)
@@ -323,7 +324,7 @@ function calling(binder: ExpressionBinder, entry: Callable, sources: readonly So
     at: where,
     parts: sources.flatMap((source) => source.from),
     *run(frame: Frame): Kernel<Value> {
-      if (entry.needsUsers === true) yield* mustHaveUsers(yield* current_mm(), entry.name, where);
+      if (entry.needsUsers === true) yield* mustHaveUsers(yield* get_current(), entry.name, where);
       const values: Value[] = [];
       for (const source of sources) values.push(...(yield* source.values(frame)));
       return yield* (entry.run as (...args: Value[]) => Kernel<Value>)(...values);
@@ -331,7 +332,9 @@ function calling(binder: ExpressionBinder, entry: Callable, sources: readonly So
   };
 }
 /** A process without users is gone: nobody is left to make a system call in it. */
-function* mustHaveUsers(mm: mm_struct, name: string, where: Span): Kernel<void> {
+function* mustHaveUsers(task: task_struct, name: string, where: Span): Kernel<void> {
+  if (yield* loadPrivate(task.kthread)) return; // others must have kept it alive: if not, that is the bug
+  const mm = yield* loadPrivate(task.mm);
   const cpu = yield* step({
     op: Op.silentPrimitive,
     primitive: users,

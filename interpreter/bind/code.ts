@@ -8,7 +8,7 @@ import { BLOCKED, Op, primitive, step, type Kernel, type Value } from "../../run
 import type { Ref } from "../../runtime/machine/struct.ts";
 import type { Code } from "../program.ts";
 import { assignTo, bindAssign } from "./assign.ts";
-import { declareLocals, isObjectDeclaration } from "./declarations.ts";
+import { declareByMacro, declareLocals, isObjectDeclaration } from "./declarations.ts";
 import { firstCall, look, run, truth, type Bound, type Frame, type Local } from "./expression.ts";
 import { bindFail } from "./failures.ts";
 import { bodyOf, landing, NOWHERE, reachable, type Branch, type Instruction, type Jump } from "./instructions.ts";
@@ -143,6 +143,7 @@ export class CodeBinder {
         return this.addBlock(statement);
       case "expression":
         if (isObjectDeclaration(scope, statement)) return declareLocals(this, statement);
+        if (declareByMacro(this, statement.expr)) return;
         return this.addExpression(statement.expr);
       case "declare":
         return declareLocals(this, statement);

@@ -3,6 +3,7 @@ import type { CType, Declare, Declarator, Expr, Init, Statement } from "../../gr
 import type { Span } from "../../grammar/span.ts";
 import { storePrivate } from "../../runtime/machine/access.ts";
 import { stackObject } from "../../runtime/machine/alloc.ts";
+import type { list_head } from "../../runtime/machine/list.ts";
 import type { Kernel } from "../../runtime/machine/step.ts";
 import { Struct, type StructClass } from "../../runtime/machine/struct.ts";
 import { arrayClass } from "./arrays.ts";
@@ -40,6 +41,36 @@ export function asDeclare(statement: Extract<Statement, { kind: "expression" }>)
 export function declareLocals(code: CodeBinder, statement: Extract<Statement, { kind: "expression" }> | Declare): void {
   const declare = statement.kind === "declare" ? statement : asDeclare(statement);
   for (const declarator of declare.names) declareOne(code, declare.type, declarator);
+}
+
+/** Macros that declare an object in a body, and how the object begins. */
+const DECLARING: Readonly<Record<string, string>> = {
+  LIST_HEAD: "list_head",
+  DECLARE_COMPLETION_ONSTACK: "completion",
+  DECLARE_WAIT_QUEUE_HEAD_ONSTACK: "wait_queue_head",
+};
+/** `LIST_HEAD(gone);` in a body. */
+export function declareByMacro(code: CodeBinder, expr: Expr): boolean {
+  if (expr.kind !== "call" || expr.callee.kind !== "name") return false;
+  const { name, at } = expr.callee;
+  const type = Object.hasOwn(DECLARING, name) ? DECLARING[name] : undefined;
+  const value = expr.args[0]?.value;
+  if (type === undefined || value?.kind !== "name") return false;
+  const declared = { name: value.name, at: value.at };
+  declareOne(
+    code,
+    { struct: true, name: type, at },
+    { name: declared, pointer: false, size: undefined, value: undefined, at },
+  );
+  if (type !== "list_head") return true;
+  const head = code.names.bindName(value.name, value.at);
+  if (head !== undefined)
+    code.addStep(expr.at, [head], function* (frame) {
+      const list = (yield* run(head, frame)) as list_head;
+      yield* storePrivate(list.next, list);
+      yield* storePrivate(list.prev, list);
+    });
+  return true;
 }
 
 function declareOne(code: CodeBinder, type: CType | undefined, declarator: Declarator): void {

@@ -75,7 +75,10 @@ export class Functions {
     const { scope } = this;
     const full = scope.prefix + name;
     if (this.definitions.has(full)) scope.error("E229", at, `the function \`${name}\` is there already`);
-    else if (scope.callables.has(name) || allFunctions().some((fn) => fn.name === name && fn.info.internal !== true)) {
+    else if (
+      scope.callables.has(name) ||
+      allFunctions().some((fn) => fn.name === name && fn.info.source !== undefined)
+    ) {
       const help = `\`patch NAME { fn ${name}(...) { ... } }\` replaces it`;
       scope.error("E229", at, `\`${name}\` is a function of the kernel`, help);
     } else this.definitions.set(full, { name: full, at, params, body, source: scope.source, prefix: scope.prefix });

@@ -2,10 +2,10 @@
 import type { Call, Expr } from "../../grammar/ast.ts";
 import { cmpxchg, READ_ONCE, WRITE_ONCE, xchg } from "../../runtime/machine/access.ts";
 import { BUG_ON, WARN_ON } from "../../runtime/machine/bug.ts";
-import type { Kernel, Value } from "../../runtime/machine/step.ts";
+import { asBoolean, Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import type { Ref } from "../../runtime/machine/struct.ts";
 import type { Builtin } from "./macro.ts";
-import { memberAt, run, truth, type Bound, type Frame, type MemoryPlace } from "./expression.ts";
+import { memberAt, numeric, run, truth, type Bound, type Frame, type MemoryPlace } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { BOOLEAN, compatible, NUMBER, typeOfKept, typeText, VOID, type Type } from "./types.ts";
 import { isWord } from "./words.ts";
@@ -18,7 +18,7 @@ interface Shaped {
   readonly summary: string;
   /** The type of its result, from the types of its arguments. */
   readonly type: (args: readonly Bound[]) => Type;
-  readonly run: (args: readonly Bound[], text: string, frame: Frame) => Kernel<Value>;
+  readonly run: (args: readonly Bound[], text: string, frame: Frame, name: string) => Kernel<Value>;
 }
 
 const ofPlace = (args: readonly Bound[]): Type => (args[0] === undefined ? NUMBER : typeOfKept(args[0].type));
@@ -61,6 +61,33 @@ const bug: Shaped = {
   },
 };
 
+/** One atomic step on one word; the result is whether the bit was set before. */
+function bits(summary: string, change: (word: number, bit: number) => number, result?: "changes"): Shaped {
+  const flip = primitive("bit", (m, addr = 0, bit = 0) => {
+    const word = m.read(addr);
+    m.write(addr, change(word, bit));
+    return (word & bit) === 0 ? 0 : 1;
+  });
+  return {
+    shape: ["value", "place"],
+    summary,
+    type: () => (result === undefined ? BOOLEAN : VOID),
+    *run([nr, place], _, frame, name) {
+      const n = numeric(yield* run(nr as Bound, frame));
+      const ref = yield* refOf(place, frame);
+      const was = yield* step({
+        op: Op.primitive,
+        addr: ref.addr,
+        primitive: flip,
+        args: [ref.addr, 2 ** n],
+        decode: asBoolean,
+        text: (names) => `${name}(${n}, &${ref.expr(names)})`,
+      });
+      return result === undefined ? was : undefined;
+    },
+  };
+}
+
 const SHAPED: Readonly<Record<string, Shaped>> = {
   READ_ONCE: read("a marked read"),
   smp_load_acquire: read("a marked read"),
@@ -72,6 +99,7 @@ const SHAPED: Readonly<Record<string, Shaped>> = {
   smp_store_release: write("a marked write"),
   smp_store_mb: write("a marked write"),
   rcu_assign_pointer: write("a marked write of a pointer"),
+  RCU_INIT_POINTER: write("a marked write of a pointer"),
   xchg: {
     shape: ["place", "value"],
     summary: "writes, and gives what was there",
@@ -91,6 +119,12 @@ const SHAPED: Readonly<Record<string, Shaped>> = {
       return yield* cmpxchg(ref, expected, yield* run(value as Bound, frame));
     },
   },
+  test_bit: bits("whether a bit is set", (word) => word),
+  set_bit: bits("sets a bit", (word, bit) => word | bit, "changes"),
+  clear_bit: bits("clears a bit", (word, bit) => word & ~bit, "changes"),
+  change_bit: bits("changes a bit", (word, bit) => word ^ bit, "changes"),
+  test_and_set_bit: bits("sets a bit; whether it was set", (word, bit) => word | bit),
+  test_and_clear_bit: bits("clears a bit; whether it was set", (word, bit) => word & ~bit),
   WARN_ON: warning,
   WARN_ON_ONCE: warning,
   WARN: warning,
@@ -133,7 +167,7 @@ function bindShaped(binder: ExpressionBinder, call: Call, name: string, shaped: 
     type: shaped.type(args),
     at: call.at,
     parts: args,
-    run: (frame) => shaped.run(args, text, frame),
+    run: (frame) => shaped.run(args, text, frame, name),
   };
 }
 

@@ -191,7 +191,14 @@ export function memberOf(
   return undefined;
 }
 /** A type that a macro names: `struct gpu`, or just `gpu`. */
-function classNamed({ scope }: ExpressionBinder, expr: Expr): StructClass | undefined {
+function classNamed(binder: ExpressionBinder, expr: Expr): StructClass | undefined {
+  const { scope } = binder;
+  const measured = expr.kind === "call" && expr.callee.kind === "name" && expr.callee.name === "typeof";
+  if (measured && expr.args[0] !== undefined) {
+    const { value } = expr.args[0];
+    const bound = binder.bind(value.kind === "unary" && value.op === "*" ? value.operand : value);
+    if (bound?.type.kind === "object") return bound.type.cls;
+  }
   const name = expr.kind === "type" ? expr.type.name : expr.kind === "name" ? expr.name : "";
   const cls = scope.structs.find(name);
   if (cls === undefined) scope.structs.unknownType({ struct: true, name, at: expr.at });

@@ -83,6 +83,21 @@ const either: Builtin = {
   }),
 };
 
+/** What 5.2 asks a range with; `range.blockable` says the same. */
+const blockable: Builtin = {
+  summary: "whether the callback may sleep",
+  bind(binder, call, name) {
+    const [value] = argumentsOf(binder, call, name, "range", { least: 1 }) ?? [];
+    const range = value === undefined ? undefined : binder.bindValue(value);
+    const field = range?.type.kind === "record" ? range.type.fields["blockable"] : undefined;
+    if (range === undefined || value === undefined) return undefined;
+    if (field !== undefined)
+      return { kind: "place", place: { kind: "field", record: range, index: field.index }, type: BOOLEAN, at: call.at };
+    binder.scope.error("E301", value.at, `\`${name}\` expects what a callback is given, a struct mmu_notifier_range`);
+    return undefined;
+  },
+};
+
 export const arithmetic: Readonly<Record<string, Builtin>> = {
   min: pure("a, b", 2, "the smaller one", Math.min),
   max: pure("a, b", 2, "the larger one", Math.max),
@@ -94,7 +109,9 @@ export const arithmetic: Readonly<Record<string, Builtin>> = {
   round_down: pure("x, a", 2, "x rounded down to a multiple of a", roundDown),
   DIV_ROUND_UP: pure("n, d", 2, "n / d, rounded up", (n, d) => Math.ceil(n / d)),
   PAGE_ALIGN: pure("addr", 1, "addr rounded up to a page", (x) => roundUp(x, PAGE_SIZE)),
+  offset_in_page: pure("addr", 1, "where in its page an address lies", (x) => x % PAGE_SIZE),
   BIT: pure("n", 1, "1 << n", (n) => 2 ** n),
+  mmu_notifier_range_blockable: blockable,
   IS_ERR: pure("ptr", 1, "whether a pointer is an error", isError, BOOLEAN),
   IS_ERR_OR_NULL: pure("ptr", 1, "whether a pointer is none", (x) => x === 0 || isError(x), BOOLEAN),
   PTR_ERR: pure("ptr", 1, "the error that a pointer is", (x) => x),

@@ -27,11 +27,14 @@ function waiting(summary: string, hasTimeout: boolean, type: Type, result: (held
     }
     // What it looks at may be locals: they are handed to it, for it is a function of its own.
     const locals = [...new Set(localsIn(test))];
-    const id = binder.scope.functions?.helper(`${name} condition`, function* (...given: Value[]): Kernel<boolean> {
-      const frame: Frame = [];
-      locals.forEach((local, i) => (frame[local.index] = given[i]));
-      return truth(yield* run(test, frame));
-    });
+    const id = binder.scope.functions?.helper(
+      binder.scope.source.slice(second.at),
+      function* (...given: Value[]): Kernel<boolean> {
+        const frame: Frame = [];
+        locals.forEach((local, i) => (frame[local.index] = given[i]));
+        return truth(yield* run(test, frame));
+      },
+    );
     return {
       kind: "call",
       name,

@@ -7,7 +7,7 @@ import type { Callable, Param } from "../../runtime/callable.ts";
 import { at, memberNamed, membersOf, type Member, type StructClass } from "../../runtime/machine/struct.ts";
 import { task_struct } from "../../runtime/mm/current.ts";
 import type { Value } from "../../runtime/machine/step.ts";
-import { bindBuiltin, builtin, currentTask } from "./builtins.ts";
+import { bindBuiltin, builtin, currentTask, isArithmetic } from "./builtins.ts";
 import { bindCall } from "./calls.ts";
 import { showWords } from "../show.ts";
 import { ScriptError } from "../script-error.ts";
@@ -355,11 +355,12 @@ export class ExpressionBinder {
 
   private bindCallExpression(call: Call): Bound | undefined {
     const { scope } = this;
+    const name = this.calledName(call.callee);
     if (this.outside) {
+      if (name !== undefined && isArithmetic(name)) return bindBuiltin(this, call, builtin(this, name));
       this.noCallHere(call);
       return undefined;
     }
-    const name = this.calledName(call.callee);
     const definition = name === undefined ? undefined : scope.functions?.find(name);
     if (definition !== undefined) return bindOwnCall(this, call, definition);
     const known = name === undefined ? undefined : builtin(this, name);

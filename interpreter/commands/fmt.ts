@@ -18,6 +18,12 @@ export function fmt({ paths, check }: FmtOptions, io: Io): ExitCode {
   let failed = false;
   let differs = false;
   for (const path of paths) {
+    if (path !== "-" && !check && !path.endsWith(".hmm")) {
+      const help = `\`hmm fmt - < ${path}\` prints it as a script`;
+      io.err(`hmm: ${nameOf(path)} is left alone: only .hmm files are rewritten; ${help}\n`);
+      failed = true;
+      continue;
+    }
     const before = readText(path, io);
     const after = before === undefined ? undefined : formatted(path, before, io);
     if (after === undefined) failed = true;

@@ -1,5 +1,6 @@
 /** Locks, RCU and waiting, as scripts call them. */
 import {
+  type Callable,
   ignored,
   lock,
   object,
@@ -7,7 +8,6 @@ import {
   returnsBoolean,
   returnsNothing,
   returnsNumber,
-  type Callable,
 } from "../callable.ts";
 import { lockdep_assert_held, lockdep_assert_held_read, lockdep_assert_held_write } from "../machine/lockdep.ts";
 import {
@@ -66,7 +66,14 @@ import {
   wake_up,
   wake_up_all,
 } from "../machine/wait.ts";
-import { cancel_work_sync, flush_work, queue_work, schedule_work, work_struct } from "../machine/workqueue.ts";
+import {
+  cancel_work_sync,
+  flush_work,
+  queue_work,
+  schedule_work,
+  work_pending,
+  work_struct,
+} from "../machine/workqueue.ts";
 import { srcu } from "../mm/mmu_notifier.ts";
 import { table, type Row } from "./table.ts";
 
@@ -137,6 +144,13 @@ const assertions = table("kernel/locking/lockdep.c", [
   ["lockdep_assert_held_read", lockdep_assert_held_read, sem, returnsNothing, "warns if it is not held for reading"],
 ]);
 
+function* noError(): Kernel<number> {
+  return 0;
+}
+function* nothing(): Kernel<void> {}
+
+/** What srcu_read_lock() gave; here there is one. */
+const index = optional(ignored("idx"), 0);
 const ssp = [
   optional(
     object("ssp", () => srcu_struct),
@@ -151,8 +165,16 @@ const rcus = [
     ["rcu_barrier", rcu_barrier, [], returnsNothing, "waits until all queued callbacks have run"],
   ]),
   ...table("kernel/rcu/srcutree.c", [
+    ["init_srcu_struct", noError, ssp, returnsNumber, "makes a domain; here it needs no memory, so always 0"],
+    ["cleanup_srcu_struct", nothing, ssp, returnsNothing, "the end of a domain"],
     ["srcu_read_lock", srcu_read_lock, ssp, returnsNumber, "enters a read section of a domain (the notifiers')"],
-    ["srcu_read_unlock", srcu_read_unlock, ssp, returnsNothing, "leaves a read section of a domain (the notifiers')"],
+    [
+      "srcu_read_unlock",
+      srcu_read_unlock,
+      [...ssp, index],
+      returnsNothing,
+      "leaves a read section of a domain (the notifiers')",
+    ],
     ["synchronize_srcu", synchronize_srcu, ssp, returnsNothing, "waits for every read section of a domain under way"],
     ["srcu_barrier", srcu_barrier, ssp, returnsNothing, "waits until all queued callbacks of a domain have run"],
   ]),
@@ -183,6 +205,7 @@ const waiting = [
       returnsBoolean,
       "the same: there is one queue, whichever is named",
     ],
+    ["work_pending", work_pending, work, returnsBoolean, "whether a work item is queued and has not begun"],
     ["flush_work", flush_work, work, returnsNothing, "waits until a work item has run"],
     ["cancel_work_sync", cancel_work_sync, work, returnsBoolean, "takes it off the queue and waits until it has run"],
   ]),

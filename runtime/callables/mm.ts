@@ -13,13 +13,13 @@ import {
   type Callable,
 } from "../callable.ts";
 import type { Kernel } from "../machine/step.ts";
-import { kthread_unuse_mm, kthread_use_mm, switch_mm } from "../mm/current.ts";
+import { get_task_mm, kthread_unuse_mm, kthread_use_mm, switch_mm, task_struct } from "../mm/current.ts";
 import { user_load, user_store } from "../mm/fault.ts";
 import { mm_alloc, mmdrop, mmget, mmget_not_zero, mmgrab, mmput } from "../mm/fork.ts";
 import { FAULT_FLAG_WRITE, handle_mm_fault } from "../mm/memory.ts";
 import { __do_munmap, MAP_FIXED, vm_mmap_pgoff, vm_munmap } from "../mm/mmap.ts";
 import { mm_struct, vm_area_struct, VM_EXEC, VM_READ, VM_WRITE } from "../mm/mm_types.ts";
-import { find_vma } from "../mm/vma_tree.ts";
+import { find_vma, find_vma_intersection } from "../mm/vma_tree.ts";
 
 const mm = object("mm", () => mm_struct);
 
@@ -75,6 +75,14 @@ const lifetime: readonly Callable[] = [
 ];
 
 const processes: readonly Callable[] = [
+  {
+    name: "get_task_mm",
+    params: [object("task", () => task_struct)],
+    result: returnsObject(() => mm_struct),
+    summary: "one more user of the address space that a task runs in, or NULL",
+    source: "kernel/fork.c",
+    run: get_task_mm,
+  },
   {
     name: "switch_mm",
     params: [mm],
@@ -152,6 +160,14 @@ const mappings: readonly Callable[] = [
     summary: "the first VMA that ends above an address; needs mmap_sem and mm_users",
     source: "mm/mmap.c",
     run: find_vma,
+  },
+  {
+    name: "find_vma_intersection",
+    params: [mm, address("start_addr"), address("end_addr")],
+    result: returnsObject(() => vm_area_struct),
+    summary: "the first VMA that meets a range, or NULL; needs mmap_sem and mm_users",
+    source: "include/linux/mm.h",
+    run: find_vma_intersection,
   },
   {
     name: "handle_mm_fault",

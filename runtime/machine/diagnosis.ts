@@ -22,5 +22,6 @@ export function diagnose(memory: Memory, addr: number, verb: string): { kind: Fa
   if (isPoison(addr)) return { kind: "list-corruption", message: `${verb} at list poison 0x${addr.toString(16)}` };
   const header = memory.header(addr);
   if (header < 0) return { kind: "use-after-free", message: `${verb} of freed memory` };
+  if (addr < 0) return { kind: "null-deref", message: `${verb} through an error pointer` };
   return { kind: "null-deref", message: addr < SLOT ? `${verb} through NULL` : `${verb} of memory never allocated` };
 }

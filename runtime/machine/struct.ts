@@ -200,6 +200,7 @@ export function memberText(addr: number, names: Names): string | undefined {
   const owner = names.typeAt(addr);
   if (owner === undefined) return undefined;
   const base = headerAddress(addr) + WORD;
+  if (owner.variables === true && names.name(addr) !== undefined) return `&${names.name(addr)}`;
   const path = pathTo(owner, addr - base);
   return path === undefined ? undefined : `&${member(base, owner, path, names)}`;
 }

@@ -2,7 +2,7 @@
 import { functionPointer, kernelFunction } from "./function.ts";
 import { asBoolean, BLOCKED, Op, primitive, step, type Kernel } from "./step.ts";
 import { at, flag, int, pointer, Struct, WORD, words } from "./struct.ts";
-import { loadPrivate } from "./access.ts";
+import { loadPrivate, READ_ONCE } from "./access.ts";
 import { staticObject } from "./types.ts";
 
 const ITEMS_MAX = 12;
@@ -137,3 +137,8 @@ export const process_works = kernelFunction(
   { summary: "Runs queued work items.", params: [], internal: true },
 );
 const system_wq_function = (id: number) => at(work_struct, 0).func.decode(id);
+
+/** Whether it is queued and has not begun. */
+export function work_pending(work: work_struct): Kernel<boolean> {
+  return READ_ONCE(work.pending);
+}

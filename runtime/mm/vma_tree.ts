@@ -122,3 +122,18 @@ export const vma_rb_erase = kernelFunction(
       "Finds the parent from the root, and hangs the left part below the right one, because nothing is rebalanced.",
   },
 );
+
+/** include/linux/mm.h */
+export const find_vma_intersection = kernelFunction(
+  "find_vma_intersection",
+  function* (mm: mm_struct, start_addr: number, end_addr: number): Kernel<vm_area_struct> {
+    const vma = yield* find_vma(mm, start_addr);
+    if (!vma.isNull && end_addr <= (yield* load(vma.vm_start))) return NULL(vm_area_struct);
+    return vma;
+  },
+  {
+    source: "include/linux/mm.h",
+    params: ["mm", "start_addr", "end_addr"],
+    summary: "The first VMA that meets a range.",
+  },
+);

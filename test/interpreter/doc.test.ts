@@ -124,13 +124,15 @@ function generic(text: string, isAtom: boolean): string {
     .replace(/\s+/g, " ");
 }
 
+const readFile = (name: string) => ({ name, text: readFileSync(`scripts/${name}`, "utf8") });
+
 test("whatever a script makes the machine do stands in what is printed of the function that does it", () => {
   const printed = new Map<string, string>();
   const missing = new Set<string>();
   const isAtom = (name: string): boolean => allFunctions().some((fn) => fn.name === name && fn.info.atom === true);
   for (const file of readdirSync("scripts").filter((name) => name.endsWith(".hmm"))) {
     const path = `scripts/${file}`;
-    const [program] = bindScript(new SourceText(path, readFileSync(path, "utf8"))).programs;
+    const [program] = bindScript(new SourceText(path, readFileSync(path, "utf8")), { readFile }).programs;
     if (program === undefined) throw new Error(`${path} does not bind`);
     const named = /^kernel\s+([^#\n]*\S)/m.exec(readFileSync(path, "utf8"))?.[1] ?? "";
     const isPatched = (fn: string): boolean =>
