@@ -102,23 +102,22 @@ function hmm(args: readonly string[], input?: string): Ran {
 
 /** Line by line; what `...` leaves out may be anything, at the end of a line too. */
 function assertPrints({ command, lines, line }: Shown, printed: readonly string[]): void {
+  const fits = (text = "", wanted = ""): boolean =>
+    wanted.endsWith(" ...") ? text.startsWith(wanted.slice(0, -"...".length)) : text === wanted;
+  const chunks = lines.reduce<string[][]>(
+    (all, text) => (text === "..." ? [...all, []] : [...all.slice(0, -1), [...(all.at(-1) ?? []), text]]),
+    [[]],
+  );
   let from = 0;
-  let isOpen = false;
-  for (const wanted of lines) {
-    if (wanted === "...") {
-      isOpen = true;
-      continue;
-    }
-    const fits = (text: string): boolean =>
-      wanted.endsWith(" ...") ? text.startsWith(wanted.slice(0, -"...".length)) : text === wanted;
-    const at = isOpen ? printed.findIndex((text, i) => i >= from && fits(text)) : from;
-    const told = `line ${line}: $ ${command}\ndoes not print\n${wanted}\nbut\n${printed.slice(from, from + 60).join("\n")}`;
-    assert.ok(at >= 0 && fits(printed[at] ?? ""), told);
-    from = at + 1;
-    isOpen = false;
+  for (const [i, chunk] of chunks.entries()) {
+    const starts = i === 0 ? [from] : [...printed.keys()].filter((start) => start >= from);
+    const found = starts.find((start) => chunk.every((text, j) => fits(printed[start + j], text)));
+    const told = `line ${line}: $ ${command}\ndoes not print\n${chunk.join("\n")}\nbut\n`;
+    assert.ok(found !== undefined || chunk.length === 0, told + printed.slice(from, from + 60).join("\n"));
+    from = (found ?? from) + chunk.length;
   }
   const rest = printed.slice(from).join("\n");
-  assert.ok(isOpen || rest === "", `line ${line}: $ ${command}\nprints more:\n${rest}`);
+  assert.ok(rest === "" || lines.at(-1) === "...", `line ${line}: $ ${command}\nprints more:\n${rest}`);
 }
 
 for (const one of shown)
