@@ -34,6 +34,7 @@ const TEXTS: ReadonlyMap<string, string> = new Map([["Ellipsis", "..."]]);
 /** Names that must be these words, by the rule and the number of the name in it. */
 const WORDS: Readonly<Record<string, string>> = {
   "conditionLine 0": "wait assume assert",
+  "enumLine 1": "enum",
   "expect 1": "expect",
   "expect 2": "sometimes",
   "expectBlocked 1": "blocked",

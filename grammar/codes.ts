@@ -262,7 +262,7 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
   E141: {
     summary: "a preprocessor line, which is a comment here",
     explanation:
-      "`#` begins a comment. `#include <...>` can safely be one, and `#define LIMIT 3` is read; macros with parameters " +
+      "`#` begins a comment. `#include <...>` can safely be one, `#define LIMIT 3` is read; macros with parameters " +
       "and `#if` would silently mean nothing.",
     wrong: "#define TWICE(x) (2 * (x))",
     right: "fn TWICE(x) {\n  return 2 * x\n}",

@@ -21,6 +21,20 @@ interface Line {
   readonly comment: string;
 }
 
+/** Where comments behind statements begin: in one column in each paragraph, two blanks behind its longest line. */
+function commentColumns(lines: readonly Line[]): readonly number[] {
+  const columns: number[] = [];
+  let from = 0;
+  for (const [i, line] of [...lines, { indent: 0, text: "", comment: "" }].entries()) {
+    if (line.text !== "" || line.comment !== "") continue;
+    const commented = lines.slice(from, i).filter(({ text, comment }) => text !== "" && comment !== "");
+    const column = Math.max(0, ...commented.map(({ indent, text }) => indent + text.length)) + 2;
+    while (columns.length <= i) columns.push(column);
+    from = i + 1;
+  }
+  return columns;
+}
+
 export class Writer {
   /** Stands before the next line: `cpu0: `. */
   prefix = "";
@@ -97,9 +111,10 @@ export class Writer {
 
   finish(): string {
     this.before(this.source.text.length);
-    const texts = this.lines.map(({ indent, text, comment }) => {
-      const gap = text === "" || comment === "" ? "" : "  ";
-      return `${" ".repeat(indent)}${text}${gap}${comment}`.trimEnd();
+    const columns = commentColumns(this.lines);
+    const texts = this.lines.map(({ indent, text, comment }, i) => {
+      const code = " ".repeat(indent) + text;
+      return (text === "" || comment === "" ? code + comment : code.padEnd(columns[i] ?? 0) + comment).trimEnd();
     });
     while (texts.at(-1) === "") texts.pop();
     return texts.map((text) => `${text}\n`).join("");

@@ -29,7 +29,8 @@ export function checkText(result: CheckResult, verdict: Verdict, options: CheckT
   const blocks = result.reports.slice(1).map((report) => reportBlock(program, report, options));
   for (const block of [otherPlaces(result), outcomeTable(result), expectations(verdict)])
     if (block !== "") blocks.push(block);
-  blocks.push([...(verdict.observation === undefined ? [] : [verdict.observation]), verdict.line].join("\n"));
+  const notes = barriersNote(program);
+  blocks.push([...(verdict.observation === undefined ? [] : [verdict.observation]), verdict.line, ...notes].join("\n"));
   return `\n${blocks.join("\n\n")}\n`;
 }
 
@@ -70,9 +71,13 @@ function outcomeTable(result: CheckResult): string {
   const rows = result.outcomes.map((outcome) => ({
     what: names.map((name, i) => `${name} = ${outcome.values[i] ?? ""}`).join(", ") || "all done",
     how: tokenOf(result.program, outcome.schedule),
+    holds: outcome.holds,
   }));
+  // What tells outcomes of the same values apart is what the expectations say about them.
+  for (const row of rows.filter((one) => rows.some((other) => other !== one && other.what === one.what)))
+    if (row.holds.length > 0) row.what += ` (${row.holds.map(({ text }) => text.replace(/\s+/g, " ")).join("; ")})`;
   for (const report of result.reports)
-    rows.push({ what: reportName(report.finding), how: tokenOf(result.program, report.schedule) });
+    rows.push({ what: reportName(report.finding), how: tokenOf(result.program, report.schedule), holds: [] });
   if (rows.length < 2) return "";
   const width = Math.min(48, Math.max(...rows.map((row) => row.what.length)));
   const lines = rows.map((row) => `  ${row.what.padEnd(width)}  ${row.how}`.trimEnd());
@@ -98,4 +103,11 @@ function expectations(verdict: Verdict): string {
   if (bugs.length > 0) lines.push(`  FAIL  expect no bug  (found ${[...new Set(bugs.map(reportName))].join(", ")})`);
   if (lines.length === 0) return "";
   return ["Expectations:", ...lines].join("\n");
+}
+
+/** What the model leaves out of what the text says. */
+export function barriersNote({ barriers }: Program): string[] {
+  if (barriers === 0) return [];
+  const count = barriers === 1 ? "1 barrier of the text is" : `${barriers} barriers of the text are`;
+  return [`Memory is sequentially consistent here: ${count} not modelled.`];
 }

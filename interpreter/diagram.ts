@@ -15,6 +15,10 @@ export interface DiagramOptions {
 
 const GAP = 2;
 const INDENT = 2;
+const COLUMN_MIN = 16;
+/** Where a text may be broken, and where a piece that is too long may be. */
+const PIECES = /(?<=, |\| )|(?<=\()/;
+const SMALLER = /(?<=->| )/;
 
 interface Line {
   readonly actor: number;
@@ -37,13 +41,14 @@ function racingPart(events: readonly TraceEvent[]): TraceEvent[] {
   const first = events.findIndex((event) => event.kind === "step" && event.racing);
   if (first === -1) return [...events];
   let from = first;
-  while (from > 0 && events[from - 1]?.kind === "call" && isOutermost(events[from - 1])) from--;
   // Calls of all CPUs that begin the race stand in front of its first step.
-  while (from > 0 && events[from - 1]?.kind === "call") from--;
+  while (from > 0 && isBeginning(events[from - 1])) from--;
   return events.slice(from);
 }
-function isOutermost(event: TraceEvent | undefined): boolean {
-  return event?.kind === "call" && event.depth === 0;
+/** What a CPU can come through before its first step: calls, memory of its own, calls that take no step. */
+function isBeginning(event: TraceEvent | undefined): boolean {
+  if (event?.kind === "return") return event.depth > 0;
+  return event?.kind === "call" || event?.kind === "allocate";
 }
 
 // ---- what to show
@@ -215,24 +220,42 @@ function lastStep(events: readonly TraceEvent[], report: ReportEvent): StepEvent
 
 function layOut(lines: readonly Line[], actors: readonly number[]): string[] {
   const total = actors.length <= 2 ? 78 : 100;
-  const width = Math.max(16, Math.floor((total - GAP * (actors.length - 1)) / Math.max(actors.length, 1)));
+  const widths = columnWidths(lines, actors, total);
   const titles = actors.map((actor) => (actor < 8 ? `CPU ${actor}` : actorName(actor)));
-  const rows = [titles.map((title) => title.padEnd(width)).join(" ".repeat(GAP))];
+  const rows = [titles.map((title, i) => title.padEnd(widths[i] ?? 0)).join(" ".repeat(GAP))];
   for (const line of lines) {
     const column = Math.max(actors.indexOf(line.actor), 0);
-    const margin = " ".repeat(column * (width + GAP));
-    const space = column === actors.length - 1 ? total - margin.length : width;
-    for (const text of wrap(line, space)) rows.push(margin + text);
+    const margin = widths.slice(0, column).reduce((sum, width) => sum + width + GAP, 0);
+    const space = column === actors.length - 1 ? total - margin : (widths[column] ?? total);
+    for (const text of wrap(line, space)) rows.push(" ".repeat(margin) + text);
   }
   return rows;
+}
+/** The same for all, unless some need more for their longest names and others can do with less. */
+function columnWidths(lines: readonly Line[], actors: readonly number[], total: number): number[] {
+  const room = total - GAP * (actors.length - 1);
+  const equal = Math.max(COLUMN_MIN, Math.floor(room / Math.max(actors.length, 1)));
+  const needs = actors.map((actor) =>
+    lines
+      .filter((line) => line.actor === actor)
+      .flatMap((line) => line.text.split(PIECES).flatMap((piece) => piece.split(SMALLER)))
+      .reduce((widest, piece) => Math.max(widest, piece.trimEnd().length + INDENT), COLUMN_MIN),
+  );
+  const needed = needs.reduce((sum, need) => sum + need, 0);
+  if (needs.every((need) => need <= equal) || needed > room) return needs.map(() => equal);
+  // Those that need more than their share get it; the others share what is left.
+  const wide = needs.filter((need) => need > equal);
+  const left = room - wide.reduce((sum, need) => sum + need, 0);
+  const share = Math.floor(left / Math.max(1, needs.length - wide.length));
+  return needs.map((need) => (need > equal ? need : share));
 }
 
 /** A line within `space` columns: deep ones lose indentation, long ones are continued, none is cut. */
 function wrap(line: Line, space: number): string[] {
   const deep = Math.min(line.depth * INDENT, Math.max(0, space - 24));
   const pieces = line.text
-    .split(/(?<=, |\| )|(?<=\()/)
-    .flatMap((piece) => (piece.length > space - deep - 4 ? piece.split(/(?<=->)/) : piece));
+    .split(PIECES)
+    .flatMap((piece) => (piece.length > space - deep - 4 ? piece.split(SMALLER) : piece));
   // A name in two halves is found by no search: rather less indentation.
   const widest = (of: readonly string[]): number => Math.max(0, ...of.map((piece) => piece.trimEnd().length));
   const indent = Math.max(0, Math.min(deep, space - widest(pieces.slice(0, 1))));

@@ -333,6 +333,7 @@ export class Director {
   }
   private begin(item: Extract<Item, { kind: "run" }>): Stuck {
     const { cpu } = item;
+    if (this.isStuckAfterRace(cpu)) return "deadlock";
     this.mustBeFree(cpu, item);
     this.put(position.governs.at(cpu), this.itemIndex + 1);
     this.put(position.met.at(cpu), 0);
@@ -357,6 +358,14 @@ export class Director {
     this.listener?.control?.(cpu, events);
     return moved;
   }
+  /**
+   * What comes before it has left the CPU waiting. Behind a race that is an outcome of the race: whoever could give it
+   * what it waits for is through.
+   */
+  private isStuckAfterRace(cpu: number): boolean {
+    if (this.machine.isFinished(cpu) || this.statusOf(cpu) !== "blocked") return false;
+    return this.program.items.slice(0, this.itemIndex).some((item) => item.kind === "race");
+  }
   private mustBeFree(cpu: number, item: Item): void {
     if (this.machine.isFinished(cpu)) return;
     const inside = this.machine.stackOf(cpu)[0]?.name;
@@ -374,6 +383,7 @@ export class Director {
         this.resumeInRace(cpu, code.fn, item);
         continue;
       }
+      if (this.isStuckAfterRace(cpu)) return "deadlock";
       this.mustBeFree(cpu, item);
       const events: ControlEvent[] = [];
       if (this.load(cpu, code.fn, events) === Moved.fatal) return "fatal";

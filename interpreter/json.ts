@@ -15,7 +15,13 @@ import type { Verdict } from "./verdict.ts";
 const JSON_VERSION = 1;
 
 function head(command: string, program: Program): Record<string, unknown> {
-  return { version: JSON_VERSION, command, script: program.name, kernel: kernelText(program.kernel) };
+  return {
+    version: JSON_VERSION,
+    command,
+    script: program.name,
+    kernel: kernelText(program.kernel),
+    barriers: program.barriers,
+  };
 }
 function line(value: unknown): string {
   return `${JSON.stringify(value)}\n`;

@@ -2,6 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { drain, type Breathing } from "./breathing.ts";
 import { check } from "./commands/check.ts";
+import { doc } from "./commands/doc.ts";
 import { explain } from "./commands/explain.ts";
 import { fmt } from "./commands/fmt.ts";
 import { run } from "./commands/run.ts";
@@ -180,13 +181,32 @@ const commands: readonly Command[] = [
     },
   },
   {
+    name: "doc",
+    usage: "hmm doc [NAME] [options]",
+    summary: "what there is to call; what a function does, step by step, with its locks",
+    options: { help: common.help, kernel: common.kernel, diff: { type: "string" } },
+    help: [
+      ["NAME", "a function of the kernel, or what a script can call: mmput"],
+      ['--kernel "ERA + PATCH ..."', "its body in this kernel instead of the newest"],
+      ["--diff KERNEL KERNEL", "what differs between two kernels"],
+    ],
+    run: (values, positionals, io) => {
+      const [kernel, first] = [text(values, "kernel"), text(values, "diff")];
+      if (first === undefined) return doc(positionals, { kernel, diff: undefined }, io);
+      const [second, ...more] = positionals.toReversed();
+      if (second === undefined || more.length !== 1 || kernel !== undefined)
+        throw new UsageError("--diff takes a name and two kernels: hmm doc mmput --diff v5.2 'v5.2 + PATCH'");
+      return doc(more, { kernel, diff: [first, second] }, io);
+    },
+  },
+  {
     name: "explain",
-    usage: "hmm explain [NAME | CODE]",
-    summary: "what a script can call, or more about one of these, or about an error",
+    usage: "hmm explain [CODE]",
+    summary: "the codes of errors, or more about one",
     options: { help: common.help },
     help: [
-      ["NAME", "of something a CPU can call: mmput"],
       ["CODE", "as in error[E105]"],
+      ["NAME", "of a function: as `hmm doc NAME`"],
     ],
     run: (_values, positionals, io) => explain(positionals, io),
   },

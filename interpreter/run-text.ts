@@ -1,5 +1,6 @@
 /** What `hmm run` prints: statement by statement, or down to calls, or down to steps. */
 import { actorName } from "./director.ts";
+import { barriersNote } from "./check-text.ts";
 import { kernelText, type ExpectItem, type Program } from "./program.ts";
 import { reportLines } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
@@ -9,7 +10,7 @@ export type TraceDepth = "statements" | "calls" | "steps";
 
 export function runText(program: Program, trace: Trace, depth: TraceDepth): string {
   const printer = new RunPrinter(program, trace, depth);
-  return `${printer.print().join("\n")}\n`;
+  return `${[...printer.print(), ...barriersNote(program)].join("\n")}\n`;
 }
 
 class RunPrinter {

@@ -3,7 +3,7 @@
  * goldens and `--json` all read what was heard.
  */
 import type { ControlEvent } from "../runtime/machine/automaton.ts";
-import { Moved, type Machine } from "../runtime/machine/machine.ts";
+import { Moved } from "../runtime/machine/machine.ts";
 import { showValue } from "../runtime/machine/access.ts";
 import { describe, isFatal, type Finding } from "../runtime/machine/report.ts";
 import { waiters } from "../runtime/machine/rwsem.ts";
@@ -16,6 +16,7 @@ import { deadlockFinding, livelockFinding } from "./findings.ts";
 import { reportLeftovers } from "./at-end.ts";
 import { goRoundText } from "./liveness.ts";
 import type { ExpectItem, Item, ShowItem } from "./program.ts";
+import { bitsText, decisive, isQuiet, lockUse } from "./steps.ts";
 import type { Decision, Schedule } from "./schedule.ts";
 
 export type TraceEvent =
@@ -424,32 +425,4 @@ class Recorder {
     }
     return end;
   }
-}
-
-/** "FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE"; what has no name follows as a number. */
-function bitsText(value: number, bits: Readonly<Record<string, number>>): string {
-  const set = Object.entries(bits).filter(([, bit]) => (value & bit) !== 0);
-  const rest = set.reduce((left, [, bit]) => left & ~bit, value);
-  const texts = [...set.map(([name]) => name), ...(rest === 0 && set.length > 0 ? [] : [showNumber(rest)])];
-  return texts.join(" | ");
-}
-function lockUse(step: Step): "take" | "give" | undefined {
-  if (step.op === Op.spinLock || step.op === Op.mutexLock) return "take";
-  if (step.op === Op.spinUnlock || step.op === Op.mutexUnlock) return "give";
-  const name = step.primitive?.name ?? "";
-  if (/^(down_(read|write)|(spin|mutex)_try|read_lock)/.test(name)) return "take";
-  return /^(up_(read|write)|read_unlock)/.test(name) ? "give" : undefined;
-}
-function decisive(step: Step, machine: Machine): boolean | undefined {
-  const { result } = machine;
-  const name = step.primitive?.name ?? "";
-  if (step.op === Op.decAndTest) return result === 1 || machine.peek(step.addr) < 0;
-  if (name === "refcount_dec_and_test") return result === 1;
-  if (step.op === Op.incNotZero || name === "refcount_inc_not_zero") return result === 0;
-  return name === "refcount_inc" ? false : undefined;
-}
-/** Steps whose result says nothing: a store, an unlock, an allocation. */
-function isQuiet(step: Step): boolean {
-  if (lockUse(step) !== undefined) return !/trylock/.test(step.primitive?.name ?? "");
-  return step.op === Op.store || step.op === Op.add || step.op === Op.free;
 }

@@ -16,21 +16,21 @@ import { waits } from "./macros-wait.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { BOOLEAN, NUMBER, VOID } from "./types.ts";
 
-/** Printing, hints to the scheduler, and what only a compiler or a checker of the kernel looks at. */
-const SILENT =
-  /^((pr|dev|netdev|drm|ibdev|mlx5_ib|mlx5_core)_(debug|dbg|info|notice|warn|warning|err|error|crit|alert|emerg|cont)|trace_\w+|printk)(_once|_ratelimited)?$|^(trace_printk|dump_stack|cond_resched|cpu_relax|might_sleep|might_sleep_if|might_fault|schedule|msleep|msleep_interruptible|usleep_range|udelay|ndelay|mdelay|prefetch|lockdep_set_class|mutex_destroy|destroy_work_on_stack)$/;
-const BARRIERS =
-  /^(barrier|mb|rmb|wmb|smp_mb|smp_rmb|smp_wmb|smp_mb__(before|after)_(atomic|spinlock|unlock_lock|srcu_read_unlock)|smp_read_barrier_depends|dma_rmb|dma_wmb)$/;
-const BARRIER_NAMES: readonly string[] = ["barrier", "smp_mb", "smp_rmb", "smp_wmb"];
-const SILENT_NAMES: readonly string[] = [
-  "pr_debug",
-  "pr_err",
-  "pr_info",
-  "pr_warn",
-  "printk",
-  "cpu_relax",
-  "cond_resched",
+/** Printing. */
+const PRINTS =
+  /^((pr|dev|netdev|drm|ibdev)_(debug|dbg|info|notice|warn|warning|err|error|crit|alert|emerg|cont)|printk|trace_\w+)/;
+/** Hints to the scheduler, and what only a compiler or a checker of the kernel looks at. */
+const SILENT: readonly string[] = [
+  ...["cond_resched", "cpu_relax", "dump_stack", "lockdep_set_class", "might_fault", "might_sleep", "might_sleep_if"],
+  ...["destroy_work_on_stack", "mdelay", "msleep", "msleep_interruptible", "mutex_destroy", "ndelay", "prefetch"],
+  ...["schedule", "udelay", "usleep_range"],
 ];
+const BARRIERS: readonly string[] = [
+  ...["barrier", "mb", "rmb", "wmb", "smp_mb", "smp_rmb", "smp_wmb", "smp_mb__after_atomic", "smp_mb__before_atomic"],
+  ...["smp_mb__after_spinlock", "smp_mb__after_srcu_read_unlock", "smp_read_barrier_depends", "dma_rmb", "dma_wmb"],
+];
+/** Of the names that print those that are suggested. */
+const PRINT_NAMES: readonly string[] = ["pr_debug", "pr_err", "pr_info", "pr_warn", "printk", "dev_dbg", "dev_err"];
 
 const nothing = (name: string, at: Span): Bound => ({
   kind: "call",
@@ -81,11 +81,18 @@ const TABLE: Readonly<Record<string, Builtin>> = {
 export function builtin(binder: ExpressionBinder, name: string): Builtin | undefined {
   if (name === "base" && binder.owner?.base !== undefined) return { summary: "the old body", bind: bindBase };
   if (Object.hasOwn(TABLE, name)) return TABLE[name];
-  if (SILENT.test(name)) return silent;
-  return BARRIERS.test(name) ? barrier : undefined;
+  if (PRINTS.test(name) || SILENT.includes(name)) return silent;
+  return BARRIERS.includes(name) ? barrier : undefined;
+}
+/** All of them, for those who list what there is. */
+export function macros(): readonly { readonly name: string; readonly summary: string }[] {
+  return builtinNames().map((name) => {
+    const known = Object.hasOwn(TABLE, name) ? TABLE[name] : BARRIERS.includes(name) ? barrier : silent;
+    return { name, summary: known?.summary ?? "" };
+  });
 }
 export function builtinNames(): string[] {
-  return [...Object.keys(TABLE), ...BARRIER_NAMES, ...SILENT_NAMES];
+  return [...Object.keys(TABLE), ...BARRIERS, ...SILENT, ...PRINT_NAMES];
 }
 export function bindBuiltin(binder: ExpressionBinder, call: Call, known: Builtin): Bound | undefined {
   return known.bind(binder, call, call.callee.kind === "name" ? call.callee.name : "");

@@ -214,8 +214,8 @@ class no_object extends Struct {}
 /** What the binder could not know. */
 function wrongObject(entry: Callable, param: Param, value: Struct, where: Span): ScriptError {
   const wanted = param.of.kind === "object" ? `a struct ${param.of.type().name}` : "another object";
-  const message = `\`${entry.name}\` expects ${wanted} for \`${param.name}\`, this is a struct ${value.constructor.name}`;
-  return new ScriptError("E301", where, message);
+  const given = `a struct ${value.constructor.name}`;
+  return new ScriptError("E301", where, `\`${entry.name}\` expects ${wanted} for \`${param.name}\`, this is ${given}`);
 }
 /** A function of the script's that the kernel is to call. */
 function fitFunction(

@@ -14,7 +14,7 @@ import { bindFail } from "./failures.ts";
 import { bodyOf, landing, NOWHERE, reachable, type Branch, type Instruction, type Jump } from "./instructions.ts";
 import { addForEach, addForIn } from "./loops.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { compatible, typeOfKept, typeText, VOID, type Type } from "./types.ts";
+import { BOOLEAN, compatible, NUMBER, typeOfKept, typeText, VOID, type Type } from "./types.ts";
 
 const END = Number.MAX_SAFE_INTEGER;
 
@@ -288,25 +288,35 @@ export class CodeBinder {
     for (const end of ends) end.to = this.here;
   }
   private addSwitch(statement: Extract<Statement, { kind: "switch" }>): void {
+    const { names } = this;
     const ends: Jump[] = [];
+    const subject = names.bindNumber(statement.value, "`switch` tells numbers apart");
+    if (subject === undefined) return;
+    names.locals?.enter();
+    // It is evaluated once.
+    const value = this.temporary(NUMBER, statement.value.at);
+    this.addSet(value, subject, statement.value.at);
     const fallback = statement.arms.find((arm) => arm.isDefault);
     for (const arm of statement.arms) {
       if (arm === fallback) continue;
-      const tests = arm.values.map((value): Expr => ({
-        kind: "binary",
-        op: "==",
-        left: statement.value,
-        right: value,
-        at: value.at,
-      }));
-      const test = tests.reduce((left, right) => ({ kind: "binary", op: "||", left, right, at: arm.at }));
-      const branch = this.branch(test, arm.at);
+      const branch = this.addArm(value, arm.values, arm.at);
       this.addBlock(arm.body);
       ends.push(this.addJump(arm.at));
       if (branch !== undefined) branch.no = this.here;
     }
     if (fallback !== undefined) this.addBlock(fallback.body);
     for (const end of ends) end.to = this.here;
+    names.locals?.leave();
+  }
+  private addArm(value: Bound, cases: readonly Expr[], at: Span): Branch | undefined {
+    const tests = cases.map((one): Bound | undefined => {
+      const right = this.names.bindNumber(one, "`case` takes a number");
+      return right && { kind: "binary", op: "==", left: value, right, type: BOOLEAN, at: one.at };
+    });
+    if (tests.includes(undefined)) return undefined;
+    const [first, ...more] = tests as [Bound, ...Bound[]];
+    const either = (left: Bound, right: Bound): Bound => ({ kind: "binary", op: "||", left, right, type: BOOLEAN, at });
+    return this.addBranch(more.reduce(either, first), at);
   }
   private addLoop(test: Expr | undefined, body: Block, next: readonly Statement[], at: Span): void {
     const top = this.here;

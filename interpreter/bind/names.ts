@@ -161,7 +161,7 @@ export class ExpressionBinder {
     const no = this.bindValue(expr.no);
     if (test === undefined || yes === undefined || no === undefined) return undefined;
     if (compatible(yes.type, no.type)) {
-      const type = yes.type.kind === "null" ? no.type : yes.type;
+      const type = yes.type.kind === "null" || yes.type.kind === "boolean" ? no.type : yes.type;
       return { kind: "conditional", test, yes, no, type, at: expr.at };
     }
     const message = `this is ${typeText(yes.type)} or ${typeText(no.type)}; it can be one of them only`;

@@ -36,8 +36,8 @@ export function bindOwnCall(binder: ExpressionBinder, call: Call, definition: De
     if (type !== undefined && !fits(type, types[i] ?? ANY)) {
       const { at } = given[i] as Bound;
       const name = params[i]?.name.name;
-      const message = `\`${definition.name}\` expects ${typeText(type)} for \`${name}\`, this is ${typeText(types[i] ?? ANY)}`;
-      scope.error("E301", at, message, head(definition));
+      const wanted = `\`${definition.name}\` expects ${typeText(type)} for \`${name}\``;
+      scope.error("E301", at, `${wanted}, this is ${typeText(types[i] ?? ANY)}`, head(definition));
       return undefined;
     }
   return calling(binder, definition, given, types, declared, call.at);

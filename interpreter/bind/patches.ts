@@ -1,4 +1,4 @@
-/** `patch NAME { fn hmm_range_register(range, mm, start, end) { ... } }`: bodies of the kernel, replaced by a script. */
+/** `patch NAME { fn hmm_range_unregister(range) { ... } }`: bodies of the kernel, replaced by a script. */
 import type { Fn, Patch as PatchStatement } from "../../grammar/ast.ts";
 import type { SourceText } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
@@ -73,8 +73,9 @@ function bindReplacement(scope: Scope, { name: ident, params, body }: Fn, enter:
   const types = entry === undefined ? names.map(() => ANY) : entry.params.flatMap(typesOfParam);
   const result = entry === undefined ? ANY : typeOfResult(entry.result);
   if (params.length !== types.length) {
-    const takes = `${types.length} parameter${types.length === 1 ? "" : "s"}${types.length === 0 ? "" : ` (${names.join(", ")})`}`;
-    scope.error("E300", at, `\`${name}\` has ${takes}; this has ${params.length}`);
+    const takes = `${types.length} parameter${types.length === 1 ? "" : "s"}`;
+    const which = types.length === 0 ? "" : ` (${names.join(", ")})`;
+    scope.error("E300", at, `\`${name}\` has ${takes}${which}; this has ${params.length}`);
     return [];
   }
   const base = enter({ name, body: (() => undefined) as unknown as AnyBody });

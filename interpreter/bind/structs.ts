@@ -129,9 +129,7 @@ export class Structs {
     return Object.hasOwn(types, name) ? types[name]?.() : undefined;
   }
   isDeclarable(name: string): boolean {
-    return (
-      this.declared.has(this.scope.prefix + name) || this.declared.has(name) || Object.hasOwn(declarableTypes, name)
-    );
+    return this.find(name) !== undefined && !this.scope.callables.has(name);
   }
   names(): string[] {
     return [...this.declared.keys(), ...Object.keys(declarableTypes), ...Object.keys(SPECIALS)];

@@ -30,7 +30,7 @@ export function* check(options: CheckCommandOptions, io: Io): Breathing<ExitCode
     codes.push(yield* checkOne(program, options, io, (json) => results.push(json)));
     if (codes.at(-1) === 130) break;
   }
-  if (options.json) io.out(programs.length === 1 ? (results[0] ?? "") : `[\n${results.join(",\n")}]\n`);
+  io.out(results.join(""));
   return worst(codes);
 }
 

@@ -37,7 +37,7 @@ export function run(options: RunOptions, io: Io): ExitCode {
       io.out(`${codes.length === 0 ? "" : "\n"}kernel ${kernelText(program.kernel)}\n`);
     codes.push(runOne(program, options, io, (json) => results.push(json)));
   }
-  if (options.json) io.out(chosen.length === 1 ? (results[0] ?? "") : `[\n${results.join(",\n")}]\n`);
+  io.out(results.join(""));
   return worst(codes);
 }
 
@@ -59,10 +59,8 @@ function runOne(program: Program, options: RunOptions, io: Io, json: (text: stri
       return 2;
     }
     if (!(error instanceof GoesRound)) throw error;
-    const goes = error.actors.length === 1 ? "goes" : "go";
-    io.err(
-      `hmm: ${error.actors.map((a) => director.nameOf(a)).join(" and ")} only ${goes} round: livelock on this schedule\n`,
-    );
+    const who = error.actors.map((actor) => director.nameOf(actor));
+    io.err(`hmm: ${who.join(" and ")} only ${who.length === 1 ? "goes" : "go"} round: livelock on this schedule\n`);
     return 1;
   }
   if (picker instanceof Scheduled && picker.mismatch !== undefined) {

@@ -14,7 +14,7 @@ import {
   type DefaultObject,
 } from "../callable.ts";
 import { load, loadPrivate, storePrivate } from "../machine/access.ts";
-import { kfree, kzalloc } from "../machine/alloc.ts";
+import { kfree, stackObject } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { lock_is_held } from "../machine/lockdep.ts";
 import { down_read, down_write, up_read, up_write } from "../machine/rwsem.ts";
@@ -22,7 +22,7 @@ import type { Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
 import { rememberFault } from "../drivers/recent_fault.ts";
-import { EAGAIN, EINVAL, ENOMEM } from "../errno.ts";
+import { EAGAIN, EINVAL } from "../errno.ts";
 import type { ImageWriter } from "../image.ts";
 import {
   hmm_get_or_create,
@@ -96,8 +96,7 @@ const faultThroughMirror = kernelFunction(
     const h = yield* load(mirror.hmm);
     if (h.isNull) return -EINVAL;
     const mm = yield* load(h.mm);
-    const range = yield* kzalloc(hmm_range);
-    if (range.isNull) return -ENOMEM;
+    const range = yield* stackObject(hmm_range, "range");
     let ret = yield* hmm_range_register(range, mm, start, end, PAGE_SHIFT);
     if (ret === 0) {
       yield* storePrivate(range.default_flags, request);

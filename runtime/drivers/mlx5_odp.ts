@@ -1,10 +1,10 @@
 /** drivers/infiniband/hw/mlx5/odp.c as the proposal "Use HMM for ODP v4" had it. */
 import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
-import { kfree, kzalloc } from "../machine/alloc.ts";
+import { kfree, stackObject } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { mutex_lock, mutex_unlock } from "../machine/mutex.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { EAGAIN, EFAULT, EINVAL, ENOENT, ENOMEM } from "../errno.ts";
+import { EAGAIN, EFAULT, EINVAL, ENOENT } from "../errno.ts";
 import type { ImageWriter } from "../image.ts";
 import { hmm_range_register, hmm_range_unregister, hmm_range_valid } from "../mm/hmm_range.ts";
 import { hmm_range } from "../mm/hmm_types.ts";
@@ -74,8 +74,7 @@ export const pagefault_mr = kernelFunction(
     if (start < umemStart) return -EINVAL;
     const per_mm = yield* fact(5, load(umem_odp.per_mm));
     if (per_mm.isNull || (yield* fact(5, load(per_mm.mm))).isNull) return -ENOENT;
-    const range = yield* kzalloc(hmm_range);
-    if (range.isNull) return -ENOMEM;
+    const range = yield* stackObject(hmm_range, "range");
     const mm = yield* fact(6, load(per_mm.mm));
     let ret = yield* fact(6, hmm_range_register(range, mm, start, end, PAGE_SHIFT));
     if (ret === 0) {

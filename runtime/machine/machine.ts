@@ -2,7 +2,15 @@
  * The machine: words, and per actor a local state and the locks it holds. It takes steps, forward and back; it knows
  * nothing of schedules, scripts or mm.
  */
-import { Automaton, FINISHED, STACK_MAX, TOO_DEEP, type ControlEvent, type FunctionBody } from "./automaton.ts";
+import {
+  Automaton,
+  FINISHED,
+  GONE_ROUND,
+  STACK_MAX,
+  TOO_DEEP,
+  type ControlEvent,
+  type FunctionBody,
+} from "./automaton.ts";
 import { failsNow, SLAB } from "./failure.ts";
 import { mixHi, mixLo } from "./hash.ts";
 import { diagnose, PathEnd } from "./diagnosis.ts";
@@ -12,6 +20,7 @@ import { Moved, type Mark } from "./moved.ts";
 import type { Mutation } from "./mutation.ts";
 import { HELD_LOCK_FREED, type Frame, type Report } from "./report.ts";
 import { ACTORS_MAX } from "./rcu.ts";
+import { takeSlot } from "./slab.ts";
 import {
   BLOCKED,
   HoldMode,
@@ -23,7 +32,7 @@ import {
   type WarningKind,
 } from "./step.ts";
 import { headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
-import { arenaOf, COMMON_ARENA, staticObjects, typeByNumber, typeNumber } from "./types.ts";
+import { staticObjects, typeByNumber, typeNumber } from "./types.ts";
 
 export { Moved, type Mark };
 
@@ -209,7 +218,7 @@ export class Machine implements PrimitiveContext, Names {
       else if (op === Op.silentStore) this.memory.set(word, automaton.localA[local] as number);
       else if (op === Op.allocate) {
         const fails = automaton.localB[local] !== 0 && failsNow(this, actor, SLAB);
-        result = fails ? 0 : this.allocate(actor, automaton.localA[local] as number);
+        result = fails ? 0 : takeSlot(this, actor, automaton.localA[local] as number);
         if (!fails) events?.push({ kind: "allocate", addr: result, step: automaton.stepOf(local) });
       } else {
         this.silentLocal = local;
@@ -218,21 +227,18 @@ export class Machine implements PrimitiveContext, Names {
         if (outcome === null) return Moved.fatal;
         result = outcome;
       }
-      if (turns > SILENT_STEPS_MAX) return this.goesRound(actor, local);
+      if (turns > SILENT_STEPS_MAX) return this.lost(actor, local, GONE_ROUND);
       const to = events === undefined ? automaton.next(local, result) : automaton.follow(local, result, events);
       if (to < FINISHED) return this.lost(actor, local, to);
       this.setLocal(actor, to);
     }
   }
-  /** Where no local state follows. */
+  /** Where no local state follows: recursion without end, or a loop without anything that others could notice. */
   private lost(actor: number, local: number, why: number): Moved {
-    if (why !== TOO_DEEP) return this.goesRound(actor, local);
-    this.report("bug", `kernel stack overflow: more than ${STACK_MAX} calls inside one another`, actor, local, 0);
-    return Moved.fatal;
-  }
-  /** Statements of a script that loop without anything that others could notice. */
-  private goesRound(actor: number, local: number): Moved {
-    this.report("livelock", "goes round without touching shared memory", actor, local, 0);
+    const isDeep = why === TOO_DEEP;
+    const deep = `kernel stack overflow: more than ${STACK_MAX} calls inside one another`;
+    const message = isDeep ? deep : "goes round without touching shared memory";
+    this.report(isDeep ? "bug" : "livelock", message, actor, local, 0);
     return Moved.fatal;
   }
 
@@ -345,31 +351,6 @@ export class Machine implements PrimitiveContext, Names {
 
   // ---- allocation
 
-  /**
-   * The lowest slot of the actor's arena (or the common one) that was never used, or whose object is freed and can be
-   * reached by nobody any more: then handing it out again hides no use after free, and programs that allocate in a loop
-   * stay finite.
-   */
-  private allocate(actor: number, type: number): number {
-    const memory = this.memory;
-    const arena = typeByNumber(type).common === true ? COMMON_ARENA : arenaOf(actor);
-    for (let n = 0; ; n++) {
-      const base = arena + n * SLOT;
-      const header = memory.peek(base);
-      if (header > 0 || (header < 0 && this.isMentioned(base))) continue;
-      memory.set(memory.wordAt(base), liveHeader(type));
-      return base + WORD;
-    }
-  }
-  private isMentioned(base: number): boolean {
-    const { words, size } = this.memory;
-    const end = base + SLOT;
-    for (let i = 0; i < size; i++) {
-      const value = words[i] as number;
-      if (value >= base && value < end) return true;
-    }
-    return this.isRemembered(base);
-  }
   /** Whether a call that is under way knows an address in the slot at `base`, or somebody holds a lock in there. */
   isRemembered(base: number): boolean {
     for (let actor = 0; actor < ACTORS_MAX; actor++) {

@@ -102,6 +102,14 @@ function bound(text: string): unknown {
   return { mistakes: diagnostics.length, items: programs.map(({ items }) => items.map(({ kind }) => kind)) };
 }
 
+test("the scripts are as it writes them", () => {
+  const names = readdirSync("scripts", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".hmm"));
+  for (const name of names) {
+    const text = readFileSync(`scripts/${name}`, "utf8");
+    assert.equal(format(new SourceText(name, text)), { text }, name);
+  }
+});
+
 test("what it has written is the same program, or as mistaken as before", () => {
   let count = 0;
   for (const folder of ["scripts", "test/errors"]) {

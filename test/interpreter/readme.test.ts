@@ -34,8 +34,19 @@ test("every whole scenario shown is accepted, and holds", () => {
   for (const text of blocks("hmm").filter((block) => block.startsWith("kernel"))) {
     const { diagnostics } = bindScript(new SourceText("README", text));
     assert.equal(diagnostics, []);
-    const { out } = hmm(["check", "-e", text]);
+    const { code, out } = hmm(["check", "-e", text]);
+    if (text.includes("expect no bug")) assert.is(code, 0, out);
     assert.not.match(out, /FAIL {2}expect (bug|sometimes)/);
+  }
+});
+
+test("every other piece of a scenario shown runs on what the first one sets up", () => {
+  const [first = "", ...others] = blocks("hmm");
+  const setUp = first.slice(0, first.indexOf("race {"));
+  for (const text of others.filter((block) => !block.startsWith("kernel"))) {
+    const { code, err, out } = hmm(["run", "-e", `${setUp}${text}expect bug use-after-free in find_vma\n`]);
+    assert.is(err, "");
+    assert.is(code, 0, out);
   }
 });
 

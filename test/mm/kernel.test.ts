@@ -107,7 +107,7 @@ test("a range of the script's own has room for its own pages, and says so beyond
   assert.is(world.run(faultLocked, mirror, world.mm, 0x1000, 0x11000), 16);
   assert.is(world.run(faultLocked, mirror, world.mm, 0x1000, 0x12000), -22);
   assert.match(world.findings.at(-1)?.message ?? "", /room for 16 pages/);
-  assert.ok(callable("hmm_range_fault", 2).params[0]?.of.kind === "object");
+  assert.ok(callable("hmm_range_fault", 3).params[0]?.of.kind === "object");
   world.object(hmm_range);
 });
 

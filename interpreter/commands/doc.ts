@@ -1,0 +1,250 @@
+/**
+ * `hmm doc`: what there is. `hmm doc mmput`: what a function is, and what it does, step by step and with its locks, as
+ * the machine runs it in a given kernel. `hmm doc mmput --diff A B`: what differs between two kernels.
+ */
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { SourceText } from "../../grammar/span.ts";
+import { nearest } from "../../grammar/suggest.ts";
+import type { Callable } from "../../runtime/callable.ts";
+import { callables, declarableTypes, patches } from "../../runtime/kernel.ts";
+import { allFunctions, functionById, type FunctionInfo, type KernelFunction } from "../../runtime/machine/function.ts";
+import type { FunctionBody } from "../../runtime/machine/automaton.ts";
+import { ERAS, resolveBodies, type Patch } from "../../runtime/patch.ts";
+import { macros } from "../bind/builtins.ts";
+import { chooseKernel, type ChosenKernel } from "../bind/kernels.ts";
+import { signature } from "../bind/signature.ts";
+import { inLines } from "../columns.ts";
+import { differences } from "../doc-diff.ts";
+import { shaped } from "../doc-shape.ts";
+import { bodyText } from "../doc-text.ts";
+import { Unroller } from "../doc-unroll.ts";
+import type { ExitCode, Io } from "../io.ts";
+import { scriptText } from "./doc-script.ts";
+import { printDiagnostics } from "./load.ts";
+
+export interface DocOptions {
+  readonly kernel: string | undefined;
+  /** Two kernels to compare. */
+  readonly diff: readonly [string, string] | undefined;
+}
+
+const WIDTH = 80;
+
+type AnyFunction = KernelFunction<never, unknown>;
+/** What a name means: a function of the kernel, what a script can call under that name, or both. */
+interface Subject {
+  readonly name: string;
+  readonly fn: AnyFunction | undefined;
+  readonly entries: readonly Callable[];
+}
+
+export function doc(names: readonly string[], options: DocOptions, io: Io): ExitCode {
+  const [name, ...more] = names;
+  if (name === undefined) {
+    io.out(overview());
+    return 0;
+  }
+  if (more.length > 0) {
+    io.err("hmm: doc takes one name, such as mmput\n");
+    return 2;
+  }
+  const subject = subjectCalled(name);
+  const macro = macros().find((known) => known.name === name);
+  if (subject === undefined && macro !== undefined) {
+    io.out(`${macro.name}\n  ${macro.summary}\n\nNo function: a macro, or what does nothing in the model.\n`);
+    return 0;
+  }
+  if (subject === undefined) {
+    const meant = nearest(name, allNames());
+    io.err(`hmm: there is no function ${name}${meant === undefined ? "" : `; did you mean ${meant}?`}\n`);
+    return 2;
+  }
+  if (options.diff !== undefined) return compare(subject, options.diff, io);
+  const kernel = kernelCalled(options.kernel ?? usualKernel(subject), io);
+  if (kernel === undefined) return 2;
+  const script = subject.entries.length === 0 ? [] : ["", ...scriptText(subject.entries)];
+  io.out(`${[...headText(subject), "", ...bodyOf(subject, kernel), ...script].join("\n")}\n`);
+  return 0;
+}
+
+// ---- names
+
+/** Not one of ours: nobody knows their names. Where several bodies share one, the first that says what it is. */
+function functionCalled(name: string): AnyFunction | undefined {
+  const fits = allFunctions().filter((fn) => fn.name === name && fn.info.internal !== true);
+  return fits.find((fn) => fn.info.summary !== undefined) ?? fits[0];
+}
+function subjectCalled(name: string): Subject | undefined {
+  const entries = callables.filter((entry) => entry.name === name);
+  const runs = entries.map((entry) => entry.run).find((run) => "info" in run);
+  const fn = functionCalled(name) ?? (runs as unknown as AnyFunction | undefined) ?? functionCalled(`__${name}`);
+  return fn === undefined && entries.length === 0 ? undefined : { name, fn, entries };
+}
+/** Every name that `hmm doc` knows, each once. */
+export function allNames(): string[] {
+  const functions = allFunctions().filter((fn) => fn.info.internal !== true);
+  const names = [...callables, ...macros(), ...functions].map(({ name }) => name);
+  return [...new Set(names)];
+}
+
+/** Everything in one page: a script's words by what they are for, then what these are made of. */
+export function overview(): string {
+  const own = callables.filter((entry) => entry.synonymOf === undefined);
+  const width = Math.max(...own.map((entry) => signature(entry).length));
+  const rows = new Map(
+    own.map((entry) => {
+      const patch = entry.patch === undefined ? "" : ` (with ${entry.patch})`;
+      return [signature(entry), `  ${signature(entry).padEnd(width)}  ${entry.summary}${patch}`];
+    }),
+  );
+  const called = new Set([...callables, ...macros()].map((entry) => entry.name));
+  const inner = allNames().filter((name) => !called.has(name));
+  const widest = Math.max(...inner.map((name) => name.length));
+  return [
+    "What a CPU can call: `cpu0: NAME ARGUMENT ARGUMENT` or `cpu0: NAME(ARGUMENT, ARGUMENT)`",
+    ...rows.values(),
+    "",
+    "Other names for some of these:",
+    ...inLines(
+      callables.filter((entry) => entry.synonymOf !== undefined).map((entry) => entry.name),
+      100,
+      "  ",
+    ),
+    "",
+    "Macros, and what does nothing in the model:",
+    ...macros().map((macro) => `  ${macro.name.padEnd(width)}  ${macro.summary}`),
+    "",
+    "Objects to declare: `TYPE NAME`",
+    ...inLines(Object.keys(declarableTypes), 100, "  "),
+    "",
+    "What these are made of:",
+    ...inner.map((name) => `  ${name.padEnd(widest)}  ${functionCalled(name)?.info.summary ?? ""}`.trimEnd()),
+    "",
+    "`hmm doc NAME` says more about one: what it does, step by step.",
+    "",
+  ].join("\n");
+}
+
+// ---- kernels
+
+function kernelCalled(text: string, io: Io): ChosenKernel | undefined {
+  const out: Diagnostic[] = [];
+  const kernel = chooseKernel([], text, new SourceText("", ""), [], out);
+  if (out.length > 0) printDiagnostics(out, io);
+  return out.some(({ severity }) => severity === "error") ? undefined : kernel;
+}
+/** The newest kernel in which it exists. */
+function usualKernel(subject: Subject): string {
+  const patch = patchOf(subject);
+  return [ERAS[ERAS.length - 1], ...(patch === undefined ? [] : [patch])].join(" + ");
+}
+/** The patch that brings it: drivers are there with what their calls need. */
+function patchOf({ fn, entries }: Subject): string | undefined {
+  const own = entries.find((entry) => entry.patch !== undefined)?.patch;
+  return own ?? callables.find((entry) => entry.source === fn?.info.source && entry.patch !== undefined)?.patch;
+}
+/** In which kernels it is what. */
+function kernelsText(subject: Subject): string {
+  const { fn } = subject;
+  const patch = patchOf(subject);
+  const eras = fn?.bodies.length === 1 || fn === undefined ? [] : fn.bodies.map(({ since }) => since ?? ERAS[0]);
+  const first = `${ERAS[0]}${ERAS.length > 1 ? ` to ${ERAS[ERAS.length - 1]}` : ""}`;
+  const replaced = patches.filter((p) => p.replacements.some((r) => r.fn.id === fn?.id)).map((p) => p.name);
+  const parts = [patch === undefined ? first : `${first}, with ${patch} only`];
+  if (eras.length > 0) parts.push(`bodies since ${eras.join(", ")}`);
+  if (replaced.length > 0) parts.push(`another body with ${replaced.join(", ")}`);
+  return parts.join("; ");
+}
+
+// ---- texts
+
+function headText(subject: Subject): string[] {
+  const { name, fn, entries } = subject;
+  const info: FunctionInfo = fn?.info ?? {};
+  const params = info.params ?? entries[0]?.params.map((param) => param.name) ?? [];
+  const title = `${fn === undefined || fn.info.internal === true ? name : fn.name}(${params.join(", ")})`;
+  const source = info.source ?? entries[0]?.source ?? "";
+  const room = WIDTH - title.length - source.length;
+  const lines = room >= 2 ? [title + " ".repeat(room) + source] : [title, " ".repeat(WIDTH - source.length) + source];
+  const summary = info.summary ?? sentence(entries[0]?.summary ?? "");
+  lines.push(...inLines(summary.split(" "), WIDTH, "  ", " "), "");
+  const row = (label: string, text: string): void => {
+    const [first = "", ...rest] = inLines(text.split(" "), WIDTH, " ".repeat(11), " ");
+    lines.push(`  ${label.padEnd(9)}${first.slice(11)}`, ...rest);
+  };
+  row("kernels", kernelsText(subject));
+  if (info.differs !== undefined) row("differs", info.differs);
+  return lines;
+}
+const sentence = (text: string): string => (text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
+
+const LEGEND = [
+  "  A number is a step, where another CPU can get in, or a call, which has steps",
+  "  of its own. A line with `-` is none: it touches what nobody else can see.",
+  "  Lines without either only decide. [locks] are held from that line on: `-lock`",
+  "  is the caller's and given up, `lock?` is held on some of the ways there.",
+  "  Conditions are what told apart the cases that were tried; `...` is one that",
+  "  no short question tells.",
+];
+
+function bodyOf(subject: Subject, kernel: ChosenKernel): string[] {
+  const { lines, cut } = linesOf(subject, kernel);
+  const note = cut ? ["", "  (the body is longer than what is shown here)"] : [];
+  return [`  The body in ${kernel.text}, as the machine runs it:`, "", ...lines, ...note, "", ...LEGEND];
+}
+export function linesOf({ name, fn, entries }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean } {
+  const { bodies } = resolveBodies(kernel.era, builtIn(kernel));
+  if (fn !== undefined) return printed(bodies, fn.id);
+  // A call that has no function of its own: what it stands for.
+  const id = -1_000_000;
+  const [entry] = entries as [Callable];
+  const body = { name, body: entry.run as FunctionBody["body"] };
+  return printed(new Map([...bodies, [id, body]]), id, new Map([[id, entry.params.flatMap(parameter)]]));
+}
+/** Members of what is handed on by value: nobody writes to them. */
+const CONSTANT_MEMBERS = ["range->blockable", "update->blockable", "walk->fault"];
+
+function printed(
+  bodies: ReadonlyMap<number, FunctionBody>,
+  fn: number,
+  params?: ReadonlyMap<number, readonly string[]>,
+): { lines: string[]; cut: boolean } {
+  const { lines, cut } = new Unroller(bodies, params).tree(fn);
+  const constants = [...(params?.get(fn) ?? functionById(fn)?.info.params ?? []), ...CONSTANT_MEMBERS];
+  return { lines: bodyText(shaped(lines, constants)), cut };
+}
+function parameter({ name, of }: Callable["params"][number]): string[] {
+  if (of.kind === "range") return ["start", "end"];
+  if (of.kind === "lock" && of.lock !== "rwsem") return [`${of.lock === "any" ? "spinlock" : of.lock} lock`];
+  return [name];
+}
+
+function compare(subject: Subject, [a, b]: readonly [string, string], io: Io): ExitCode {
+  const kernels = [kernelCalled(a, io), kernelCalled(b, io)];
+  const [left, right] = kernels;
+  if (left === undefined || right === undefined) return 2;
+  const [before, after] = [linesOf(subject, left), linesOf(subject, right)];
+  const changed = differences(before.lines, after.lines);
+  const out = [`${subject.name}: ${left.text} (-) and ${right.text} (+)`, ""];
+  if (changed === undefined) out.push("  The bodies are the same.");
+  else out.push(...changed);
+  const called = calledIn([...before.lines, ...after.lines], subject, left, right);
+  if (called.length > 0)
+    out.push("", ...inLines(["Of what it calls these differ:", called.join(", ")], WIDTH, "  ", " "));
+  io.out(`${out.join("\n")}\n`);
+  return 0;
+}
+/** Functions that are called there and have other bodies in the other kernel. */
+function calledIn(lines: readonly string[], { fn }: Subject, left: ChosenKernel, right: ChosenKernel): string[] {
+  const [a, b] = [left, right].map((kernel) => resolveBodies(kernel.era, builtIn(kernel)).bodies);
+  const text = lines.join("\n");
+  const names = [...new Set([...(a?.keys() ?? []), ...(b?.keys() ?? [])])]
+    .filter((id) => id !== fn?.id && a?.get(id)?.body !== b?.get(id)?.body)
+    .map((id) => functionById(id)?.name ?? "");
+  return [...new Set(names)].filter((name) => name !== fn?.name && new RegExp(`\\b${name}\\(`).test(text));
+}
+
+/** The patches that are the kernel's; a script's own are not known here. */
+function builtIn(kernel: ChosenKernel): readonly Patch[] {
+  return kernel.patches.filter((patch): patch is Patch => "replacements" in patch);
+}
