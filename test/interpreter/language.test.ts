@@ -1,6 +1,6 @@
 /**
- * LANGUAGE.md: every example runs, every command shown prints what is shown, and nothing that a script can write is left
- * out. What its blocks say about themselves behind the word for their language:
+ * LANGUAGE.md: every example runs, every command prints what is shown, and nothing that a script can write is left out.
+ * What its blocks say about themselves behind the word for their language:
  *
  * - `hmm name.hmm`, `c name.c`: a file that commands further down name. Other `hmm` blocks are scripts without a name.
  * - `hmm verbatim`: not in the canonical spelling, and meant so.
