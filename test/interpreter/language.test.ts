@@ -33,20 +33,16 @@ interface Block {
   readonly isVerbatim: boolean;
   readonly body: string;
   readonly line: number;
-  /** Of the section that it stands in, the heading. */
-  readonly section: string;
 }
 const blocks: readonly Block[] = [...page.matchAll(/^```(\w+)(.*)\n([^]*?)^```$/gm)].map((match) => {
   const [, language = "", said = "", body = ""] = match;
-  const before = page.slice(0, match.index);
   const words = said.split(" ");
   return {
     language,
     name: words.find((word) => /\.(hmm|c)$/.test(word)),
     isVerbatim: words.includes("verbatim"),
     body,
-    line: before.split("\n").length,
-    section: [...before.matchAll(/^## (.*)$/gm)].at(-1)?.[1] ?? "",
+    line: page.slice(0, match.index).split("\n").length,
   };
 });
 const scripts = blocks.filter(({ language }) => language === "hmm");
