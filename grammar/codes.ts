@@ -270,7 +270,7 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
   E142: {
     summary: "a preprocessor line that chooses between two branches",
     explanation: "There is no preprocessor: both branches would be read, one after the other.",
-    wrong: "#ifdef CONFIG_HMM\nvar x = 1\n#else\nvar y = 2\n#endif",
+    wrong: "var x = 1\n#else\nvar y = 2",
     right: "var x = 1",
   },
   E201: {

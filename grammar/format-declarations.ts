@@ -28,12 +28,8 @@ function isObject({ type, names }: Declare): boolean {
 }
 
 export class DeclarationFormatter extends ExpressionFormatter {
-  /** What is measured by `sizeof(*p)`: there the type of `p` says something. */
-  private readonly measured: ReadonlySet<string>;
-
   constructor(source: SourceText) {
     super(source);
-    this.measured = new Set([...source.text.matchAll(/sizeof\s*\(?\s*\*\s*(\w+)/g)].map(([, name]) => name!));
   }
 
   declaration(declare: Declare, where: Where): string {
@@ -44,11 +40,11 @@ export class DeclarationFormatter extends ExpressionFormatter {
     return `${head} ${this.declarators(names, true, alone)}`;
   }
 
-  /** Whether the type says nothing that `var` does not say: a shared `var` is a number, a local one is what it gets. */
+  /** Whether the type says nothing that `var` does not say. What a pointer points to, list walks and `sizeof` ask. */
   private isVar(type: CType, names: readonly Declarator[], where: Where): boolean {
     if (names.some(({ size }) => size !== undefined)) return false;
-    const isUntold = ({ name, pointer }: Declarator): boolean =>
-      pointer ? where !== "shared" && !this.measured.has(name.name) : isNumberType(type);
+    const isUntold = ({ pointer }: Declarator): boolean =>
+      pointer ? where !== "shared" && !type.struct : isNumberType(type);
     return names.every(isUntold);
   }
 

@@ -9,7 +9,7 @@ export function numberValue(image: string): number {
   const match = /^(0[xX][0-9a-fA-F]+|\d+)([kKmMgG]?)/.exec(image);
   if (match === null) return 0;
   const value = Number(match[1]) * (scales.get(match[2]!.toLowerCase()) ?? 1);
-  return value <= Number.MAX_SAFE_INTEGER + 1 ? value : Infinity;
+  return value <= Number.MAX_SAFE_INTEGER ? value : Infinity;
 }
 
 const escapes: ReadonlyMap<string, string> = new Map([

@@ -13,7 +13,8 @@ import type { Director } from "./director.ts";
 import type { Expectation, ExpectItem, Program } from "./program.ts";
 import { switchesOf, type Schedule } from "./schedule.ts";
 import { simulate } from "./simulation.ts";
-import { record, type Trace } from "./trace.ts";
+import { record } from "./trace.ts";
+import type { Trace } from "./trace-events.ts";
 
 export interface CheckOptions {
   readonly limits: Limits;
@@ -224,7 +225,9 @@ function* shorten(
 function inFull(director: Director, found: FoundReport, schedule: Schedule, proven: boolean): CheckedReport {
   const trace = replay(director, schedule, found.actors);
   const finding = findingOf(trace, found);
-  return { finding, places: found.places, schedule, switches: switchesOf(schedule), full: { proven, trace } };
+  // Of a livelock one round belongs to it: that it comes back to where it was is what is replayed.
+  const told = found.actors === undefined ? schedule : trace.decisions;
+  return { finding, places: found.places, schedule: told, switches: switchesOf(told), full: { proven, trace } };
 }
 /** What the bounded searches have found, or else the path on which the full search met it. */
 function bestKnown(found: FoundReport, levels: readonly Level[]): { schedule: Schedule; proven: boolean } {

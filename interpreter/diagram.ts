@@ -4,7 +4,7 @@
  */
 import { headerAddress } from "../runtime/machine/struct.ts";
 import { actorName } from "./director.ts";
-import type { Role, StepEvent, Trace, TraceEvent } from "./trace.ts";
+import type { Role, StepEvent, Trace, TraceEvent } from "./trace-events.ts";
 
 export interface DiagramOptions {
   /** Every step, not only those that matter. */
@@ -32,9 +32,10 @@ interface Line {
 export function diagram(trace: Trace, options: DiagramOptions): string {
   const racing = racingPart(trace.events);
   const lines = options.full ? allLines(racing) : chosenLines(racing);
-  const actors = [...new Set(racing.flatMap((e) => (e.kind === "step" || e.kind === "call" ? e.actor : [])))].sort(
-    (a, b) => a - b,
-  );
+  const takesPart = (e: TraceEvent): boolean => ["step", "call", "blocked", "report"].includes(e.kind);
+  const actors = [
+    ...new Set(racing.flatMap((e) => (takesPart(e) && "actor" in e && e.actor >= 0 ? e.actor : []))),
+  ].sort((a, b) => a - b);
   return [options.title, "", ...layOut(lines, actors)].map((line) => line.trimEnd()).join("\n");
 }
 

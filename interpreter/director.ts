@@ -157,11 +157,12 @@ export class Director {
 
   /** After a step outside a race: does the actor stop here? */
   private afterStep(actor: number, events: readonly ControlEvent[]): void {
+    const isThere = this.countsTowardsUntil(actor, events);
     if (this.machine.isFinished(actor)) {
-      if (this.untilOf(actor) !== undefined) this.listener?.missed?.(actor);
+      if (this.untilOf(actor) !== undefined && !isThere) this.listener?.missed?.(actor);
       return this.leave(actor, Status.idle);
     }
-    if (this.countsTowardsUntil(actor, events)) return this.leave(actor, Status.paused);
+    if (isThere) return this.leave(actor, Status.paused);
     const left = this.get(position.steps);
     if (left > 0 && this.get(position.phase) === 1) {
       this.put(position.steps, left - 1);
@@ -250,19 +251,15 @@ export class Director {
     this.put(position.item, this.itemIndex + 1);
     return "goes on";
   }
-  /**
-   * The first CPU that was blocked and is not any more. Work and callbacks come only when a CPU waits, or at the end of
-   * the script: what has not waited for them must not rely on them.
-   */
+  /** The first actor that was blocked and is not any more, or has work to do. */
   private unblocked(): number | undefined {
-    let waits = false;
-    for (let cpu = 0; cpu < CPUS_MAX; cpu++) {
-      if (this.get(position.status.at(cpu)) !== Status.blocked || this.machine.isFinished(cpu)) continue;
-      if (this.canMove(cpu)) return cpu;
-      waits = true;
+    for (let actor = 0; actor < ACTORS; actor++) {
+      const isCpu = actor < CPUS_MAX;
+      if (isCpu && this.get(position.status.at(actor)) !== Status.blocked) continue;
+      if (this.machine.isFinished(actor) || !this.canMove(actor)) continue;
+      return actor;
     }
-    if (!waits) return undefined;
-    return [RCU_ACTOR, SRCU_ACTOR, WORK_ACTOR].find((actor) => !this.machine.isFinished(actor) && this.canMove(actor));
+    return undefined;
   }
   canMove(actor: number): boolean {
     return this.openChoices(actor).length > 0;

@@ -9,7 +9,7 @@ import { actorName } from "./director.ts";
 import { kernelText, type Program } from "./program.ts";
 import { reportTitle } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
-import type { Trace } from "./trace.ts";
+import type { Trace } from "./trace-events.ts";
 import type { Verdict } from "./verdict.ts";
 
 const JSON_VERSION = 1;
@@ -77,6 +77,8 @@ export function runJson(program: Program, trace: Trace, judged: RunJudgement): s
     switch (event.kind) {
       case "statement":
         return [{ kind: event.kind, cpu: actorName(event.cpu), text: event.text }];
+      case "value":
+        return [{ kind: event.kind, cpu: actorName(event.actor), text: event.text }];
       case "paused":
         return [{ kind: event.kind, cpu: actorName(event.actor), stack: event.stack }];
       case "missed":

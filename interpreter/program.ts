@@ -51,6 +51,8 @@ export interface RunItem extends Placed {
   readonly cpu: number;
   readonly code: Code;
   readonly until: Until | undefined;
+  /** It is an expression: its value is told when it is done. */
+  readonly prints?: OutcomeWord;
   /** The script does not have it: what was done on its behalf, in words. */
   readonly note?: string;
 }

@@ -2,7 +2,7 @@
 import { headerAddress, WORD } from "../runtime/machine/struct.ts";
 import { HELD_LOCK_FREED, placeOf, type Finding } from "../runtime/machine/report.ts";
 import { actorName } from "./director.ts";
-import type { StepEvent, Trace, TraceEvent } from "./trace.ts";
+import type { StepEvent, Trace, TraceEvent } from "./trace-events.ts";
 
 type AllocateEvent = Extract<TraceEvent, { kind: "allocate" }>;
 
@@ -24,6 +24,7 @@ export function reportTitle(finding: Finding): string {
         ? `general protection fault, probably for non-canonical address${inPlace}`
         : `${finding.message.replace(/\.$/, "")}${inPlace}`;
     case "bug":
+      if (finding.message.startsWith("kernel stack overflow")) return `BUG: ${finding.message}`;
       return `kernel BUG${inPlace}: ${finding.step}`;
     case "warning":
       return `WARNING${inPlace}: ${finding.message}`;

@@ -4,7 +4,7 @@ import { barriersNote } from "./check-text.ts";
 import { kernelText, type ExpectItem, type Program } from "./program.ts";
 import { reportLines } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
-import type { Role, StepEvent, Trace, TraceEvent } from "./trace.ts";
+import type { Role, StepEvent, Trace, TraceEvent } from "./trace-events.ts";
 
 export type TraceDepth = "statements" | "calls" | "steps";
 
@@ -47,7 +47,12 @@ class RunPrinter {
         lines.push(`cpu${event.cpu}: ${event.note ?? statementText(event.text)}`);
         return;
       case "paused":
-        lines.push(this.line(event.actor, 0, `stops in ${event.stack.join(" > ")}`, ""));
+        lines.push(
+          this.line(event.actor, 0, event.stack.length === 0 ? "stops" : `stops in ${event.stack.join(" > ")}`, ""),
+        );
+        return;
+      case "value":
+        lines.push(this.line(event.actor, 0, `= ${event.text}`, ""));
         return;
       case "missed":
         lines.push(this.line(event.actor, 0, "(ran to its end: the place that `until` names was not met)", ""));

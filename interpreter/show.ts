@@ -66,10 +66,19 @@ function membersDeep(struct: Struct): (Ref<unknown> | SpinLock | Mutex | Atomic 
 }
 
 /** Every lock that is held or waited for. */
+/** Those that a script declares at its top: they are members of nothing. */
+function ownLocks(machine: Machine): string[] {
+  return Array.from(machine.locals.keys()).flatMap((actor) =>
+    machine
+      .locksOf(actor)
+      .filter(({ lock }) => machine.typeAt(lock)?.variables === true)
+      .map(({ lock }) => `${machine.name(lock) ?? "lock"}: ${actorName(actor)}`),
+  );
+}
 function lockLines(machine: Machine): string[] {
-  const lines: string[] = [];
+  const lines = ownLocks(machine);
   for (const object of liveObjects(machine))
-    for (const member of membersDeep(object)) {
+    for (const member of object instanceof rw_semaphore ? [object] : membersDeep(object)) {
       if (member instanceof rw_semaphore) {
         const count = machine.peek(member.count.addr);
         const queue = waiters(machine.peek(member.queue.addr));

@@ -15,98 +15,10 @@ import { actorName, type Director } from "./director.ts";
 import { deadlockFinding, livelockFinding } from "./findings.ts";
 import { reportLeftovers } from "./at-end.ts";
 import { goRoundText } from "./liveness.ts";
+import type { End, Role, Trace, TraceEvent } from "./trace-events.ts";
 import type { ExpectItem, Item, ShowItem } from "./program.ts";
 import { bitsText, decisive, isQuiet, lockUse } from "./steps.ts";
 import type { Decision, Schedule } from "./schedule.ts";
-
-export type TraceEvent =
-  | { readonly kind: "statement"; readonly cpu: number; readonly text: string; readonly note: string | undefined }
-  /** A CPU is left in the middle of its statement; outermost call first. */
-  | { readonly kind: "paused"; readonly actor: number; readonly stack: readonly string[] }
-  /** A CPU came to its end without meeting the place that its `until` names. */
-  | { readonly kind: "missed"; readonly actor: number }
-  | {
-      readonly kind: "call";
-      readonly actor: number;
-      readonly depth: number;
-      readonly name: string;
-      readonly text: string;
-      readonly role: Role;
-      readonly fact: string;
-    }
-  | {
-      readonly kind: "return";
-      readonly actor: number;
-      readonly depth: number;
-      readonly name: string;
-      readonly value: string | undefined;
-      readonly role: Role;
-    }
-  | StepEvent
-  | {
-      readonly kind: "allocate";
-      readonly actor: number;
-      readonly depth: number;
-      readonly text: string;
-      readonly addr: number;
-      readonly fact: string;
-      readonly stack: readonly string[];
-    }
-  | {
-      readonly kind: "blocked";
-      readonly actor: number;
-      readonly depth: number;
-      readonly text: string;
-      /** "for cpu0", who holds what it waits for; "behind cpu1", who waits in front of it. */
-      readonly holder: string;
-      readonly racing: boolean;
-    }
-  | { readonly kind: "report"; readonly actor: number; readonly depth: number; readonly finding: Finding }
-  | { readonly kind: "expect"; readonly item: ExpectItem; readonly holds: boolean }
-  | { readonly kind: "show"; readonly item: ShowItem; readonly lines: readonly string[] }
-  | { readonly kind: "end"; readonly how: End };
-
-/** How a call is told: by its own line, with nothing below it, or not at all (a helper of ours). */
-export type Role = "function" | "atom" | "hidden";
-
-export interface StepEvent {
-  readonly kind: "step";
-  readonly actor: number;
-  readonly depth: number;
-  readonly text: string;
-  /** What the step gave, if a body looks at it: "true", "NULL", "3". */
-  readonly result: string;
-  readonly fact: string;
-  /** Address it touches, and how: who else touches them decides whether the step matters. */
-  readonly addr: number;
-  readonly writes: boolean;
-  readonly access: Access;
-  /** Whether it takes or gives up a lock. */
-  readonly lock: "take" | "give" | undefined;
-  /** A count that became zero or less, or was zero already: what people argue about. Undefined: it is no count. */
-  readonly outcome: boolean | undefined;
-  /** The object it frees; 0: none, or it was free already. */
-  readonly frees: number;
-  /** Where it frees: the locks held. */
-  readonly locks: readonly string[];
-  /** Number of the step in the whole run, from 1. */
-  readonly number: number;
-  /** Taken inside a race. */
-  readonly racing: boolean;
-  /** The calls on the stack, outermost first. */
-  readonly stack: readonly string[];
-}
-
-/** `stopped`: the schedule says no more, though somebody could still move. */
-export type End = "final" | "deadlock" | "fatal" | "pruned" | "limit" | "livelock" | "stopped";
-
-export interface Trace {
-  readonly events: readonly TraceEvent[];
-  readonly end: End;
-  readonly decisions: Schedule;
-  /** The machine's findings, in order. */
-  readonly findings: readonly Finding[];
-}
 
 /** Who moves next when several may. Undefined: nobody can; the script goes on. */
 export interface Picker {
@@ -140,6 +52,9 @@ class Recorder {
   private readonly renamed = new Map<number, string | undefined>();
   private steps = 0;
   private readonly beenHere = new Set<string>();
+  /** States in races, and how many decisions led to each; and to which of them the last step came back. */
+  private readonly raceStates = new Map<string, number>();
+  private cameBackTo: number | undefined;
 
   constructor(director: Director, picker: Picker, options: RecordOptions) {
     this.director = director;
@@ -152,6 +67,7 @@ class Recorder {
     director.listener = {
       item: (item) => {
         this.reached = item;
+        this.tellValue();
         this.onItem(item);
       },
       control: (actor, events) =>
@@ -170,6 +86,7 @@ class Recorder {
       if (end === undefined && this.steps > this.options.maxSteps) end = "limit";
     }
     director.listener = null;
+    this.tellValue();
     for (const [addr, name] of this.renamed) director.machine.nameObject(addr, name);
     this.events.push({ kind: "end", how: end });
     return { events: this.events, end, decisions: this.decisions, findings: this.findings };
@@ -179,13 +96,13 @@ class Recorder {
   /** The item of the script that the last turn came to, and the `expect` that was found to hold there. */
   private reached: Item | undefined;
   private met: ExpectItem | undefined;
+  private printing: Extract<Item, { kind: "run" }> | undefined;
 
   /** One step, or what the script does when nobody can move. */
   private turn(): End | undefined {
     const { director } = this;
     const decision = this.picker.pick(director);
-    if (decision === "stop")
-      return this.options.rounders === undefined ? "stopped" : this.goRound(this.options.rounders);
+    if (decision === "stop") return this.stop();
     if (decision !== undefined)
       return this.hasBeenHere(decision) ? this.goRound([decision.actor]) : this.take(decision);
     this.reached = undefined;
@@ -205,6 +122,14 @@ class Recorder {
     return stuck;
   }
 
+  /** The schedule says no more: those who have come back to where they were go round for ever. */
+  private stop(): End {
+    const { rounders } = this.options;
+    if (rounders !== undefined) return this.goRound(rounders);
+    const since = this.cameBackTo;
+    if (since === undefined) return "stopped";
+    return this.tellLivelock([...new Set(this.decisions.slice(since).map(({ actor }) => actor))].sort((a, b) => a - b));
+  }
   /** Whether a CPU has come back, outside a race, to where it has been: then it comes back for ever. */
   private hasBeenHere({ actor }: Decision): boolean {
     const { director } = this;
@@ -215,11 +140,14 @@ class Recorder {
     return this.isKnown();
   }
   private isKnown(): boolean {
-    const { lo, hi } = this.director.machine.memory;
-    const state = `${lo} ${hi}`;
+    const state = this.state();
     if (this.beenHere.has(state)) return true;
     this.beenHere.add(state);
     return false;
+  }
+  private state(): string {
+    const { lo, hi } = this.director.machine.memory;
+    return `${lo} ${hi}`;
   }
   /** One round of those who only go round, in turn, and what is to be said about it. */
   private goRound(actors: readonly number[]): End {
@@ -230,7 +158,10 @@ class Recorder {
           const [choice] = director.openChoices(actor);
           if (choice !== undefined && !director.machine.isFinished(actor)) this.take({ actor, choice });
         }
-    const finding = livelockFinding({ actors, message: goRoundText(director, actors) });
+    return this.tellLivelock(actors);
+  }
+  private tellLivelock(actors: readonly number[]): End {
+    const finding = livelockFinding({ actors, message: goRoundText(this.director, actors) });
     this.findings.push(finding);
     this.events.push({ kind: "report", actor: finding.actor, depth: this.depthOf(finding.actor), finding });
     return "livelock";
@@ -249,9 +180,11 @@ class Recorder {
       stack: this.stackOf(actor),
     };
     const choices = machine.choices(actor);
+    if (racing && !this.raceStates.has(this.state())) this.raceStates.set(this.state(), this.decisions.length);
     const moved = director.take(actor, choice);
     if (moved === Moved.blocked) throw new Error(`the schedule lets ${actorName(actor)} take a step that is blocked`);
     if (racing || choices > 1) this.decisions.push({ actor, choice });
+    if (racing) this.cameBackTo = this.raceStates.get(this.state());
     this.steps++;
     this.events.push({
       kind: "step",
@@ -286,7 +219,17 @@ class Recorder {
   private depthOf(actor: number): number {
     return this.stackOf(actor).length;
   }
+  /** When the next item begins, the one before it is done. */
+  private tellValue(): void {
+    const item = this.printing;
+    this.printing = undefined;
+    const { machine } = this.director;
+    if (item?.prints === undefined || !machine.isFinished(item.cpu)) return;
+    const { addr, show } = item.prints;
+    this.events.push({ kind: "value", actor: item.cpu, text: show(machine, machine.peek(addr)) });
+  }
   private onItem(item: Item): void {
+    if (item.kind === "run") this.printing = item;
     if (item.kind === "run" || item.kind === "continue" || item.kind === "step")
       this.events.push({
         kind: "statement",

@@ -103,8 +103,12 @@ function verdictLine(result: CheckResult, expected: boolean): string {
     const found = bad.length === 0 ? "no violation so far" : `${bad.length} found so far`;
     return `INCOMPLETE: ${stopped.text}; ${grouped(explored.states)} states seen, more unexplored; ${found}.`;
   }
-  if (!result.hasRace)
-    return bad.length === 0 ? "NO RACE IN THIS SCRIPT: one run, nothing found." : violation(result, expected);
+  if (!result.hasRace && bad.length === 0) {
+    if (reports.length > 0) return `NO RACE IN THIS SCRIPT: ${reports[0]?.finding.message ?? ""}.`;
+    const runs = result.outcomes.length > 1 ? `every choice, ${result.outcomes.length} outcomes` : "one run";
+    return `NO RACE IN THIS SCRIPT: ${runs}, nothing found.`;
+  }
+  if (!result.hasRace) return violation(result, expected);
   if (reports.length > 0) return violation(result, expected);
   const livelock = result.livelockDecided ? "" : " Livelock was not decided: too many states for the second search.";
   return (

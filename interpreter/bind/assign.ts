@@ -28,11 +28,37 @@ export function bindAssign(code: CodeBinder, statement: Assign): void {
   }
   const place = targetOf(code, statement, typeOfKept(value.type));
   if (place === undefined) return;
-  const combined: Bound =
-    op === "="
-      ? value
-      : { kind: "binary", op: op.slice(0, -1) as "+", left: place, right: value, type: NUMBER, at: statement.at };
-  assignTo(code, place, combined, statement.at);
+  if (op === "=") return assignTo(code, place, value, statement.at);
+  const combined = (left: Bound): Bound => ({
+    kind: "binary",
+    op: op.slice(0, -1) as "+",
+    left,
+    right: value,
+    type: NUMBER,
+    at: statement.at,
+  });
+  const { place: target_ } = place;
+  if (target_.kind === "member" || target_.kind === "element")
+    changeMember(code, target_, value, combined, statement.at);
+  else assignTo(code, place, combined(place), statement.at);
+}
+
+/** `gpu->seq += 1`: which word that is, is found out once; then it is read, and written. */
+function changeMember(
+  code: CodeBinder,
+  place: Extract<Place, { kind: "member" | "element" }>,
+  value: Bound,
+  combined: (left: Bound) => Bound,
+  at: Span,
+): void {
+  code.addStep(at, [value, ...partsOfPlace(place)], function* (frame) {
+    const ref = (yield* memberAt(place, frame)) as Ref<unknown>;
+    const isPrivate = place.kind === "member" && place.isPrivate === true;
+    const word: Bound = { kind: "place", place: { kind: "variable", ref, isPrivate }, type: NUMBER, at };
+    const result = yield* run(combined(word), frame);
+    if (isPrivate) yield* storePrivate(ref as Ref<Value>, result);
+    else yield* store(ref as Ref<Value>, result);
+  });
 }
 
 /** `place = value` as an instruction. */
@@ -82,7 +108,10 @@ function assigned(code: CodeBinder, expr: Expr, target: Expr): Bound | undefined
 /** What is known of the type of a name before it is assigned to: `sizeof(*p)` asks for it. */
 function typeOfTarget(code: CodeBinder, target: Expr): Type | undefined {
   const { names } = code;
-  if (target.kind === "name") return names.locals?.find(target.name)?.type ?? names.scope.findShared(target.name)?.type;
+  if (target.kind === "name") {
+    const own = names.locals === undefined ? names.scope.findResult(names.cpu, target.name) : undefined;
+    return (names.locals?.find(target.name) ?? own ?? names.scope.findShared(target.name))?.type;
+  }
   if (target.kind !== "member") return undefined;
   return names.bindOnce(target)?.type;
 }

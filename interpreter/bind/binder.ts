@@ -222,7 +222,11 @@ export class ScriptBinder {
     const code = new CodeBinder(this.binder(cpu));
     const whole = own === undefined ? statement : ({ ...statement, until: undefined } as Statement);
     code.addStatements(whole.kind === "block" ? whole.statements : [whole]);
-    this.addItem({ kind: "run", cpu, code: this.register(code, cpu), until: bindOwnUntil(), at: statement.at });
+    const item = { kind: "run", cpu, code: this.register(code, cpu), until: bindOwnUntil(), at: statement.at } as const;
+    const value = isExpression(statement) ? this.scope.findResult(cpu, "$") : undefined;
+    if (value === undefined) return this.addItem(item);
+    const { name, addr, type } = value;
+    this.addItem({ ...item, prints: { name, addr, show: (machine, word) => showWord(machine, type, word) } });
   }
   private register(code: CodeBinder, cpu: number): ReturnType<CodeBinder["finish"]>["code"] {
     const fn = this.nextFunction++;
@@ -321,6 +325,11 @@ export class ScriptBinder {
     this.scope.lastRegistered.set(cls, bound);
     return bound;
   }
+}
+
+/** A value alone on a line, rather than a call. */
+function isExpression(statement: Statement): boolean {
+  return statement.kind === "expression" && !["call", "update"].includes(statement.expr.kind);
 }
 
 interface RaceProgram {

@@ -335,6 +335,13 @@ function calling(binder: ExpressionBinder, entry: Callable, sources: readonly So
 function* mustHaveUsers(task: task_struct, name: string, where: Span): Kernel<void> {
   if (yield* loadPrivate(task.kthread)) return; // others must have kept it alive: if not, that is the bug
   const mm = yield* loadPrivate(task.mm);
+  if (mm.isNull)
+    throw new ScriptError(
+      "E242",
+      where,
+      `this CPU calls ${name}, and runs in no address space`,
+      "`switch_mm mm` gives it one",
+    );
   const cpu = yield* step({
     op: Op.silentPrimitive,
     primitive: users,

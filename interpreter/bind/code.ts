@@ -2,7 +2,7 @@
 import type { Block, Expr, Statement } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { storePrivate } from "../../runtime/machine/access.ts";
-import { BUG_ON } from "../../runtime/machine/bug.ts";
+import { BUG } from "../../runtime/machine/bug.ts";
 import type { AnyBody } from "../../runtime/machine/function.ts";
 import { BLOCKED, Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import type { Ref } from "../../runtime/machine/struct.ts";
@@ -15,8 +15,6 @@ import { bodyOf, landing, NOWHERE, reachable, type Branch, type Instruction, typ
 import { addForEach, addForIn } from "./loops.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { BOOLEAN, compatible, NUMBER, typeOfKept, typeText, VOID, type Type } from "./types.ts";
-
-const END = Number.MAX_SAFE_INTEGER;
 
 /** An instruction without what the binder adds. */
 type Draft<I> = I extends Instruction ? Omit<I, "statement"> : never;
@@ -33,6 +31,10 @@ export class CodeBinder {
   private readonly labels = new Map<string, { at: number; used: boolean; where: Span }>();
   private readonly gotos: { label: string; jump: Jump }[] = [];
   private readonly loops: Loop[] = [];
+  /** `return`s in a CPU's block: they end the block. */
+  private readonly returns: Jump[] = [];
+  /** How many were made: each has a name of its own. */
+  private temporaries = 0;
   /** What the function returns, as far as is known; of a CPU's statements nothing. */
   private returned: Type | undefined;
 
@@ -48,6 +50,7 @@ export class CodeBinder {
       this.statement++;
       this.add(statement);
     }
+    for (const jump of this.returns.splice(0)) jump.to = this.here;
   }
   /** `params`: how many of the locals are parameters. */
   finish(fn: number, params = 0): { code: Code; body: AnyBody } {
@@ -95,7 +98,7 @@ export class CodeBinder {
   private warnOfUnreachable(): void {
     const { scope } = this.names;
     // Where a condition was mistaken nobody knows what is reached.
-    if (scope.diagnostics.some((d) => d.severity === "error")) return;
+    if (scope.isIncomplete || scope.diagnostics.some((d) => d.severity === "error")) return;
     const reached = reachable(this.code);
     let told = false;
     this.code.forEach((instruction, pc) => {
@@ -221,7 +224,7 @@ export class CodeBinder {
   private addReturn(value: Expr | undefined, at: Span): void {
     if (this.names.locals === undefined) {
       if (value !== undefined) this.addExpression(value);
-      this.addJump(at, END, true);
+      this.returns.push(this.addJump(at, NOWHERE, true));
       return;
     }
     const bound = value === undefined ? undefined : this.names.bindValue(value);
@@ -247,7 +250,7 @@ export class CodeBinder {
     const text = this.names.scope.source.slice(expr.at);
     if (kind === "assert") {
       this.addStep(at, [test], function* (frame) {
-        yield* BUG_ON(!truth(yield* run(test, frame)), `assert ${text}`);
+        if (!truth(yield* run(test, frame))) yield* BUG(`assert ${text}`);
       });
       return;
     }
@@ -297,17 +300,36 @@ export class CodeBinder {
     // It is evaluated once.
     const value = this.temporary(NUMBER, statement.value.at);
     this.addSet(value, subject, statement.value.at);
+    this.checkArms(statement.arms);
     const fallback = statement.arms.find((arm) => arm.isDefault);
+    // `break` leaves the switch; `continue` belongs to the loop around it.
+    const outer = this.loops.at(-1);
+    const loop: Loop = { breaks: [], continues: outer?.continues ?? [] };
+    this.loops.push(loop);
     for (const arm of statement.arms) {
-      if (arm === fallback) continue;
+      if (arm === fallback || arm.isDefault) continue;
       const branch = this.addArm(value, arm.values, arm.at);
       this.addBlock(arm.body);
       ends.push(this.addJump(arm.at));
       if (branch !== undefined) branch.no = this.here;
     }
     if (fallback !== undefined) this.addBlock(fallback.body);
-    for (const end of ends) end.to = this.here;
+    this.loops.pop();
+    for (const end of [...ends, ...loop.breaks]) end.to = this.here;
     names.locals?.leave();
+  }
+  private checkArms(arms: Extract<Statement, { kind: "switch" }>["arms"]): void {
+    const { scope } = this.names;
+    const seen = new Set<string>();
+    for (const arm of arms) {
+      for (const value of arm.values) {
+        const text = scope.source.slice(value.at);
+        if (seen.has(text)) scope.error("E229", value.at, `\`case ${text}\` is there already`);
+        seen.add(text);
+      }
+      if (arm.isDefault && seen.has("")) scope.error("E229", arm.at, "`default` is there already");
+      if (arm.isDefault) seen.add("");
+    }
   }
   private addArm(value: Bound, cases: readonly Expr[], at: Span): Branch | undefined {
     const tests = cases.map((one): Bound | undefined => {
@@ -359,7 +381,7 @@ export class CodeBinder {
   /** A place of its own that no name leads to. */
   temporary(type: Type, at: Span): Bound & { kind: "place" } {
     const { names } = this;
-    const name = `$${this.here}`;
+    const name = `$${this.temporaries++}`;
     if (names.locals !== undefined) {
       const local = names.locals.declare(name, type, at);
       return { kind: "place", place: { kind: "local", local }, type, at };

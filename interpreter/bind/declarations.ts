@@ -40,6 +40,13 @@ export function asDeclare(statement: Extract<Statement, { kind: "expression" }>)
 
 export function declareLocals(code: CodeBinder, statement: Extract<Statement, { kind: "expression" }> | Declare): void {
   const declare = statement.kind === "declare" ? statement : asDeclare(statement);
+  const { scope } = code.names;
+  if (/^static\b/.test(scope.source.slice(statement.at))) {
+    const help = "declare it at the top: there it is one for all calls";
+    scope.error("E290", statement.at, "this version has no static variables of functions", help);
+    for (const { name } of declare.names) scope.addMistaken(name.name);
+    return;
+  }
   for (const declarator of declare.names) declareOne(code, declare.type, declarator);
 }
 
@@ -117,8 +124,8 @@ function declareVariable(code: CodeBinder, { name, value, at: where }: Declarato
   const assign = (right: Expr): void =>
     bindAssign(code, { kind: "assign", target, op: "=", value: right, until: undefined, at: where });
   if (names.locals === undefined) {
+    if (value === undefined || isTyped) names.scope.resultOf(names.cpu, name.name, type);
     if (value !== undefined) assign(value);
-    else names.scope.resultOf(names.cpu, name.name, type);
     return;
   }
   // In `struct x *p = f(p)` the p on the right is the one that is declared, as in C.

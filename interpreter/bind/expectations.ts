@@ -7,7 +7,7 @@ import { allFunctions } from "../../runtime/machine/function.ts";
 import type { ReportKind } from "../../runtime/machine/step.ts";
 import { showWords } from "../show.ts";
 import type { Expectation, Invariant, Until } from "../program.ts";
-import { look, numeric, truth } from "./expression.ts";
+import { addressAt, look, truth } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { bindReportKind } from "./reports.ts";
 import { typeText } from "./types.ts";
@@ -45,7 +45,7 @@ export function bindExpectation(
         scope.error("E317", what.on.at, `nobody waits for \`${text}\`: it is ${typeText(lock.type)}`);
         return undefined;
       }
-      return { kind: "blocked", cpu, lock: (machine) => numeric(look(lock, machine)) };
+      return { kind: "blocked", cpu, lock: (machine) => addressAt(lock, machine) };
     }
   }
 }

@@ -3,7 +3,7 @@
  * from outside, as expectations are, which takes no step and changes nothing.
  */
 import { load, loadPrivate } from "../../runtime/machine/access.ts";
-import { BUG_ON } from "../../runtime/machine/bug.ts";
+import { BUG } from "../../runtime/machine/bug.ts";
 import { Op, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import {
   at,
@@ -83,7 +83,9 @@ export function* run(expr: Bound, frame: Frame): Kernel<Value> {
       if (expr.op === "&&") return truth(left) && truth(yield* run(expr.right, frame));
       if (expr.op === "||") return truth(left) || truth(yield* run(expr.right, frame));
       const right = yield* run(expr.right, frame);
-      if (expr.op === "/" || expr.op === "%") yield* BUG_ON(numeric(right) === 0, "divide error: 0000");
+      if (expr.op === "/" || expr.op === "%") {
+        if (numeric(right) === 0) yield* BUG("divide error: 0000");
+      }
       return binary(expr, left, right);
     }
     case "range":
@@ -104,7 +106,11 @@ export function* memberAt(place: MemoryPlace, frame: Frame): Kernel<Member> {
       return memberOf(yield* run(place.object, frame), place);
     case "element": {
       const array = yield* run(place.array, frame);
-      return elementOf(array, numeric(yield* run(place.index, frame)));
+      const i = numeric(yield* run(place.index, frame));
+      const length = lengthOf(array);
+      if (length !== undefined && (i < 0 || i >= length))
+        yield* BUG(`array-index-out-of-bounds: index ${i} of an array of ${length}`);
+      return elementOf(array, i);
     }
   }
 }
@@ -131,6 +137,11 @@ function memberOf(object: Value, { name, object: { at: where } }: Extract<Place,
 /** What lies at a pointer of which nothing is known. */
 class no_struct extends Struct {
   word = int();
+}
+function lengthOf(array: Value): number | undefined {
+  if (array instanceof Words) return array.length;
+  const first = array instanceof Struct ? membersOf(array)[0]?.[1] : undefined;
+  return first instanceof Words ? first.length : undefined;
 }
 function elementOf(array: Value, i: number): Member {
   if (array instanceof Words) return array.at(i);
@@ -186,6 +197,15 @@ export function look(expr: Bound, machine: Onlooker, frame = NO_FRAME): Value {
     case "call":
       throw new Error(`${expr.name} cannot be looked at`);
   }
+}
+/** Where something is: a lock itself rather than what it holds. */
+export function addressAt(expr: Bound, machine: Onlooker): number {
+  if (expr.kind !== "place") return numeric(look(expr, machine));
+  const { place } = expr;
+  if (place.kind === "variable") return place.ref.addr;
+  if (place.kind !== "member") return numeric(look(expr, machine));
+  const member = memberOf(look(place.object, machine), place);
+  return member instanceof Ref ? machine.peek(member.addr) : member.addr;
 }
 /** Constants are worked out at once, so that `0x1000 + 2 * PAGE_SIZE` is a constant like any other. */
 export function folded(expr: Extract<Bound, { kind: "unary" | "binary" }>): Bound {

@@ -1,7 +1,7 @@
 /** `fail kmalloc #2`, `maybe fail hmm_mirror_register`: which call is to fail, and how. */
 import type { Fail } from "../../grammar/ast.ts";
 import { ENOMEM } from "../../runtime/errno.ts";
-import { armFailure, failNext, FAILABLE_ALLOCATIONS } from "../../runtime/machine/failure.ts";
+import { armFailure, failNext, FAILABLE_ALLOCATIONS, FAILURES_MAX } from "../../runtime/machine/failure.ts";
 import { choose } from "../../runtime/machine/choose.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { NULL } from "../../runtime/machine/struct.ts";
@@ -36,13 +36,17 @@ function counterOf({ names }: CodeBinder, name: string, where: { start: number; 
     return undefined;
   }
   const counter = scope.failures.get(name) ?? scope.failures.size + 1;
+  if (counter >= FAILURES_MAX) {
+    scope.error("E320", where, `\`${name}\` is one too many: a script can make ${FAILURES_MAX - 1} functions fail`);
+    return undefined;
+  }
   scope.failures.set(name, counter);
   const run = entry.run as unknown as { id?: number };
   const known = scope.functions?.wrap(run.id, function* (base) {
     return (yield* failNext(counter)) ? failure : yield* base;
   });
   if (known === true) return counter;
-  scope.error("E320", where, `\`${name}\` is one step: it cannot be made to fail`);
+  scope.error("E320", where, `\`${name}\` cannot be made to fail: it has no body of its own in the model`);
   return undefined;
 }
 function failureOf(type: Type): Value | undefined {

@@ -9,6 +9,7 @@ import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { allFunctions, functionNumbered, type AnyBody, type KernelFunction } from "../../runtime/machine/function.ts";
 import { Op, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import type { Code } from "../program.ts";
+import { builtinNames } from "./builtins.ts";
 import { CodeBinder } from "./code.ts";
 import { coerced } from "./expression.ts";
 import { Locals } from "./locals.ts";
@@ -81,7 +82,9 @@ export class Functions {
     ) {
       const help = `\`patch NAME { fn ${name}(...) { ... } }\` replaces it`;
       scope.error("E229", at, `\`${name}\` is a function of the kernel`, help);
-    } else this.definitions.set(full, { name: full, at, params, body, source: scope.source, prefix: scope.prefix });
+    } else if (builtinNames().includes(name))
+      scope.error("E229", at, `\`${name}\` is a macro of the kernel`, "give yours another name");
+    else this.definitions.set(full, { name: full, at, params, body, source: scope.source, prefix: scope.prefix });
     const twice = params.find((p, i) => params.findIndex((q) => q.name.name === p.name.name) < i);
     if (twice !== undefined) scope.error("E229", twice.name.at, `\`${twice.name.name}\` is declared already`);
   }
@@ -177,7 +180,15 @@ export class Functions {
     const { definition } = instance;
     const locals = new Locals();
     definition.params.forEach(({ name, type }, i) => {
-      if (type !== undefined && scope.structs.meaning(type) === undefined) scope.structs.unknownType(type);
+      const meaning = type === undefined ? undefined : scope.structs.meaning(type);
+      if (type !== undefined && meaning === undefined) scope.structs.unknownType(type);
+      if (type?.struct === true && meaning?.kind === "struct" && definition.params[i]?.pointer === false)
+        scope.error(
+          "E314",
+          type.at,
+          "objects are not copied: they are handed on by pointer",
+          `\`struct ${type.name} *${name.name}\``,
+        );
       locals.declare(name.name, types[i] as Type, name.at, { isTyped: type !== undefined });
     });
     const names = new ExpressionBinder(scope, { locals, kernel: this.kernel, owner: definition });

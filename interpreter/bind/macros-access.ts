@@ -185,7 +185,9 @@ function sameType(binder: ExpressionBinder, args: readonly Bound[], values: read
 }
 
 function bindOne(binder: ExpressionBinder, expr: Expr, isPlace: boolean, name: string): Bound | undefined {
-  const bound = binder.bindValue(expr);
+  // `xchg(&x, 1)` and `xchg(x, 1)` are one thing.
+  const word = isPlace && expr.kind === "unary" && expr.op === "&" ? expr.operand : expr;
+  const bound = binder.bindValue(word);
   if (bound === undefined || !isPlace) return bound;
   const { scope } = binder;
   const text = scope.source.slice(expr.at);

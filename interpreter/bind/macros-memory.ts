@@ -113,7 +113,8 @@ function pointerArgument(binder: ExpressionBinder, call: Call, name: string): Bo
   const [value] = argumentsOf(binder, call, name, "object", { least: 1 }) ?? [];
   const bound = value === undefined ? undefined : binder.bindValue(value);
   if (bound === undefined || value === undefined) return undefined;
-  const isAddress = bound.type.kind === "number" && bound.kind === "place";
+  // A member may hold the address of an array.
+  const isAddress = bound.type.kind === "number" && bound.kind === "place" && bound.place.kind === "member";
   if (isAddress || ["object", "null", "array", "any"].includes(bound.type.kind)) return bound;
   const text = scope.source.slice(value.at);
   scope.error("E301", value.at, `\`${name}\` expects an object, \`${text}\` is ${typeText(bound.type)}`);

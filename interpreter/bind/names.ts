@@ -18,6 +18,7 @@ import { bindOwnCall } from "./own-calls.ts";
 import { rangeEnds } from "./ranges.ts";
 import type { Scope, Variable } from "./scope.ts";
 import { ANY, BOOLEAN, compatible, isCounter, NUMBER, objectType, typeOfMember, typeText, type Type } from "./types.ts";
+import { bindUnary } from "./unary.ts";
 import { existsSomewhere, olderMember, unknownFunction } from "./unknown.ts";
 
 const LAST_RESULT = "$";
@@ -123,7 +124,7 @@ export class ExpressionBinder {
       case "call":
         return this.bindCallExpression(expr);
       case "unary":
-        return this.bindUnary(expr);
+        return bindUnary(this, expr);
       case "binary": {
         const left = this.bindValue(expr.left);
         const right = this.bindValue(expr.right);
@@ -168,7 +169,7 @@ export class ExpressionBinder {
     this.scope.error("E315", expr.at, message);
     return undefined;
   }
-  private isNumeric(bound: Bound, why = "arithmetic takes numbers"): boolean {
+  isNumeric(bound: Bound, why = "arithmetic takes numbers"): boolean {
     if (["number", "boolean", "any"].includes(bound.type.kind) || isCounter(bound.type)) return true;
     const text = this.scope.source.slice(bound.at);
     this.scope.error("E311", bound.at, `\`${text}\` is ${typeText(bound.type)}; ${why}`);
@@ -201,6 +202,11 @@ export class ExpressionBinder {
         at: where,
       });
     }
+    const macro = builtin(this, name);
+    if (macro !== undefined && !this.outside) {
+      const callee: Expr = { kind: "name", name, at: where };
+      return bindBuiltin(this, { kind: "call", callee, args: [], bare: true, at: where }, macro);
+    }
     this.unknownName(name, where);
     return undefined;
   }
@@ -216,7 +222,7 @@ export class ExpressionBinder {
     const [elsewhere] = scope.resultsCalled(name);
     const help =
       elsewhere !== undefined
-        ? `\`${name}\` of cpu${elsewhere.cpu} is its own; \`var ${name} = 0\` at the top makes it one word for all CPUs`
+        ? `\`${name}\` of cpu${elsewhere.cpu} is its own; ${oneForAll(elsewhere)}`
         : meant === undefined
           ? undefined
           : `did you mean \`${meant}\`?`;
@@ -314,7 +320,7 @@ export class ExpressionBinder {
       return undefined;
     }
     if (this.outside || (cpu === this.cpu && this.locals === undefined)) return this.read(variable, where);
-    const help = `\`var ${name} = 0\` at the top makes it one word for all CPUs`;
+    const help = oneForAll(variable);
     const who = this.locals === undefined ? `cpu${this.cpu}` : "a function";
     scope.error("E219", where, `\`${name}\` of cpu${cpu} is its own: ${who} cannot get at it`, help);
     return undefined;
@@ -331,24 +337,6 @@ export class ExpressionBinder {
       return undefined;
     }
     return { kind: "place", place: { kind: "element", array, index }, type: NUMBER, at: where };
-  }
-
-  private bindUnary(expr: Extract<Expr, { kind: "unary" }>): Bound | undefined {
-    const operand = this.bindValue(expr.operand);
-    if (operand === undefined) return undefined;
-    switch (expr.op) {
-      case "&": // the address of an object, an embedded struct or a lock: that is what its name stands for
-      case "+":
-        return operand;
-      case "*":
-        this.scope.error("E223", expr.at, "a pointer is followed with `.` or `->`, not with `*`");
-        return undefined;
-      case "!":
-        return this.folded({ kind: "unary", op: "!", operand, type: BOOLEAN, at: expr.at });
-      default:
-        if (!this.isNumeric(operand)) return undefined;
-        return this.folded({ kind: "unary", op: expr.op, operand, type: NUMBER, at: expr.at });
-    }
   }
 
   // ---- calls
@@ -425,3 +413,9 @@ const RANGE_FIELDS: Readonly<Record<string, { readonly index: number; readonly t
   start: { index: 0, type: NUMBER },
   end: { index: 1, type: NUMBER },
 };
+
+/** What makes a CPU's own result everybody's. */
+function oneForAll({ name, type }: Variable): string {
+  const declaration = type.kind === "object" ? `struct ${type.cls.name} *${name};` : `var ${name} = 0`;
+  return `\`${declaration}\` at the top makes it one word for all CPUs`;
+}

@@ -75,7 +75,8 @@ function calling(
 function inOrder(binder: ExpressionBinder, call: Call, definition: Definition): Argument[] | undefined {
   const { scope } = binder;
   const names = definition.params.map((param) => param.name.name);
-  const args = call.args.filter((arg) => arg.name === undefined);
+  const placed = new Map<number, Argument>();
+  const others = call.args.filter((arg) => arg.name === undefined);
   for (const arg of call.args) {
     if (arg.value.kind === "defaults") {
       const message = `\`...\` stands for the defaults of a kernel function; \`${definition.name}\` has none`;
@@ -90,9 +91,17 @@ function inOrder(binder: ExpressionBinder, call: Call, definition: Definition): 
       scope.error("E302", arg.name.at, `\`${definition.name}\` has no parameter \`${arg.name.name}\``, help);
       return undefined;
     }
-    args.splice(place, 0, arg);
+    if (placed.has(place)) {
+      scope.error("E300", arg.at, `\`${arg.name.name}\` is given twice`, head(definition));
+      return undefined;
+    }
+    placed.set(place, arg);
   }
-  return args;
+  if (placed.size === 0) return others;
+  // What is not named fills the places that are left, in order.
+  const args = names.map((_, i) => placed.get(i) ?? others.shift());
+  const given = args.filter((arg) => arg !== undefined);
+  return given.length === args.length ? [...given, ...others] : given;
 }
 /** "gpu_fault(sub, range)" */
 function head({ name, params }: Definition): string {

@@ -69,6 +69,8 @@ export class Scope {
   readonly untilLabels = new Set<string>();
   /** What stands before the names of the file that the binder is in: "gpu." for one included as gpu. */
   prefix = "";
+  /** Some of the text could not be read: what is missing may be what else is missed. */
+  isIncomplete = false;
   /** Every such prefix. */
   readonly prefixes = new Set<string>();
   /** The value of a constant expression, or undefined; set by who binds expressions. */

@@ -33,6 +33,7 @@ export function bindScript(source: SourceText, options: BindOptions = {}): Bound
   for (const variant of variantsOf(statements, patches, source, options.kernel, diagnostics)) {
     const binder = new ScriptBinder(source, variant.kernel);
     for (const name of lost) binder.scope.addMistaken(name);
+    binder.scope.isIncomplete = diagnostics.some((d) => d.severity === "error");
     binder.bind(variant.statements);
     diagnostics.push(...binder.scope.diagnostics);
     if (!diagnostics.some((d) => d.severity === "error")) programs.push(binder.program());

@@ -9,7 +9,8 @@ import { runText, type TraceDepth } from "../run-text.ts";
 import { readToken } from "../schedule.ts";
 import { showLines } from "../show.ts";
 import { simulate } from "../simulation.ts";
-import { record, type Picker, type Trace } from "../trace.ts";
+import { record, type Picker } from "../trace.ts";
+import type { Trace } from "../trace-events.ts";
 import { runJson } from "../json.ts";
 import { statsText } from "../stats-text.ts";
 import { loadPrograms, printDiagnostics, type ScriptChoice } from "./load.ts";
@@ -103,6 +104,10 @@ function judgeRun(program: Program, trace: Trace): RunJudgement {
       const told = trace.events.find((event) => event.kind === "expect" && event.item === item);
       const holds = told?.kind === "expect" && told.holds;
       if (holds) continue;
+      if (told === undefined && trace.end === "limit") {
+        lines.push(`?     ${text}  (not reached: --max-steps)`);
+        continue;
+      }
       const others = oneOfMany && (expectation.kind === "blocked" || expectation.sometimes || told === undefined);
       lines.push(others ? `?     ${text}  (not decided by one run)` : `FAIL  ${text}`);
       if (!others) failed = true;

@@ -1,6 +1,6 @@
 /** Loads and stores of shared words: plain, marked, and of words that only one CPU can reach. */
 import { Op, step, wordOf, type Callable, type Kernel } from "./step.ts";
-import { addressText, Ref, Struct, type Names } from "./struct.ts";
+import { addressText, Ref, Special, Struct, Words, type Names } from "./struct.ts";
 
 const KERNEL_ADDRESSES = 2 ** 52; // and up: numbers there are pointers
 
@@ -107,6 +107,8 @@ export function showValue(value: unknown, names: Names): string {
     const text = value.expr(names);
     return text.includes("->") ? `&${text}` : text;
   }
+  if (value instanceof Special) return `&${value.expr(names)}`;
+  if (value instanceof Words) return value.name;
   if (value instanceof Ref) return `&${value.expr(names)}`;
   if (typeof value === "function") {
     const { id, name } = value as unknown as Callable;

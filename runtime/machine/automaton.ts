@@ -22,7 +22,7 @@ export const GONE_ROUND = -1;
 /** No local state either: more calls inside one another than a kernel stack holds. */
 export const TOO_DEEP = -2;
 /** Calls, returns and tail calls in a row without a step, after which a body is taken for endless. */
-const SILENT_MAX = 10_000;
+const SILENT_MAX = 300_000;
 /** How many calls can be under way on one CPU. The kernel's own go thirty deep; recursion of a script ends here. */
 export const STACK_MAX = 100;
 
@@ -74,6 +74,8 @@ export class Automaton {
   private readonly localNode: (Node | null)[] = [null];
   private readonly localIndex = new Map<number, number>();
   private readonly localDepth: number[] = [0];
+  /** The local state from which a call went too deep, the last time one did. */
+  deepest = FINISHED;
   localOp = new Int32Array(256).fill(-1);
   localWord = new Int32Array(256);
   localHeader = new Int32Array(256);
@@ -195,7 +197,10 @@ export class Automaton {
         const kind = request.op === Op.call ? "call" : "tailCall";
         events?.push({ kind, fn: fn.id, args, ...(fact === undefined ? {} : { fact }) });
         if (request.op === Op.call) parent = this.intern(parent, node);
-        if ((this.localDepth[parent] as number) > STACK_MAX) return TOO_DEEP;
+        if ((this.localDepth[parent] as number) > STACK_MAX) {
+          this.deepest = parent;
+          return TOO_DEEP;
+        }
         node = this.root(fn.id, args);
       } else return this.intern(parent, node);
     }
@@ -330,6 +335,11 @@ export class Automaton {
   /** The step a CPU in `local` takes next. */
   stepOf(local: number): Step {
     return (this.localNode[local] as Node).request as Step;
+  }
+  /** The same, or nothing where it is in the middle of a call. */
+  stepAt(local: number): Step | undefined {
+    const request = (this.localNode[local] as Node).request;
+    return request === null || request.op === Op.call || request.op === Op.tailCall ? undefined : (request as Step);
   }
   /** The functions on the stack, innermost first, with their arguments. */
   stack(local: number): Frame[] {

@@ -17,3 +17,8 @@ export function* WARN_ON(condition: boolean, what: string): Kernel<boolean> {
 export function* BUG_ON(condition: boolean, what: string): Kernel<void> {
   if (condition) yield* step({ op: Op.silentPrimitive, primitive: bug(what), text: () => `BUG_ON(${what})` });
 }
+
+/** Ends the path: the kernel would oops. `what` says why, in its words. */
+export function* BUG(what: string): Kernel<void> {
+  yield* step({ op: Op.silentPrimitive, primitive: bug(what), text: () => what });
+}

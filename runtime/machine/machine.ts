@@ -238,7 +238,7 @@ export class Machine implements PrimitiveContext, Names {
     const isDeep = why === TOO_DEEP;
     const deep = `kernel stack overflow: more than ${STACK_MAX} calls inside one another`;
     const message = isDeep ? deep : "goes round without touching shared memory";
-    this.report(isDeep ? "bug" : "livelock", message, actor, local, 0);
+    this.report(isDeep ? "bug" : "livelock", message, actor, isDeep ? this.automaton.deepest : local, 0);
     return Moved.fatal;
   }
 
@@ -432,4 +432,4 @@ export class Machine implements PrimitiveContext, Names {
   }
 }
 
-const SILENT_STEPS_MAX = 10_000;
+const SILENT_STEPS_MAX = 300_000;

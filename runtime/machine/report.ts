@@ -56,7 +56,7 @@ export function describe(machine: Machine, report: Report): Finding {
   return {
     ...report,
     stack: blamed ? machine.automaton.stack(local).filter((frame) => !frame.hidden) : [],
-    step: blamed ? machine.automaton.stepOf(local).text(machine) : "",
+    step: blamed ? (machine.automaton.stepAt(local)?.text(machine) ?? "") : "",
     locks: actor < 0 ? [] : machine.lockTexts(actor),
     objectType: header === 0 ? null : typeByNumber(headerType(header)),
     freedBy: header < 0 ? machine.automaton.functionName(headerFreedBy(header)) : "",
