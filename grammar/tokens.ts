@@ -157,7 +157,8 @@ const Blank = createToken({
   line_breaks: true,
 });
 /** What would silently mean nothing. Its continuation lines belong to it. */
-const directive = /#(?:define|undef|ifdef|ifndef|if|elif)(?!\w)[^\r\n\\]*(?:\\(?:\r\n|[^])[^\r\n\\]*)*/;
+const directive =
+  /#(?:define|undef|ifdef|ifndef|if|elif|else(?=\s*(?:\/[/*].*)?(?:[\r\n]|$)))(?!\w)[^\r\n\\]*(?:\\(?:\r\n|[^])[^\r\n\\]*)*/;
 export const Directive = createToken({
   name: "Directive",
   pattern: directive,

@@ -8,7 +8,7 @@ import { showValue } from "../runtime/machine/access.ts";
 import { describe, isFatal, type Finding } from "../runtime/machine/report.ts";
 import { waiters } from "../runtime/machine/rwsem.ts";
 import { WORD } from "../runtime/machine/struct.ts";
-import { Op, type Access, type Step, type Value } from "../runtime/machine/step.ts";
+import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import type { FunctionInfo } from "../runtime/machine/function.ts";
 import { showNumber } from "./bind/values.ts";
 import { actorName, type Director } from "./director.ts";
@@ -18,7 +18,7 @@ import { goRoundText } from "./liveness.ts";
 import type { End, Role, Trace, TraceEvent } from "./trace-events.ts";
 import type { ExpectItem, Item, ShowItem } from "./program.ts";
 import { bitsText, decisive, isQuiet, lockUse } from "./steps.ts";
-import type { Decision, Schedule } from "./schedule.ts";
+import type { Decision } from "./schedule.ts";
 
 /** Who moves next when several may. Undefined: nobody can; the script goes on. */
 export interface Picker {

@@ -17,8 +17,8 @@ import type { ExpressionBinder } from "./names.ts";
 import { BOOLEAN, NUMBER, VOID } from "./types.ts";
 
 /** Printing. */
-const PRINTS =
-  /^((pr|dev|netdev|drm|ibdev)_(debug|dbg|info|notice|warn|warning|err|error|crit|alert|emerg|cont)|printk|DRM_(DEBUG|INFO|WARN|ERROR)|trace_\w+)/;
+const LEVEL = "debug|dbg|info|notice|warn|warning|err|error|crit|alert|emerg|cont";
+const PRINTS = new RegExp(`^((pr|dev|netdev|drm|ibdev)_(${LEVEL})|printk|DRM_(DEBUG|INFO|WARN|ERROR)|trace_\\w+)`);
 /** Hints to the scheduler, and what only a compiler or a checker of the kernel looks at. */
 const SILENT: readonly string[] = [
   ...[

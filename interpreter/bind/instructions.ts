@@ -5,8 +5,9 @@
  */
 import type { Span } from "../../grammar/span.ts";
 import type { SourceText } from "../../grammar/span.ts";
+import { endOfScope } from "../../runtime/machine/alloc.ts";
 import type { AnyBody } from "../../runtime/machine/function.ts";
-import { Op, step, type Call, type Kernel, type Value } from "../../runtime/machine/step.ts";
+import { Op, type Call, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { Struct } from "../../runtime/machine/struct.ts";
 import { ScriptError } from "../script-error.ts";
 import { coerced, localsIn, run, truth, type Bound, type Frame, type Local } from "./expression.ts";
@@ -130,8 +131,7 @@ export function bodyOf({ fn, code, source, locals, params, result }: BodyParts):
   function* leave(frame: Frame, value: Value): Kernel<Value> {
     for (const { index } of owners) {
       const object = frame[index];
-      if (!(object instanceof Struct)) continue;
-      yield* step({ op: Op.free, addr: object.addr, text: (names) => `${object.expr(names)} goes out of scope` });
+      if (object instanceof Struct) yield* endOfScope(object);
     }
     return value;
   }

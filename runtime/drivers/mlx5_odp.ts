@@ -1,6 +1,6 @@
 /** drivers/infiniband/hw/mlx5/odp.c as the proposal "Use HMM for ODP v4" had it. */
 import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
-import { kfree, stackObject } from "../machine/alloc.ts";
+import { endOfScope, stackObject } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { mutex_lock, mutex_unlock } from "../machine/mutex.ts";
 import { fact, type Kernel } from "../machine/step.ts";
@@ -81,7 +81,7 @@ export const pagefault_mr = kernelFunction(
       ret = yield* fault_range(umem_odp, range, (start - umemStart) / PAGE_SIZE, flags);
       yield* fact(12, hmm_range_unregister(range));
     }
-    yield* kfree(range);
+    yield* endOfScope(range);
     // An explicit MR has no next leaf for what is left.
     return ret >= 0 && io_virt + size < bound ? -EAGAIN : ret;
   },

@@ -25,9 +25,13 @@ export function stackObject<S extends Struct>(cls: StructClass<S>, name: string)
     op: Op.allocate,
     a: typeNumber(cls),
     decode: (addr) => at(cls, addr),
-    text: () => `${cls.name} ${name}`,
+    text: () => `struct ${cls.name} ${name}`,
   });
 }
+
+/** The end of an object on the stack: its function returns, and whoever still looks at it is caught. */
+export const endOfScope = (object: Struct): Kernel<void> =>
+  step({ op: Op.free, addr: object.addr, text: (names) => `${object.expr(names)} goes out of scope` });
 
 /** Frees what kzalloc returned; kfree(NULL) does nothing. */
 export function* kfree(object: Struct, name = "kfree"): Kernel<void> {
