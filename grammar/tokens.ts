@@ -158,7 +158,7 @@ const Blank = createToken({
 });
 /** What would silently mean nothing. Its continuation lines belong to it. */
 const directive =
-  /#(?:define|undef|ifdef|ifndef|if|elif|else(?=\s*(?:\/[/*].*)?(?:[\r\n]|$)))(?!\w)[^\r\n\\]*(?:\\(?:\r\n|[^])[^\r\n\\]*)*/;
+  /#(?:define|undef|ifdef|ifndef|if|elif|else(?![ \t]*[^\s/]))(?!\w)[^\r\n\\]*(?:\\(?:\r\n|[^])[^\r\n\\]*)*/;
 export const Directive = createToken({
   name: "Directive",
   pattern: directive,

@@ -1,7 +1,7 @@
 /** Arguments to try a body with: what its parameters are called says what they are, as it does to a reader of C. */
 import { allFunctions, functionById } from "../runtime/machine/function.ts";
 import type { Value } from "../runtime/machine/step.ts";
-import { at, atomic, mutex, pointer, spinlock, Struct, type StructClass } from "../runtime/machine/struct.ts";
+import { at, atomic, mutex, pointer, refcount, spinlock, Struct, type StructClass } from "../runtime/machine/struct.ts";
 import { paramsOf, Situation, type Code } from "./doc-follow.ts";
 import { ADDRESS, numberArguments, type Containers } from "./doc-samples.ts";
 import {
@@ -36,6 +36,8 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   work: ["work_struct"],
   prev: ["vm_area_struct"],
   hmm: ["hmm"],
+  task: ["task_struct"],
+  dev: ["device"],
   owner: ["hmm_range"],
 };
 const BOOLEANS =
@@ -56,11 +58,13 @@ class loose extends Struct {
   spinlock = spinlock();
   mutex = mutex();
   atomic = atomic();
+  refcount = refcount();
 }
 const LOOSE: Readonly<Record<string, keyof loose>> = {
   "spinlock lock": "spinlock",
   "mutex lock": "mutex",
   v: "atomic",
+  r: "refcount",
 };
 
 const called = new Map<string, StructClass | undefined>();

@@ -130,6 +130,8 @@ function aboutOne(
           cost + 1,
           (v) => isStruct(v) && !v.isNull && v.constructor === cls,
         );
+    for (const word of new Set(values.filter((v) => typeof v === "string")))
+      add(`${name} is "${word}"`, `${name} is not "${word}"`, cost + 1, (v) => v === word);
     if (values.some(isNull)) add(asked(name), `!${asked(name)}`, cost, (v) => !isNull(v));
     return;
   }

@@ -47,11 +47,17 @@ export function resultsOf(step: Step, text: string, s: Situation, containers: Co
   if (zero === null && typeof one === "function") return [() => anyFunction(text), () => null];
   if (zero === null && some instanceof Ref)
     return [(other) => step.decode(other.world.make(undefined, "")), () => null];
+  if (typeof zero === "string") return wordsOf(step);
   if (typeof zero !== "number") return [() => zero, ...(some === zero ? [] : [() => some])];
   if (isQuiet(op)) return [() => undefined];
   if (/(pfns|daddrs)$/.test(text)) return [() => 0, (other) => other.world.make(array, text)];
   if (op === Op.add) return [0, 1, 2, -1].map((n) => () => n);
   return numbersFor(text, s, op === Op.silentLoad).map((n) => () => n);
+}
+/** Results that are told by words: those of 0, 1, ... until there are no more. */
+function wordsOf({ decode }: Step): Result[] {
+  const words = [0, 1, 2, 3, 4, 5].map((n) => decode(n)).filter((word) => typeof word === "string");
+  return [...new Set(words)].map((word) => () => word);
 }
 /** A word that nobody else touches is what it was when this CPU last looked, or wrote. */
 function ownResult(step: Step, s: Situation): Result | undefined {

@@ -401,7 +401,9 @@ function takenBy(members: readonly Situation[]): (name: string) => boolean {
 function nameFor(value: unknown, text: string, isCall: boolean, taken: (name: string) => boolean): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "boolean" || typeof value === "function" || value === null) return text;
-  if (typeof value === "number" || typeof value === "string") return isCall ? freeName(["ret"], taken) : text;
+  // What hardware does has a result, but no word that it was read from.
+  const hasOwnName = isCall || text.startsWith("device ");
+  if (typeof value === "number" || typeof value === "string") return hasOwnName ? freeName(["ret"], taken) : text;
   if (Array.isArray(value)) return freeName(["ret"], taken);
   if (!isStruct(value)) return freeName([memberName(text)], taken);
   const cls = value.constructor as StructClass;

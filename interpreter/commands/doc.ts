@@ -82,7 +82,7 @@ function subjectCalled(name: string): Subject | undefined {
 }
 /** Every name that `hmm doc` knows, each once. */
 export function allNames(): string[] {
-  const functions = allFunctions().filter((fn) => fn.info.internal !== true);
+  const functions = allFunctions().filter((fn) => fn.info.internal !== true && fn.info.source !== undefined);
   const names = [...callables, ...macros(), ...functions].map(({ name }) => name);
   return [...new Set(names)];
 }
@@ -190,7 +190,14 @@ const LEGEND = [
 function bodyOf(subject: Subject, kernel: ChosenKernel): string[] {
   const { lines, cut } = linesOf(subject, kernel);
   const note = cut ? ["", "  (the body is longer than what is shown here)"] : [];
-  return [`  The body in ${kernel.text}, as the machine runs it:`, "", ...lines, ...note, "", ...LEGEND];
+  return [
+    `  The body in ${kernel.text}, as the machine runs it:`,
+    "",
+    ...(lines.length > 0 ? lines : ["      nothing"]),
+    ...note,
+    "",
+    ...LEGEND,
+  ];
 }
 export function linesOf({ name, fn, entries }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean } {
   const { bodies } = resolveBodies(kernel.era, builtIn(kernel));
