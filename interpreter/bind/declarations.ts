@@ -5,13 +5,14 @@ import { storePrivate } from "../../runtime/machine/access.ts";
 import { stackObject } from "../../runtime/machine/alloc.ts";
 import type { list_head } from "../../runtime/machine/list.ts";
 import type { Kernel } from "../../runtime/machine/step.ts";
-import { Struct, type StructClass } from "../../runtime/machine/struct.ts";
-import { arrayClass } from "./arrays.ts";
+import { Special, Struct, type StructClass } from "../../runtime/machine/struct.ts";
+import { arrayClass, localWordClass, wordIn } from "./word-objects.ts";
 import { bindAssign } from "./assign.ts";
 import type { CodeBinder } from "./code.ts";
 import { run, type Frame, type Local } from "./expression.ts";
-import { initialValues, memberAtPath, type InitialValue } from "./init.ts";
+import { initializerOf, initialValues, memberAtPath, type InitialValue } from "./init.ts";
 import type { Scope } from "./scope.ts";
+import type { Meaning } from "./structs.ts";
 import { NULL_TYPE, objectType, type Type } from "./types.ts";
 
 /** `hmm_range r`: read as a call, but it declares an object. */
@@ -96,17 +97,14 @@ function declareOne(code: CodeBinder, type: CType | undefined, declarator: Decla
   }
   if (declarator.size !== undefined) {
     const length = scope.structs.arrayLength(declarator, meaning);
-    if (length !== undefined) declareObject(code, declarator, arrayClass(length));
+    if (length !== undefined) declareObject(code, declarator, arrayClass(length), `u64 ${name}[${length}]`);
     else scope.addMistaken(name);
     return;
   }
-  if (meaning?.kind === "struct" && !declarator.pointer) return declareObject(code, declarator, meaning.cls);
-  if (meaning?.kind === "special" && !declarator.pointer) {
-    const help = "declare it at the top, or as a member of a struct";
-    scope.error("E290", declarator.at, "this version has no locks and counters local to a body", help);
-    scope.addMistaken(name);
-    return;
-  }
+  if (meaning?.kind === "struct" && !declarator.pointer)
+    return declareObject(code, declarator, meaning.cls, `struct ${meaning.cls.name} ${name}`);
+  if (type !== undefined && meaning?.kind === "special" && !declarator.pointer)
+    return declareWord(code, declarator, type.name, meaning);
   const declared = type === undefined ? undefined : scope.structs.typeOf(type, declarator.pointer);
   declareVariable(code, declarator, declared);
 }
@@ -147,7 +145,7 @@ function clear(code: CodeBinder, local: Local, where: Span): void {
 }
 
 /** `hmm_range range`, `u64 pfns[4]`, with or without initial values. */
-function declareObject(code: CodeBinder, declarator: Declarator, cls: StructClass): void {
+function declareObject(code: CodeBinder, declarator: Declarator, cls: StructClass, text: string): void {
   const { names } = code;
   const { name, at: where } = declarator.name;
   const type = objectType(cls);
@@ -168,12 +166,52 @@ function declareObject(code: CodeBinder, declarator: Declarator, cls: StructClas
     function* (frame) {
       // Declared in a loop it is the same memory in each turn.
       const known = frame[local.index];
-      const object = known instanceof Struct ? known : yield* stackObject(cls, name);
+      const object = known instanceof Struct ? known : yield* stackObject(cls, text);
       frame[local.index] = object;
       yield* fill(object, values, frame);
     },
     local,
   );
+}
+type Word = Extract<Meaning, { kind: "special" }>;
+/** `atomic_t users = ATOMIC_INIT(1)`, `spinlock_t lock`: one word, that others can be handed. */
+function declareWord(code: CodeBinder, { name, value, at: where }: Declarator, kind: string, meaning: Word): void {
+  const { names } = code;
+  if (names.locals === undefined) {
+    names.scope.error("E290", where, `this version has no \`${kind}\` of a CPU's own`, "declare it at the top");
+    names.scope.addMistaken(name.name);
+    return;
+  }
+  const { type } = meaning;
+  const initial = wordInitial(code, name.name, type, value);
+  const cls = localWordClass(kind, name.name, meaning.make);
+  const local = names.locals.declare(name.name, type, name.at, { isTyped: true, owns: true });
+  code.addStep(
+    where,
+    [...initial.map((one) => one.value), { kind: "place", place: { kind: "local", local }, type, at: name.at }],
+    function* (frame) {
+      const known = frame[local.index];
+      const object = known instanceof Special ? known.owner : yield* stackObject(cls, `${kind} ${name.name}`);
+      frame[local.index] = wordIn(object);
+      yield* fill(object, initial, frame);
+    },
+    local,
+  );
+}
+function wordInitial(
+  code: CodeBinder,
+  name: string,
+  type: Type,
+  value: Expr | Init | undefined,
+): readonly InitialValue[] {
+  // A lock begins free, whatever macro says so.
+  if (value === undefined || (type.kind !== "atomic" && type.kind !== "refcount")) return [];
+  if (value.kind === "init") {
+    code.names.scope.error("E314", value.at, "a counter begins with a number: `ATOMIC_INIT(1)`");
+    return [];
+  }
+  const bound = code.names.bindValue(initializerOf(value));
+  return bound === undefined ? [] : [{ path: [name], value: bound }];
 }
 function initialOf(code: CodeBinder, cls: StructClass, value: Expr | Init): readonly InitialValue[] {
   if (value.kind === "init") return initialValues(code.names, cls, value);

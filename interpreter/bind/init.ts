@@ -3,7 +3,7 @@ import type { Expr, Init, InitField } from "../../grammar/ast.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import { Atomic, at, memberNamed, membersOf, Ref, Refcount, Struct, Words } from "../../runtime/machine/struct.ts";
 import type { Member, StructClass } from "../../runtime/machine/struct.ts";
-import { isArrayClass } from "./arrays.ts";
+import { isArrayClass } from "./word-objects.ts";
 import type { Bound } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { compatible, typeOfKept, typeOfMember, typeText } from "./types.ts";

@@ -8,7 +8,7 @@ import type { SourceText } from "../../grammar/span.ts";
 import { endOfScope } from "../../runtime/machine/alloc.ts";
 import type { AnyBody } from "../../runtime/machine/function.ts";
 import { Op, type Call, type Kernel, type Value } from "../../runtime/machine/step.ts";
-import { Struct } from "../../runtime/machine/struct.ts";
+import { Special, Struct } from "../../runtime/machine/struct.ts";
 import { ScriptError } from "../script-error.ts";
 import { coerced, localsIn, run, truth, type Bound, type Frame, type Local } from "./expression.ts";
 import type { Type } from "./types.ts";
@@ -131,7 +131,7 @@ export function bodyOf({ fn, code, source, locals, params, result }: BodyParts):
   function* leave(frame: Frame, value: Value): Kernel<Value> {
     for (const { index } of owners) {
       const object = frame[index];
-      if (object instanceof Struct) yield* endOfScope(object);
+      if (object instanceof Struct || object instanceof Special) yield* endOfScope(object);
     }
     return value;
   }

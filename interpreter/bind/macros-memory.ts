@@ -8,7 +8,7 @@ import { list_head } from "../../runtime/machine/list.ts";
 import { Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { at, memberNamed, membersOf, sizeOf, Struct, WORD, type StructClass } from "../../runtime/machine/struct.ts";
 import { ScriptError } from "../script-error.ts";
-import { ARRAY_MAX, arrayClass } from "./arrays.ts";
+import { ARRAY_MAX, arrayClass } from "./word-objects.ts";
 import { argumentsOf, type Builtin } from "./macro.ts";
 import { numeric, run, type Bound } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";

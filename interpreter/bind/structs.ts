@@ -18,7 +18,7 @@ import {
   type Member,
   type StructClass,
 } from "../../runtime/machine/struct.ts";
-import { ARRAY_MAX } from "./arrays.ts";
+import { ARRAY_MAX } from "./word-objects.ts";
 import { recordType } from "./callbacks.ts";
 import type { Scope } from "./scope.ts";
 import { ANY, BOOLEAN, NUMBER, type Type } from "./types.ts";

@@ -4,7 +4,7 @@ import type { Span } from "../../grammar/span.ts";
 import { list_head } from "../../runtime/machine/list.ts";
 import { wordOf } from "../../runtime/machine/step.ts";
 import type { Struct, StructClass } from "../../runtime/machine/struct.ts";
-import { arrayClass } from "./arrays.ts";
+import { arrayClass } from "./word-objects.ts";
 import { bindOps, declareOps } from "./callbacks.ts";
 import { asDeclare, isObjectDeclaration } from "./declarations.ts";
 import { numeric } from "./expression.ts";

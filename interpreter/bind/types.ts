@@ -13,7 +13,7 @@ import {
   type StructClass,
 } from "../../runtime/machine/struct.ts";
 import type { ResultKind } from "../../runtime/callable.ts";
-import { isArrayClass } from "./arrays.ts";
+import { isArrayClass } from "./word-objects.ts";
 
 export type Type =
   | { readonly kind: "number" }

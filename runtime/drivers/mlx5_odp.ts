@@ -74,7 +74,7 @@ export const pagefault_mr = kernelFunction(
     if (start < umemStart) return -EINVAL;
     const per_mm = yield* fact(5, load(umem_odp.per_mm));
     if (per_mm.isNull || (yield* fact(5, load(per_mm.mm))).isNull) return -ENOENT;
-    const range = yield* stackObject(hmm_range, "range");
+    const range = yield* stackObject(hmm_range, "struct hmm_range range");
     const mm = yield* fact(6, load(per_mm.mm));
     let ret = yield* fact(6, hmm_range_register(range, mm, start, end, PAGE_SHIFT));
     if (ret === 0) {

@@ -2,7 +2,7 @@
 import { kernelFunction } from "./function.ts";
 import { call_rcu, rcu_head } from "./rcu.ts";
 import { Op, step, type Kernel } from "./step.ts";
-import { at, headerAddress, Struct, WORD, type StructClass } from "./struct.ts";
+import { at, headerAddress, Struct, WORD, type Special, type StructClass } from "./struct.ts";
 import { typeNumber } from "./types.ts";
 
 /** Operand of an allocation: it is one of the slab's. */
@@ -20,17 +20,17 @@ export function kzalloc<S extends Struct>(cls: StructClass<S>): Kernel<S> {
 }
 
 /** An object on the stack of a function: it is freed when that returns. */
-export function stackObject<S extends Struct>(cls: StructClass<S>, name: string): Kernel<S> {
+export function stackObject<S extends Struct>(cls: StructClass<S>, declaration: string): Kernel<S> {
   return step({
     op: Op.allocate,
     a: typeNumber(cls),
     decode: (addr) => at(cls, addr),
-    text: () => `struct ${cls.name} ${name}`,
+    text: () => declaration,
   });
 }
 
 /** The end of an object on the stack: its function returns, and whoever still looks at it is caught. */
-export const endOfScope = (object: Struct): Kernel<void> =>
+export const endOfScope = (object: Struct | Special): Kernel<void> =>
   step({ op: Op.free, addr: object.addr, text: (names) => `${object.expr(names)} goes out of scope` });
 
 /** Frees what kzalloc returned; kfree(NULL) does nothing. */
