@@ -233,7 +233,10 @@ export abstract class ExpressionParser extends PrimaryParser {
 
   /** Behind a dot every word is a name, reserved or not. */
   protected readonly memberName: ParserMethod<[], Ident> = this.RULE("memberName", (): Ident => {
-    if (!this.nextIs(t.Word) && !this.next(t.Cpu)) this.missing("a member name");
+    if (!this.nextIs(t.Word) && !this.next(t.Cpu)) {
+      const isEra = /^v\d$/.test(this.LA(-1).image);
+      this.missing("a member name", "E120", isEra ? "an era stands behind `kernel`: `kernel v5.2`" : undefined);
+    }
     return this.OR([{ ALT: () => this.ident(this.CONSUME(t.Word)) }, { ALT: () => this.ident(this.CONSUME(t.Cpu)) }]);
   });
 
