@@ -126,7 +126,7 @@ function followsFail(tokens: readonly IToken[]): boolean {
   const word = tokens[tokens.length - 2];
   if (tokens[tokens.length - 1]?.tokenType !== Name || word?.tokenType !== Name || word.image !== "fail") return false;
   const before = tokens[tokens.length - 3];
-  return before === undefined || isSeparator(before) || before.image === "maybe" || /^[:{}]$/.test(before.image);
+  return before === undefined || isSeparator(before) || /^(?:maybe|else|do|[:{})])$/.test(before.image);
 }
 
 export const Count = createToken({

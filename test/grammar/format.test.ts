@@ -165,6 +165,10 @@ test("what only scripts have", () => {
     ["expect (leak) ; expect leak", "expect (leak)\nexpect leak"],
     ["cpu1: step 1", "cpu1: step"],
     ["maybe fail kmalloc #2; show locks,device gpu", "maybe fail kmalloc #2\nshow locks, device gpu"],
+    [
+      "fn f(x) { if (x) fail kmalloc #2; else fail kmalloc #3 }",
+      "fn f(x) {\n  if x {\n    fail kmalloc #2\n  } else {\n    fail kmalloc #3\n  }\n}",
+    ],
   ]);
 });
 
