@@ -97,7 +97,7 @@ function declareOne(code: CodeBinder, type: CType | undefined, declarator: Decla
   }
   if (declarator.size !== undefined) {
     const length = scope.structs.arrayLength(declarator, meaning);
-    if (length !== undefined) declareObject(code, declarator, arrayClass(length), `u64 ${name}[${length}]`);
+    if (length !== undefined) declareObject(code, declarator, arrayClass(length, name), `u64 ${name}[${length}]`);
     else scope.addMistaken(name);
     return;
   }

@@ -4,16 +4,19 @@ import { memberKey, Special, Struct, words, type Member, type StructClass } from
 /** How many words an array can have. */
 export const ARRAY_MAX = 1024;
 
-const arrays = new Map<number, StructClass>();
+const arrays = new Map<string, StructClass>();
 
-export function arrayClass(n: number): StructClass {
-  let cls = arrays.get(n);
+/** `name`: of the variable that it is; one that was allocated has none. */
+export function arrayClass(n: number, name = "array"): StructClass {
+  const key = `${name} ${n}`;
+  let cls = arrays.get(key);
   if (cls === undefined) {
     const made = class extends Struct {
-      static readonly short = "array";
+      static readonly short = name;
+      static readonly elements = true;
       slots = words(n);
     };
-    arrays.set(n, (cls = Object.defineProperty(made, "name", { value: `u64[${n}]` })));
+    arrays.set(key, (cls = Object.defineProperty(made, "name", { value: `u64[${n}]` })));
   }
   return cls;
 }

@@ -141,6 +141,8 @@ export interface StructClass<S extends Struct = Struct> {
   readonly common?: boolean;
   /** Its words go by names of their own: they are variables, not members of anything. */
   readonly variables?: boolean;
+  /** It is an array: its words go by the array's name and an index. */
+  readonly elements?: boolean;
   readonly name: string;
 }
 
@@ -175,7 +177,8 @@ function shortName(cls: StructClass): string {
   return cls.short ?? cls.name;
 }
 function member(base: number, owner: StructClass, path: string, names: Names): string {
-  return `${names.name(base) ?? shortName(owner)}->${path}`;
+  const name = names.name(base) ?? shortName(owner);
+  return owner.elements === true ? name + path.slice(path.indexOf("[")) : `${name}->${path}`;
 }
 function wordExpr(word: { addr: number; owner: Struct; name: string }, names: Names): string {
   const owner = names.typeAt(word.addr);
