@@ -577,6 +577,20 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: ["cpu0: mmput mm", "cpu0: mmap 0x1000.."].join("\n"),
     right: ["cpu0: mmap 0x1000..", "cpu0: mmput mm"].join("\n"),
   },
+  E243: {
+    summary: "a patch that no kernel has (a warning)",
+    explanation: "A patch changes the kernels that name it: `kernel v5.2 + NAME`, or `--kernel` on the command line.",
+    wrong: ["kernel v5.2", "patch quick {", "  fn mmget_not_zero(mm) { return true }", "}", "cpu0: mmput mm"].join(
+      "\n",
+    ),
+    right: [
+      "kernel v5.2 + quick",
+      "patch quick {",
+      "  fn mmget_not_zero(mm) { return true }",
+      "}",
+      "cpu0: mmput mm",
+    ].join("\n"),
+  },
   E251: {
     summary: "a name that nothing has",
     explanation: "Names are those of objects, shared words, results that this CPU keeps, constants and functions.",

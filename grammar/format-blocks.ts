@@ -2,6 +2,7 @@
 import type * as ast from "./ast.ts";
 import type { Block, Init, Statement } from "./ast.ts";
 import type { Where } from "./format-declarations.ts";
+import { typeText } from "./format-expressions.ts";
 import { cpusText, kernelText, StatementFormatter, type Simple } from "./format-statements.ts";
 import { BREAK, Writer } from "./format-writer.ts";
 import type { Span } from "./span.ts";
@@ -237,7 +238,7 @@ export class ScriptFormatter extends StatementFormatter {
   // ---- declarations
 
   private fn(keyword: string, fn: ast.Fn | ast.CallbackBody, at: Span): void {
-    const params = fn.params.map(({ name }) => name.name).join(`,${BREAK}`);
+    const params = fn.params.map(paramText).join(`,${BREAK}`);
     this.parts([this.part(`${keyword}${fn.name.name}(${params}) `, fn.name.at.end, fn.body)], "", at.end);
   }
 
@@ -294,4 +295,9 @@ function leaves(body: Block): boolean {
   let last = body.statements.at(-1);
   while (last?.kind === "block") last = last.statements.at(-1);
   return last !== undefined && ["return", "goto", "continue"].includes(last.kind);
+}
+
+/** Types stay: what is passed is checked against them. */
+function paramText({ name, type, pointer }: ast.Param): string {
+  return type === undefined ? name.name : `${typeText(type)} ${pointer ? "*" : ""}${name.name}`;
 }

@@ -1,23 +1,11 @@
-/** Declarations as text: `var` for the numbers and pointers of C, objects by the names of their types. */
-import type { CType, Declarator, Declare, Enum, Expr, Init, InitField } from "./ast.ts";
-import { ExpressionFormatter, typeText, withoutAddress } from "./format-expressions.ts";
+/** Declarations as text: types stay, and objects go by the names of theirs. */
+import type { Declarator, Declare, Enum, Expr, Init, InitField } from "./ast.ts";
+import { ExpressionFormatter, typeText } from "./format-expressions.ts";
 import { isMistakable } from "./format-heads.ts";
 import type { SourceText } from "./span.ts";
-import { typeWords } from "./words.ts";
-
-/** Kernel names for plain numbers; other names in `_t` may be objects. */
-const numberTypes: ReadonlySet<string> = new Set(
-  ["size", "ssize", "loff", "pgoff", "gfp", "dma_addr", "phys_addr", "vm_fault", "uintptr", "intptr"]
-    .concat(["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
-    .map((name) => `${name}_t`),
-);
 
 /** Shared by all CPUs at the top of a script, local to what runs, or in the head of a `for`. */
 export type Where = "shared" | "local" | "head";
-
-function isNumberType({ struct, name }: CType): boolean {
-  return !struct && (numberTypes.has(name) || name.split(" ").every((word) => typeWords.has(word)));
-}
 
 /** Whether `struct gpu g` can do without its `struct`. */
 function isObject({ type, names }: Declare): boolean {
@@ -35,17 +23,11 @@ export class DeclarationFormatter extends ExpressionFormatter {
   declaration(declare: Declare, where: Where): string {
     const { type, names } = declare;
     const alone = names.length === 1 && where !== "head";
-    if (type === undefined || this.isVar(type, names, where)) return `var ${this.declarators(names, false, alone)}`;
+    if (type === undefined) return `var ${this.declarators(names, false, alone)}`;
+    // A `static` in a body is no local: whoever reads on must see it.
+    const storage = where === "local" && /^static\b/.test(this.source.slice(declare.at)) ? "static " : "";
     const head = where !== "head" && isObject(declare) ? type.name : typeText(type);
-    return `${head} ${this.declarators(names, true, alone)}`;
-  }
-
-  /** Whether the type says nothing that `var` does not say. What a pointer points to, list walks and `sizeof` ask. */
-  private isVar(type: CType, names: readonly Declarator[], where: Where): boolean {
-    if (names.some(({ size }) => size !== undefined)) return false;
-    const isUntold = ({ pointer }: Declarator): boolean =>
-      pointer ? where !== "shared" && !type.struct : isNumberType(type);
-    return names.every(isUntold);
+    return `${storage}${head} ${this.declarators(names, true, alone)}`;
   }
 
   /** In a struct types matter, also those of numbers. */
@@ -74,7 +56,7 @@ export class DeclarationFormatter extends ExpressionFormatter {
   }
 
   fieldValue(value: Expr | Init): string {
-    return value.kind === "init" ? this.init(value) : this.expression(withoutAddress(value));
+    return value.kind === "init" ? this.init(value) : this.expression(value);
   }
 
   private declarators(names: readonly Declarator[], typed: boolean, alone: boolean): string {

@@ -86,7 +86,7 @@ export class ExpressionFormatter {
 
   /** Between parentheses. */
   arguments(args: readonly Argument[]): string {
-    return args.map((arg) => named(arg, this.argument(withoutAddress(arg.value)))).join(`,${BREAK}`);
+    return args.map((arg) => named(arg, this.argument(arg.value))).join(`,${BREAK}`);
   }
 
   /** A string as the author spelled it, found in the place of what holds it. */
@@ -98,7 +98,7 @@ export class ExpressionFormatter {
   protected bareCall({ callee, args }: Call): string | undefined {
     const name = this.tight(callee);
     const texts = args.map((arg) => {
-      const text = this.simple(withoutAddress(arg.value));
+      const text = this.simple(arg.value);
       return text === undefined ? undefined : named(arg, text);
     });
     if (name === undefined || texts.length === 0 || texts.includes(undefined)) return undefined;
@@ -117,9 +117,9 @@ export class ExpressionFormatter {
   /** The text of what can be an argument without parentheses, if it is short enough to be read so. */
   private simple(expr: Expr): string | undefined {
     if (expr.kind === "defaults") return "...";
-    if (expr.kind !== "unary" || expr.op !== "-") return this.tight(expr);
+    if (expr.kind !== "unary" || (expr.op !== "-" && expr.op !== "&")) return this.tight(expr);
     const operand = this.isPath(expr.operand) ? this.tight(expr.operand) : undefined;
-    return operand === undefined ? undefined : `-${operand}`;
+    return operand === undefined ? undefined : expr.op + operand;
   }
 
   /** The text of a path, a range or a sum without blanks; undefined of anything else. */
@@ -212,13 +212,6 @@ export class ExpressionFormatter {
 
 export function typeText({ struct, name }: CType): string {
   return struct ? `struct ${name}` : name;
-}
-
-/** `&` says nothing in an argument: what is passed is the object, not a copy of it. */
-export function withoutAddress(expr: Expr): Expr {
-  let inner = expr;
-  while (inner.kind === "unary" && inner.op === "&") inner = inner.operand;
-  return inner;
 }
 
 function named({ name }: Argument, text: string): string {

@@ -180,6 +180,7 @@ export abstract class ControlParser extends InitParser {
       DEF: () => {
         const word = this.CONSUME(t.Name);
         if (word.image === "default") isDefault = true;
+        else if (!this.RECORDING_PHASE && this.next(t.Colon)) this.missing("a value", "E127");
         this.OPTION({
           GATE: () => word.image === "case",
           DEF: () => values.push(this.SUBRULE(this.binary, { ARGS: [1, { ...plain, bare: false }] })),

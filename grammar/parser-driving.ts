@@ -138,6 +138,7 @@ export abstract class DrivingParser extends DeclarationParser {
     const start = this.offset();
     const maybe = this.nextWord("maybe");
     this.OPTION1({ GATE: () => this.nextWord("maybe"), DEF: () => this.CONSUME1(t.Name) });
+    if (!this.RECORDING_PHASE && !this.nextWord("fail")) this.missing("`fail`", "E120", "`maybe fail kmalloc`");
     this.CONSUME2(t.Name);
     this.requireName("the name of a function", "`fail kmalloc #2`, `maybe fail kmalloc`");
     const name = this.ident(this.CONSUME3(t.Name));

@@ -344,7 +344,15 @@ export abstract class StatementParser extends ExpressionParser {
           this.MANY(() => {
             const separator = this.OR1([{ ALT: () => this.CONSUME(t.Comma) }, { ALT: () => this.CONSUME(t.DotDot) }]);
             if (!this.next(t.Cpu)) this.missing("a CPU", "E101");
-            const end = this.labelNumber(this.CONSUME2(t.Cpu));
+            const token = this.CONSUME2(t.Cpu);
+            const end = this.labelNumber(token);
+            if (!this.RECORDING_PHASE && separator.tokenType === t.Comma && numbers.has(end))
+              this.report(
+                "E101",
+                this.spanOf(token),
+                `cpu${end} is named twice`,
+                "each of them runs the statement once",
+              );
             if (separator.tokenType === t.DotDot) this.addCpus(numbers, last, end);
             else numbers.add(end);
             last = end;

@@ -110,11 +110,11 @@ function verdictLine(result: CheckResult, expected: boolean): string {
   }
   if (!result.hasRace) return violation(result, expected);
   if (reports.length > 0) return violation(result, expected);
-  const livelock = result.livelockDecided ? "" : " Livelock was not decided: too many states for the second search.";
-  return (
-    `VERIFIED up to hash compaction: all ${grouped(explored.states)} states / ${grouped(explored.transitions)} ` +
-    `transitions, nothing found; probability that any state was missed < ${omission(explored.states)}.${livelock}`
-  );
+  const all = `all ${grouped(explored.states)} states / ${grouped(explored.transitions)} transitions`;
+  if (!result.livelockDecided)
+    return `INCOMPLETE: livelock was not decided, too many states for the second search; ${all}, nothing else found.`;
+  const missed = `probability that any state was missed < ${omission(explored.states)}`;
+  return `VERIFIED up to hash compaction: ${all}, nothing found; ${missed}.`;
 }
 function violation(result: CheckResult, expected: boolean): string {
   const [first] = result.reports;

@@ -6,7 +6,7 @@ import type { Call } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/span.ts";
 import { choose } from "../../runtime/machine/choose.ts";
 import { get_current, task_struct } from "../../runtime/mm/current.ts";
-import { numeric, type Bound } from "./expression.ts";
+import { numeric, run, type Bound } from "./expression.ts";
 import { bindBase } from "./base.ts";
 import type { Builtin } from "./macro.ts";
 import { accesses } from "./macros-access.ts";
@@ -51,7 +51,33 @@ const nothing = (name: string, at: Span): Bound => ({
     return undefined;
   },
 });
-const silent: Builtin = { summary: "does nothing here", bind: (_, call, name) => nothing(name, call.at) };
+/** What is called among its arguments is called all the same, as far as it is known: they are C's to evaluate. */
+const silent: Builtin = {
+  summary: "does nothing here",
+  bind(binder, call, name) {
+    const called = call.args.filter(({ value }) => callsSomething(binder, value));
+    const parts = called.flatMap(({ value }) => binder.bindValue(value) ?? []);
+    if (parts.length === 0) return nothing(name, call.at);
+    return {
+      ...nothing(name, call.at),
+      parts,
+      *run(frame) {
+        for (const part of parts) yield* run(part, frame);
+        return undefined;
+      },
+    };
+  },
+};
+function callsSomething(binder: ExpressionBinder, node: unknown): boolean {
+  if (typeof node !== "object" || node === null) return false;
+  if (Array.isArray(node)) return node.some((one) => callsSomething(binder, one));
+  const { kind, callee } = node as Partial<Call>;
+  if (kind === "call" && callee?.kind === "name") {
+    const { scope } = binder;
+    if (scope.callables.has(callee.name) || scope.functions?.find(callee.name) !== undefined) return true;
+  }
+  return Object.values(node).some((one) => callsSomething(binder, one));
+}
 /** The run is sequentially consistent: each barrier that it passes over is counted, and the count told. */
 const barrier: Builtin = {
   summary: "a barrier, which is not modelled",

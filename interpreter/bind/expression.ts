@@ -4,6 +4,7 @@
  */
 import { load, loadPrivate } from "../../runtime/machine/access.ts";
 import { BUG } from "../../runtime/machine/bug.ts";
+import { checkBounds, outOfBounds } from "../../runtime/machine/bounds.ts";
 import { Op, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import {
   at,
@@ -65,6 +66,8 @@ export type Bound = { readonly type: Type; readonly at: Span } & (
       readonly run: (frame: Frame) => Kernel<Value>;
       /** The expressions that it evaluates. */
       readonly parts: readonly Bound[];
+      /** What it is of the numbers that these are, if it touches nothing else. */
+      readonly compute?: (...numbers: number[]) => Value;
     }
 );
 
@@ -108,8 +111,8 @@ export function* memberAt(place: MemoryPlace, frame: Frame): Kernel<Member> {
       const array = yield* run(place.array, frame);
       const i = numeric(yield* run(place.index, frame));
       const length = lengthOf(array);
-      if (length !== undefined && (i < 0 || i >= length))
-        yield* BUG(`array-index-out-of-bounds: index ${i} of an array of ${length}`);
+      if (length !== undefined && (i < 0 || i >= length)) yield* BUG(outOfBounds(i, length));
+      if (length === undefined) yield* checkBounds(numeric(array), i);
       return elementOf(array, i);
     }
   }
@@ -138,6 +141,10 @@ function memberOf(object: Value, { name, object: { at: where } }: Extract<Place,
 class no_struct extends Struct {
   word = int();
 }
+/** What a pointer to words leads to, where nothing lives. */
+class unknown_array extends Struct {
+  static readonly elements = true;
+}
 function lengthOf(array: Value): number | undefined {
   if (array instanceof Words) return array.length;
   const first = array instanceof Struct ? membersOf(array)[0]?.[1] : undefined;
@@ -149,7 +156,9 @@ function elementOf(array: Value, i: number): Member {
     const [first] = membersOf(array);
     if (first?.[1] instanceof Words) return first[1].at(i);
   }
-  return new Int(array instanceof Struct ? array : at(no_struct, 0), numeric(array) + i * WORD);
+  const word = new Int(at(unknown_array, 0), numeric(array) + i * WORD);
+  word.name = `${numeric(array) === 0 ? "NULL" : `0x${numeric(array).toString(16)}`}[${i}]`;
+  return word;
 }
 /** One that nothing was assigned to holds what C does not say; here it is zero. */
 function localValue({ index, type }: Local, frame: Frame): Value {
@@ -195,7 +204,8 @@ export function look(expr: Bound, machine: Onlooker, frame = NO_FRAME): Value {
     case "conditional":
       return look(truth(look(expr.test, machine, frame)) ? expr.yes : expr.no, machine, frame);
     case "call":
-      throw new Error(`${expr.name} cannot be looked at`);
+      if (expr.compute === undefined) throw new Error(`${expr.name} cannot be looked at`);
+      return expr.compute(...expr.parts.map((part) => numeric(look(part, machine, frame))));
   }
 }
 /** Where something is: a lock itself rather than what it holds. */

@@ -1,7 +1,7 @@
 /** `fail kmalloc #2`, `maybe fail hmm_mirror_register`: which call is to fail, and how. */
 import type { Fail } from "../../grammar/ast.ts";
 import { ENOMEM } from "../../runtime/errno.ts";
-import { armFailure, failNext, FAILABLE_ALLOCATIONS, FAILURES_MAX } from "../../runtime/machine/failure.ts";
+import { armFailure, failNext, CALLS_MAX, FAILABLE_ALLOCATIONS, FAILURES_MAX } from "../../runtime/machine/failure.ts";
 import { choose } from "../../runtime/machine/choose.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { NULL } from "../../runtime/machine/struct.ts";
@@ -11,6 +11,10 @@ import { typeOfResult, typeText, type Type } from "./types.ts";
 export function bindFail(code: CodeBinder, { function: fn, count, maybe, at: where }: Fail): void {
   const counter = counterOf(code, fn.name, fn.at);
   if (counter === undefined) return;
+  if (count > CALLS_MAX) {
+    code.names.scope.error("E320", where, `\`fail\` looks ${CALLS_MAX} calls ahead; this is number ${count}`);
+    return;
+  }
   code.addStep(where, [], function* () {
     if (maybe && (yield* choose(2, `maybe fail ${fn.name}`)) === 0) return;
     yield* armFailure(counter, count);

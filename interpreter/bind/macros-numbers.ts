@@ -34,6 +34,7 @@ function pure(
       type,
       at: call.at,
       parts: args,
+      compute,
       *run(frame) {
         const numbers: number[] = [];
         for (const arg of args) numbers.push(numeric(yield* run(arg, frame)));
@@ -55,15 +56,16 @@ const errPtr: Builtin = {
     const bound = value === undefined ? undefined : binder.bindValue(value);
     if (bound === undefined) return undefined;
     const cls = expected?.kind === "object" ? expected.cls : undefined;
+    const compute = (error: number): Value => (cls === undefined ? error : at(cls, error));
     return {
       kind: "call",
       name,
       type: cls === undefined ? { kind: "null" } : { kind: "object", cls },
       at: call.at,
       parts: [bound],
+      compute,
       *run(frame) {
-        const error = numeric(yield* run(bound, frame));
-        return cls === undefined ? error : at(cls, error);
+        return compute(numeric(yield* run(bound, frame)));
       },
     };
   },

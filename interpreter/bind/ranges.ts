@@ -4,7 +4,7 @@ import type { Span } from "../../grammar/span.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
-import { folded, numeric, run, type Bound } from "./expression.ts";
+import { numeric, run, type Bound } from "./expression.ts";
 import { misfit, TOLD, type Misfit, type Source } from "./fit.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { described } from "./signature.ts";
@@ -38,7 +38,8 @@ export function fitRange(
   if (isNumeric(start) && end !== undefined && isNumeric(end)) {
     queue.splice(0, 2);
     const isLength = param.of.kind === "range" && param.of.second === "length";
-    return readRange(binder, first.at, [start, isLength ? plus(start, end, first.at) : end]);
+    const ends = isLength ? ended(binder, start, end, first.at) : ([start, end] as const);
+    return ends === undefined ? TOLD : readRange(binder, first.at, ends);
   }
   const text = binder.scope.source.slice(first.at);
   if (first.value.kind === "binary" && first.value.op === "-") {
@@ -81,7 +82,7 @@ export function rangeEnds(
   if (expr.kind === "binary") {
     const start = binder.bindNumber(expr.left, ENDS);
     const length = binder.bindNumber(expr.right, ENDS);
-    return start === undefined || length === undefined ? undefined : [start, plus(start, length, expr.at)];
+    return ended(binder, start, length, expr.at);
   }
   const start = binder.bindNumber(expr.start, ENDS);
   if (expr.end !== undefined) {
@@ -89,10 +90,19 @@ export function rangeEnds(
     return start === undefined || end === undefined ? undefined : [start, end];
   }
   const length = expr.length === undefined ? page : binder.bindNumber(expr.length, ENDS);
-  return start === undefined || length === undefined ? undefined : [start, plus(start, length, expr.at)];
+  return ended(binder, start, length, expr.at);
 }
-const plus = (start: Bound, length: Bound, at: Span): Bound =>
-  folded({ kind: "binary", op: "+", left: start, right: length, type: NUMBER, at });
+/** A range by its length. */
+function ended(
+  binder: ExpressionBinder,
+  start: Bound | undefined,
+  length: Bound | undefined,
+  at: Span,
+): readonly [Bound, Bound] | undefined {
+  if (start === undefined || length === undefined) return undefined;
+  const end = binder.folded({ kind: "binary", op: "+", left: start, right: length, type: NUMBER, at });
+  return end === undefined ? undefined : [start, end];
+}
 
 function readRange(binder: ExpressionBinder, at: Span, [start, end]: readonly [Bound, Bound]): Source {
   if (start.kind === "constant" && end.kind === "constant")

@@ -30,7 +30,9 @@ export function bindScript(source: SourceText, options: BindOptions = {}): Bound
   const lost = namesLost(diagnostics);
   const patches = ownPatches(statements, diagnostics);
   const programs: Program[] = [];
-  for (const variant of variantsOf(statements, patches, source, options.kernel, diagnostics)) {
+  const variants = variantsOf(statements, patches, source, options.kernel, diagnostics);
+  if (options.kernel === undefined) warnOfUnused(patches, variants, source, diagnostics);
+  for (const variant of variants) {
     const binder = new ScriptBinder(source, variant.kernel);
     for (const name of lost) binder.scope.addMistaken(name);
     binder.scope.isIncomplete = diagnostics.some((d) => d.severity === "error");
@@ -40,6 +42,22 @@ export function bindScript(source: SourceText, options: BindOptions = {}): Bound
   }
   const failed = diagnostics.some((d) => d.severity === "error");
   return { programs: failed ? [] : programs, diagnostics: tidy(diagnostics, source) };
+}
+
+/** Whoever writes a patch means to test it. What is included may have patches for others. */
+function warnOfUnused(
+  patches: readonly OwnPatch[],
+  variants: readonly Variant[],
+  script: SourceText,
+  out: Diagnostic[],
+): void {
+  for (const patch of patches) {
+    const { name, source, statement } = patch;
+    if (source !== script || variants.some(({ kernel }) => kernel.patches.includes(patch))) continue;
+    const message = `no kernel of this script has \`${name}\`: it changes nothing`;
+    const help = `\`kernel v5.2 + ${name}\``;
+    out.push({ code: "E243", severity: "warning", source, at: statement.name.at, message, help });
+  }
 }
 
 interface Variant {

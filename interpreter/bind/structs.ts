@@ -57,6 +57,8 @@ export class Structs {
   private readonly scope: Scope;
   private readonly declared = new Map<string, Declared>();
   private classes: Map<string, StructClass> | undefined;
+  /** Those that would hold themselves: there is no class of them. */
+  private readonly endless = new Set<string>();
 
   constructor(scope: Scope) {
     this.scope = scope;
@@ -80,6 +82,7 @@ export class Structs {
   }
   private checkFields(statement: StructStatement): void {
     const { scope } = this;
+    const full = scope.prefix + statement.name.name;
     const seen = new Set<string>();
     for (const field of statement.fields)
       for (const declarator of field.names) {
@@ -91,25 +94,30 @@ export class Structs {
         if (field.type === undefined) continue;
         const meaning = this.meaning(field.type, declarator.pointer);
         if (meaning === undefined) this.unknownType(field.type);
-        else if (meaning.kind === "struct" && !declarator.pointer && this.holds(meaning.cls, statement.name.name))
+        else if (meaning.kind === "struct" && !declarator.pointer && this.holds(meaning.cls, full)) {
           scope.error("E227", at, `a \`struct ${statement.name.name}\` cannot hold itself`, "a pointer can: `*`");
+          this.endless.add(full);
+          scope.addMistaken(statement.name.name);
+        }
         this.arrayLength(declarator, meaning);
       }
   }
   /** Whether an object of this type holds one of that name, directly or in what it embeds. */
-  private holds(cls: StructClass, name: string): boolean {
+  private holds(cls: StructClass, name: string, seen = new Set<string>()): boolean {
     const declared = this.declared.get(cls.name);
     if (cls.name === name) return true;
-    if (declared === undefined) return false;
+    if (declared === undefined || seen.has(cls.name)) return false;
+    seen.add(cls.name);
     return declared.statement.fields.some((field) =>
       field.names.some((d) => {
         const inner = d.pointer || field.type === undefined ? undefined : this.find(field.type.name);
-        return inner !== undefined && inner !== cls && this.holds(inner, name);
+        return inner !== undefined && this.holds(inner, name, seen);
       }),
     );
   }
 
   unknownType({ name, at }: CType): void {
+    if (this.endless.has(this.scope.prefix + name)) return; // told where it is declared
     const known = [...this.declared.keys(), ...Object.keys(declarableTypes), ...Object.keys(SPECIALS)];
     const meant = nearest(name, known);
     const help =
@@ -184,7 +192,7 @@ export class Structs {
 
   private classOf(name: string): StructClass | undefined {
     const declared = this.declared.get(name);
-    if (declared === undefined) return undefined;
+    if (declared === undefined || this.endless.has(name)) return undefined;
     this.classes ??= this.world();
     let cls = this.classes.get(name);
     if (cls === undefined) this.classes.set(name, (cls = this.makeClass(declared)));

@@ -98,7 +98,7 @@ export function unknownFunction(
   if (TO_COME.includes(name)) return scope.error("E290", at, `this version does not model \`${name}\` yet`);
   const meant = nearest(name, [...scope.callables.keys(), ...builtinNames(), ...(scope.functions?.names() ?? [])]);
   const help = meant === undefined ? undefined : `did you mean \`${meant}\`?`;
-  scope.error("E260", at, `\`${name}\` is not a function of ${kernel}`, help);
+  scope.error("E260", at, `this version models no function \`${name}\` of ${kernel}`, help);
 }
 
 /** `mutx gpu_lock` reads like a call, but it is a declaration if the second word is new. */

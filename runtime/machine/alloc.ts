@@ -33,10 +33,13 @@ export function stackObject<S extends Struct>(cls: StructClass<S>, declaration: 
 export const endOfScope = (object: Struct | Special): Kernel<void> =>
   step({ op: Op.free, addr: object.addr, text: (names) => `${object.expr(names)} goes out of scope` });
 
+/** What is freed has to come from an allocation; the kernel's own objects may be there from the start. */
+const FROM_SLAB = 1;
 /** Frees what kzalloc returned; kfree(NULL) does nothing. */
 export function* kfree(object: Struct, name = "kfree"): Kernel<void> {
   if (object.isNull) return;
-  yield* step({ op: Op.free, addr: object.addr, text: (names) => `${name}(${object.expr(names)})` });
+  const b = name === "kfree" ? FROM_SLAB : 0;
+  yield* step({ op: Op.free, addr: object.addr, b, text: (names) => `${name}(${object.expr(names)})` });
 }
 
 /** What an rcu_head is part of, whatever its type. */

@@ -1,6 +1,7 @@
 /**
  * Failure injection, as lib/fault-inject.c does it for one task: the n-th call from now on fails. Per CPU and kind of
- * failure a count of the calls still to go; nobody else looks at it, so none of this is a step of its own.
+ * failure a set of bits, one for each call to come that fails; nobody else looks at it, so none of this is a step of
+ * its own.
  */
 import { Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
 import { ACTORS_MAX } from "./rcu.ts";
@@ -15,22 +16,27 @@ export const FAILABLE_ALLOCATIONS: readonly string[] = [
 ];
 export const SLAB = 0;
 
+/** How far ahead: that many bits a word has. */
+export const CALLS_MAX = 50;
+
 class failures extends Struct {
-  left = words(ACTORS_MAX * FAILURES_MAX);
+  coming = words(ACTORS_MAX * FAILURES_MAX);
 }
-const counts = staticObject(failures);
-const countOf = (actor: number, kind: number): number => counts.left.addr + (actor * FAILURES_MAX + kind) * WORD;
+const failing = staticObject(failures);
+const setOf = (actor: number, kind: number): number => failing.coming.addr + (actor * FAILURES_MAX + kind) * WORD;
 
 /** Whether this call is the one. */
 export function failsNow(m: Pick<PrimitiveContext, "peek" | "write">, actor: number, kind: number): boolean {
-  const left = m.peek(countOf(actor, kind));
-  if (left === 0) return false;
-  m.write(countOf(actor, kind), left - 1);
-  return left === 1;
+  const set = m.peek(setOf(actor, kind));
+  if (set === 0) return false;
+  m.write(setOf(actor, kind), Math.floor(set / 2));
+  return set % 2 === 1;
 }
 
 const arm = primitive("fail", (m, kind = 0, count = 0) => {
-  m.write(countOf(m.actor, kind), count);
+  const set = m.peek(setOf(m.actor, kind));
+  const bit = 2 ** (count - 1);
+  if (Math.floor(set / bit) % 2 === 0) m.write(setOf(m.actor, kind), set + bit);
   return 0;
 });
 export function* armFailure(kind: number, count: number): Kernel<void> {

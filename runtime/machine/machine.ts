@@ -32,7 +32,7 @@ import {
   type WarningKind,
 } from "./step.ts";
 import { headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
-import { staticObjects, typeByNumber, typeNumber } from "./types.ts";
+import { arenaOf, staticObjects, typeByNumber, typeNumber } from "./types.ts";
 
 export { Moved, type Mark };
 
@@ -193,7 +193,7 @@ export class Machine implements PrimitiveContext, Names {
     this.choice = choice;
     const { top, lo, hi } = this.memory;
     try {
-      if (step.op === Op.free) return this.free(local, step.addr);
+      if (step.op === Op.free) return this.free(local, step.addr, step.b !== 0);
       return (step.primitive as NonNullable<Step["primitive"]>).run(this, ...step.args);
     } catch (error) {
       if (!(error instanceof PathEnd)) throw error;
@@ -359,7 +359,8 @@ export class Machine implements PrimitiveContext, Names {
     }
     return false;
   }
-  private free(local: number, addr: number): number {
+  /** `slab`: it is kfree() that frees, which takes only what kmalloc() gave. */
+  private free(local: number, addr: number, slab: boolean): number {
     const memory = this.memory;
     const base = headerAddress(addr);
     const header = memory.peek(base);
@@ -368,6 +369,7 @@ export class Machine implements PrimitiveContext, Names {
       const { kind, message } = diagnose(this.memory, addr, "Free");
       this.fail(kind, message, addr);
     }
+    if (slab && base < arenaOf(0)) this.fail("double-free", "Invalid free: the object was never allocated", addr);
     if (addr !== base + WORD) this.fail("double-free", "Invalid free: not the start of an object", addr);
     for (let actor = 0; actor < ACTORS_MAX; actor++)
       if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base)) this.warn("lockdep", HELD_LOCK_FREED, addr);

@@ -187,6 +187,7 @@ function wordExpr(word: { addr: number; owner: Struct; name: string }, names: Na
   const path = owner === undefined ? undefined : pathTo(owner, word.addr - base);
   if (owner !== undefined && path !== undefined) return member(base, owner, path, names);
   const cls = word.owner.constructor as StructClass;
+  if (cls.elements === true) return word.name;
   return word.owner.isNull ? `((struct ${cls.name} *)NULL)->${word.name}` : `${shortName(cls)}->${word.name}`;
 }
 

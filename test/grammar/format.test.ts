@@ -75,7 +75,7 @@ function checkForms(rows: readonly (readonly [text: string, form: string])[]): v
 test("calls", () => {
   checkForms([
     ["mmput(mm);", "mmput mm"],
-    ["down_read(&mm->mmap_sem);", "down_read mm.mmap_sem"],
+    ["down_read(&mm->mmap_sem);", "down_read &mm.mmap_sem"],
     ["f a, b", "f a b"],
     ["f ( )", "f()"],
     ["f", "f"],
@@ -83,7 +83,7 @@ test("calls", () => {
     ["f(a + 8, b|c, x=3)", "f a+8 b|c x=3"],
     ["f g(x) h", "f(g(x), h)"],
     ["f(!a, (b - c) * 2)", "f(!a, (b - c) * 2)"],
-    ["f((unsigned long)&a->b)", "f a.b"],
+    ["f((unsigned long)&a->b, &c[1])", "f &a.b &c[1]"],
     ["mmap 0x1000.. rw; f ...", "mmap 0x1000.. rw\nf ..."],
     ["gpu = container_of(mni, struct gpu, sub)", "gpu = container_of(mni, struct gpu, sub)"],
     ["x = !f(a) + (g b)", "x = !f(a) + g(b)"],
@@ -113,10 +113,10 @@ test("branches and loops", () => {
     ["if (x)\n\tf();\nelse if (y) { g(); }\nelse\n\th();", "if x {\n  f()\n} else if y {\n  g()\n} else {\n  h()\n}"],
     ["while (x) ;", "while x {}"],
     ["do\n{ f } while (x);", "do {\n  f\n} while x"],
-    ["for (int i = 0; i<n; i++, j++) f(i)", "for (var i = 0; i < n; i++, j++) {\n  f i\n}"],
+    ["for (int i = 0; i<n; i++, j++) f(i)", "for (int i = 0; i < n; i++, j++) {\n  f i\n}"],
     ["for (;;) break", "for (;;) {\n  break\n}"],
     ["for x in a, 0x1000 .. 0x5000 { f }", "for x in a, 0x1000..0x5000 {\n  f\n}"],
-    ["list_for_each_entry(pos, &head, member)\n\tf(pos);", "list_for_each_entry(pos, head, member) {\n  f pos\n}"],
+    ["list_for_each_entry(pos, &head, member)\n\tf(pos);", "list_for_each_entry(pos, &head, member) {\n  f pos\n}"],
     [
       "cpu0: switch (x) {\n\tcase A: case B: f(); break;\n\tdefault: return;\n}",
       "cpu0: switch x {\ncase A:\ncase B:\n  f()\n  break\ndefault:\n  return\n}",
@@ -128,7 +128,7 @@ test("branches and loops", () => {
 
 test("declarations", () => {
   checkForms([
-    ["int ret, tries = 0;", "var ret, tries = 0"],
+    ["int ret, tries = 0;", "int ret, tries = 0"],
     ["cpu0: struct mm_struct *mm = sub->mm;", "cpu0: struct mm_struct *mm = sub.mm"],
     ["struct mm_struct *mm;", "struct mm_struct *mm"],
     ["cpu0: struct gpu *g = kzalloc(sizeof(*g))", "cpu0: struct gpu *g = kzalloc(sizeof(*g))"],
@@ -143,9 +143,10 @@ test("declarations", () => {
     ],
     [
       "static int f(struct x *p,\n\t     unsigned long a)\n{\n\n\tg(p);\nout:\n\treturn a;\n}",
-      "fn f(p, a) {\n  g p\nout:\n  return a\n}",
+      "fn f(struct x *p, unsigned long a) {\n  g p\nout:\n  return a\n}",
     ],
     ["static void f(void);\ng", "g"],
+    ["fn f() { static int n = 0; bool b = n; }", "fn f() {\n  static int n = 0\n  bool b = n\n}"],
     [
       "static const struct mmu_notifier_ops ops = { .release = f, .x = &g };",
       "mmu_notifier_ops ops {\n  .release = f\n  .x = g\n}",

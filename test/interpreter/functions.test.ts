@@ -192,35 +192,6 @@ functions("each call has objects of its own, and one in a loop is the same in ea
   assert.equal([a, b], ["45", "3"]);
 });
 
-functions("locks and counters local to a call are handed on, each call has its own, and they end with it", () => {
-  const body = (lock: string): string[] => [
-    "fn count(lock, n) {",
-    "  spin_lock(lock)",
-    "  hits++",
-    "  atomic_inc(n)",
-    "  spin_unlock(lock)",
-    "}",
-    "var hits = 0",
-    "spinlock ours",
-    "fn f() {",
-    "  spinlock_t mine;",
-    "  atomic_t n = ATOMIC_INIT(5);",
-    `  count(&${lock}, &n);`,
-    "  return atomic_read(&n);",
-    "}",
-    "race {",
-    "  cpu0: a = f",
-    "  cpu1: b = f",
-    "}",
-    "expect cpu0.a == 6 && cpu1.b == 6",
-  ];
-  assert.is(exitOf(...body("ours"), "expect hits == 2"), 0);
-  // A lock that the other CPU has not keeps nobody out.
-  assert.is(exitOf(...body("mine"), "expect hits == 2"), 1);
-  assert.is(exitOf(...body("mine"), "expect sometimes hits == 1"), 0);
-  assert.equal(kinds("fn f() {", "  struct mutex m;", "  mutex_lock(&m);", "}", "cpu0: f")[0], "lockdep");
-});
-
 functions("what is allocated and forgotten leaks; what is embedded leads back to its object", () => {
   const lines = (end: string): string[] => [
     "struct gpu { kref kref; list_head list; unsigned long id; }",
