@@ -4,7 +4,7 @@
  */
 import { load, loadPrivate } from "../../runtime/machine/access.ts";
 import { BUG } from "../../runtime/machine/bug.ts";
-import { checkBounds, outOfBounds } from "../../runtime/machine/bounds.ts";
+import { checkBounds, checkType, outOfBounds } from "../../runtime/machine/bounds.ts";
 import { Op, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import {
   at,
@@ -105,8 +105,11 @@ export function* memberAt(place: MemoryPlace, frame: Frame): Kernel<Member> {
   switch (place.kind) {
     case "variable":
       return place.ref;
-    case "member":
-      return memberOf(yield* run(place.object, frame), place);
+    case "member": {
+      const object = yield* run(place.object, frame);
+      if (place.object.kind !== "constant" && object instanceof Struct && !object.isNull) yield* checkType(object);
+      return memberOf(object, place);
+    }
     case "element": {
       const array = yield* run(place.array, frame);
       const i = numeric(yield* run(place.index, frame));

@@ -1,9 +1,12 @@
-/** Bounds of what a pointer to words leads to. The kernel has UBSAN and KASAN for it; here it ends the path. */
+/**
+ * Whether a pointer leads to what it says: into the bounds of an array, or to an object of its type. The kernel has
+ * UBSAN and KASAN for the one and nothing for the other; here both end the path.
+ */
 import { BUG } from "./bug.ts";
 import { headerType } from "./memory.ts";
 import { Op, primitive, step, type Kernel } from "./step.ts";
-import { at, headerAddress, membersOf, Struct, WORD, Words } from "./struct.ts";
-import { typeByNumber } from "./types.ts";
+import { at, headerAddress, isAt, membersOf, Struct, WORD, Words, type StructClass } from "./struct.ts";
+import { typeByNumber, typeNumber } from "./types.ts";
 
 interface Extent {
   readonly start: number;
@@ -51,4 +54,28 @@ export function* checkBounds(addr: number, i: number): Kernel<void> {
     text: () => `bounds of [${i}]`,
   });
   if (outside !== INSIDE) yield* BUG(outOfBounds(Math.floor(outside / LENGTHS) + i, outside % LENGTHS));
+}
+
+const checkKind = primitive("type", (m, addr = 0, type = 0) => {
+  const base = headerAddress(addr);
+  const header = base === 0 ? 0 : m.peek(base);
+  if (header <= 0) return OF_TYPE;
+  const found = headerType(header);
+  return found === type || isAt(typeByNumber(found), addr - base - WORD, typeByNumber(type)) ? OF_TYPE : found + 1;
+});
+const OF_TYPE = 0;
+
+/** Ends the path if a pointer to a `cls` leads into something else, as one from container_of() may. */
+export function* checkType(object: Struct): Kernel<void> {
+  const cls = object.constructor as StructClass;
+  const found = yield* step<number>({
+    op: Op.silentPrimitive,
+    primitive: checkKind,
+    args: [object.addr, typeNumber(cls)],
+    text: () => `is it a ${cls.name}`,
+  });
+  if (found === OF_TYPE) return;
+  const other = typeByNumber(found - 1);
+  const what = other.elements === true ? "an array" : `a struct ${other.name}`;
+  yield* BUG(`a pointer to struct ${cls.name} points into ${what}`);
 }

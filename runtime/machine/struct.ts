@@ -212,6 +212,10 @@ export function memberText(addr: number, names: Names): string | undefined {
 const paths = new Map<StructClass, { offset: number; path: string; cls: StructClass | null }[]>();
 
 /** Which member lies at `offset` in a `cls`: the embedded struct of type `wanted`, or else the word. */
+/** Whether an object of one type is, or embeds, one of another at `offset`. */
+export function isAt(cls: StructClass, offset: number, wanted: StructClass): boolean {
+  return (cls === wanted && offset === 0) || pathTo(cls, offset, wanted) !== undefined;
+}
 function pathTo(cls: StructClass, offset: number, wanted: StructClass | null = null): string | undefined {
   let list = paths.get(cls);
   if (list === undefined) paths.set(cls, (list = [...pathsWithin(at(cls, 0), "")]));

@@ -77,6 +77,29 @@ locals("an index beyond an array is a bug, however the array is reached", () => 
   assert.match(messages("var w = 0", "fn f(p, i) { p[i] = 1 }", "cpu0: f(&w, 1)")[0] ?? "", /index 1 of an array of 1/);
 });
 
+locals("a pointer that container_of() made of the wrong thing is a bug where it is followed", () => {
+  const types = ["struct r { int a; kref k; int start }", "struct q { int z; kref k; int start }"];
+  const body = (type: string): string[] => [
+    ...types,
+    "fn release(kref) {",
+    "  struct r *p = container_of(kref, struct r, k)",
+    "  p.start = 3",
+    "  kfree p",
+    "}",
+    "fn f() {",
+    `  struct ${type} *o = kzalloc(sizeof(*o), GFP_KERNEL)`,
+    "  kref_init o.k",
+    "  kref_put o.k release",
+    "}",
+    "cpu0: f",
+  ];
+  assert.equal(kinds(...body("r")), []);
+  assert.match(messages(...body("q"))[0] ?? "", /a pointer to struct r points into a struct q/);
+  const empty = ["struct r { list_head l; int start }", "list_head rs", "fn f() {"];
+  const first = ["  struct r *p = list_first_entry(rs, struct r, l)", "  p.start = 3", "}", "cpu0: f"];
+  assert.match(messages(...empty, ...first)[0] ?? "", /a pointer to struct r points into a struct list_head/);
+});
+
 locals("kfree() takes only what was allocated", () => {
   const struct = "struct r { int start }";
   assert.equal(kinds(struct, "r g", "cpu0: kfree g"), ["double-free"]);
