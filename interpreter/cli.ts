@@ -26,4 +26,5 @@ const io: Io = {
 };
 
 process.stdout.on("error", () => process.exit(0)); // `hmm ... | head`
+process.stderr.on("error", () => undefined); // `hmm ... 2>&1 | head`: the exit code still says what was found
 void drive(commandLine(process.argv.slice(2), io)).then((code) => (process.exitCode = code));

@@ -150,8 +150,9 @@ function bindChoose(binder: ExpressionBinder, call: Call): Bound | undefined {
   for (const { value } of call.args) {
     const bound = binder.bind(value);
     if (bound === undefined) return undefined;
-    if (bound.kind !== "constant" || bound.type.kind === "string") {
-      scope.error("E313", value.at, "`choose` takes constants: all of them are tried", "`x = choose(0, 1)`");
+    if (bound.kind !== "constant" || (bound.type.kind !== "number" && bound.type.kind !== "boolean")) {
+      const help = "`x = choose(0, 1)`; what they stand for an `if` can say";
+      scope.error("E313", value.at, "`choose` takes constant numbers: all of them are tried", help);
       return undefined;
     }
     areBooleans &&= bound.type.kind === "boolean";

@@ -1,6 +1,6 @@
 /** `fail kmalloc #2`, `maybe fail hmm_mirror_register`: which call is to fail, and how. */
 import type { Fail } from "../../grammar/ast.ts";
-import { ENOMEM } from "../../runtime/errno.ts";
+import { ENOMEM } from "../../runtime/machine/errno.ts";
 import { armFailure, failNext, CALLS_MAX, FAILABLE_ALLOCATIONS, FAILURES_MAX } from "../../runtime/machine/failure.ts";
 import { choose } from "../../runtime/machine/choose.ts";
 import type { Value } from "../../runtime/machine/step.ts";

@@ -87,6 +87,9 @@ export class ExpressionBinder {
     const bound = this.bind(expr);
     if (bound === undefined) return undefined;
     if (bound.type.kind !== "void" && bound.type.kind !== "string") return bound;
+    // A function with a mistake in it may have lost its `return`.
+    const isOwn = expr.kind === "call" && this.scope.functions?.find(this.calledName(expr.callee) ?? "") !== undefined;
+    if (isOwn && this.scope.diagnostics.some(({ severity }) => severity === "error")) return undefined;
     const text = this.scope.source.slice(expr.at);
     const why = bound.type.kind === "void" ? "gives no value" : "is a string: no value that a CPU could keep";
     this.scope.error("E314", expr.at, `\`${text}\` ${why}`);

@@ -4,7 +4,7 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { SourceText, Span } from "../../grammar/span.ts";
 import type { Callable } from "../../runtime/callable.ts";
 import { constants } from "../../runtime/kernel.ts";
-import { ERRNO, errnoByName } from "../../runtime/errno.ts";
+import { ERRNO, errnoByName } from "../../runtime/machine/errno.ts";
 import type { Machine } from "../../runtime/machine/machine.ts";
 import {
   at,

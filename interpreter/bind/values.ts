@@ -1,6 +1,6 @@
 /** Values as results are printed. */
-import { errnoName } from "../../runtime/errno.ts";
-import { showValue } from "../../runtime/machine/access.ts";
+import { errnoName } from "../../runtime/machine/errno.ts";
+import { KERNEL_ADDRESSES, showValue } from "../../runtime/machine/access.ts";
 import { at, type Names } from "../../runtime/machine/struct.ts";
 import type { Type } from "./types.ts";
 
@@ -14,5 +14,5 @@ export function showNumber(value: number): string {
 export function showWord(names: Names, type: Type, word: number): string {
   if (type.kind === "object") return showValue(at(type.cls, word), names);
   if (type.kind === "boolean") return word === 0 ? "false" : "true";
-  return showNumber(word);
+  return word >= KERNEL_ADDRESSES ? showValue(word, names) : showNumber(word);
 }

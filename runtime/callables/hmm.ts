@@ -22,7 +22,7 @@ import type { Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
 import { rememberFault } from "../drivers/recent_fault.ts";
-import { EAGAIN, EINVAL } from "../errno.ts";
+import { EAGAIN, EINVAL } from "../machine/errno.ts";
 import type { ImageWriter } from "../image.ts";
 import {
   hmm_get_or_create,

@@ -10,7 +10,7 @@ import { WARN_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { Op, primitive, step, type Kernel, type Primitive, type PrimitiveContext } from "../machine/step.ts";
 import { at, headerAddress, Struct, WORD, words, type Names } from "../machine/struct.ts";
-import { EFAULT, EINVAL, ENOMEM } from "../errno.ts";
+import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { cpuPte, wordInPage } from "../mm/fault.ts";
 import { pfnsOf } from "../mm/hmm_range.ts";
 import type { hmm_range } from "../mm/hmm_types.ts";

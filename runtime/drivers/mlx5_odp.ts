@@ -4,7 +4,7 @@ import { endOfScope, stackObject } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { mutex_lock, mutex_unlock } from "../machine/mutex.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { EAGAIN, EFAULT, EINVAL, ENOENT } from "../errno.ts";
+import { EAGAIN, EFAULT, EINVAL, ENOENT } from "../machine/errno.ts";
 import type { ImageWriter } from "../image.ts";
 import { hmm_range_register, hmm_range_unregister, hmm_range_valid } from "../mm/hmm_range.ts";
 import { hmm_range } from "../mm/hmm_types.ts";

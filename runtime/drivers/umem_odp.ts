@@ -9,7 +9,7 @@ import { down_read, down_read_trylock, down_write, up_read, up_write } from "../
 import { fact, type Kernel } from "../machine/step.ts";
 import { container_of, NULL } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
-import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM } from "../errno.ts";
+import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM } from "../machine/errno.ts";
 import type { ImageWriter } from "../image.ts";
 import { mmdrop, mmgrab } from "../mm/fork.ts";
 import { hmm_mirror_mm_is_alive, hmm_mirror_register, hmm_mirror_unregister } from "../mm/hmm.ts";

@@ -13,7 +13,7 @@ import { hmm_get_or_create, hmm_put } from "../mm/hmm.ts";
 import { enterRange, hmm_range_register, hmm_range_unregister, initRange } from "../mm/hmm_range.ts";
 import type { hmm_range } from "../mm/hmm_types.ts";
 import type { mm_struct } from "../mm/mm_types.ts";
-import { EFAULT } from "../errno.ts";
+import { EFAULT } from "../machine/errno.ts";
 import type { Patch } from "../patch.ts";
 
 function* register(range: hmm_range, mm: mm_struct, start: number, end: number, page_shift: number): Kernel<number> {

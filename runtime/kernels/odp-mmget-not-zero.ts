@@ -11,7 +11,7 @@ import { hmm_mirror_mm_is_alive } from "../mm/hmm.ts";
 import { mmget_not_zero, mmput } from "../mm/fork.ts";
 import type { ib_umem_odp } from "../drivers/ib_types.ts";
 import { ib_umem_odp_map_dma_pages, mapUnderMmapSem, prepareMapping } from "../drivers/umem_odp.ts";
-import { EINVAL } from "../errno.ts";
+import { EINVAL } from "../machine/errno.ts";
 import type { Patch } from "../patch.ts";
 
 /** mmput() comes last: it may take the whole address space down, so no lock may be held. */

@@ -1,8 +1,9 @@
 /** Loads and stores of shared words: plain, marked, and of words that only one CPU can reach. */
+import { errnoName } from "./errno.ts";
 import { Op, step, wordOf, type Callable, type Kernel } from "./step.ts";
 import { addressText, Ref, Special, Struct, Words, type Names } from "./struct.ts";
 
-const KERNEL_ADDRESSES = 2 ** 52; // and up: numbers there are pointers
+export const KERNEL_ADDRESSES = 2 ** 52; // and up: numbers there are pointers
 
 /** A plain C read. */
 export function load<T>(ref: Ref<T>): Kernel<T> {
@@ -104,6 +105,7 @@ export function* storePrivate<T>(ref: Ref<T>, value: NoInfer<T> | null): Kernel<
 export function showValue(value: unknown, names: Names): string {
   if (value === null || value === undefined) return "NULL";
   if (value instanceof Struct) {
+    if (value.addr < 0) return `ERR_PTR(${errnoName(value.addr) ?? value.addr})`;
     const text = value.expr(names);
     return text.includes("->") ? `&${text}` : text;
   }

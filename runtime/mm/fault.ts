@@ -4,7 +4,7 @@ import { kernelFunction } from "../machine/function.ts";
 import { down_read, down_read_trylock, up_read } from "../machine/rwsem.ts";
 import { fact, Op, primitive, step, type Kernel, type PrimitiveContext } from "../machine/step.ts";
 import { at, WORD } from "../machine/struct.ts";
-import { EFAULT } from "../errno.ts";
+import { EFAULT } from "../machine/errno.ts";
 import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_WRITE, handle_mm_fault, VM_FAULT_ERROR } from "./memory.ts";
 import { mm_struct, VM_EXEC, VM_READ, VM_WRITE } from "./mm_types.ts";
 import {

@@ -12,7 +12,7 @@ import { fact, type Kernel } from "../machine/step.ts";
 import { container_of, NULL } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
 import { wake_up_all } from "../machine/wait.ts";
-import { EAGAIN, EINVAL, ENOMEM } from "../errno.ts";
+import { EAGAIN, EINVAL, ENOMEM } from "../machine/errno.ts";
 import type { ImageWriter } from "../image.ts";
 import { hmm, hmm_mirror, hmm_range, type hmm_update } from "./hmm_types.ts";
 import { mm_struct } from "./mm_types.ts";

@@ -2,7 +2,7 @@
 import { load, loadPrivate, store } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { fact, Op, step, type Kernel } from "../machine/step.ts";
-import { EBUSY, EINVAL } from "../errno.ts";
+import { EBUSY, EINVAL } from "../machine/errno.ts";
 import type { hmm_range } from "./hmm_types.ts";
 import { hmm_range_fault, pfnsOf } from "./hmm_range.ts";
 import { entryIsWritable, hmm_device_entry_to_page, HMM_PFN_NONE, wordOfArray } from "./hmm_walk.ts";

@@ -7,7 +7,7 @@ import { mutex_lock, mutex_unlock } from "../machine/mutex.ts";
 import { up_read } from "../machine/rwsem.ts";
 import { fact, type Kernel, type Value } from "../machine/step.ts";
 import { wait_event_timeout } from "../machine/wait.ts";
-import { EAGAIN, EBUSY, EFAULT, EINVAL, EPERM } from "../errno.ts";
+import { EAGAIN, EBUSY, EFAULT, EINVAL, EPERM } from "../machine/errno.ts";
 import { hmm_get_or_create, hmm_put } from "./hmm.ts";
 import { HMM_RANGE_PAGES_MAX, type hmm, type hmm_range } from "./hmm_types.ts";
 import { HMM_PFN_NONE, hmm_vma_walk_hole, hmm_vma_walk_pmd, wordOfArray } from "./hmm_walk.ts";

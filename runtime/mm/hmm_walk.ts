@@ -3,7 +3,7 @@ import { load, READ_ONCE, store } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { at, Int, WORD, type Struct } from "../machine/struct.ts";
-import { EAGAIN, EBUSY, EFAULT } from "../errno.ts";
+import { EAGAIN, EBUSY, EFAULT } from "../machine/errno.ts";
 import {
   FAULT_FLAG_ALLOW_RETRY,
   FAULT_FLAG_REMOTE,

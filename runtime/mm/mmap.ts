@@ -4,7 +4,7 @@ import { kfree } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { down_write, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { EEXIST, EINVAL, ENOMEM } from "../errno.ts";
+import { EEXIST, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { free_pgtables, tlb_finish_mmu, unmap_vmas } from "./memory_zap.ts";
 import { vm_area_struct, VM_EXEC, VM_READ, VM_WRITE, type mm_struct } from "./mm_types.ts";
 import { PAGE_SIZE, TASK_SIZE } from "./pgtable.ts";

@@ -28,7 +28,7 @@ import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { container_of } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
-import { EINTR, ENOMEM } from "../errno.ts";
+import { EINTR, ENOMEM } from "../machine/errno.ts";
 import { mmdrop, mmgrab } from "./fork.ts";
 import { mm_drop_all_locks, mm_take_all_locks } from "./mm_all_locks.ts";
 import type { mm_struct } from "./mm_types.ts";

@@ -19,7 +19,7 @@ import { builtinNames } from "../../interpreter/bind/builtins.ts";
 import { signature } from "../../interpreter/bind/signature.ts";
 import { main } from "../../interpreter/main.ts";
 import { showWords } from "../../interpreter/show.ts";
-import { ERRNO } from "../../runtime/errno.ts";
+import { ERRNO } from "../../runtime/machine/errno.ts";
 import { callables, callbackTables, constants, declarableTypes, patches } from "../../runtime/kernel.ts";
 import { realIo, type Ran } from "../support/cli.ts";
 

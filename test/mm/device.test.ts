@@ -35,7 +35,7 @@ import { HMM_PFN_VALID, HMM_PFN_WRITE } from "../../runtime/mm/hmm_walk.ts";
 import { vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
 import { VM_READ, VM_WRITE, type mm_struct } from "../../runtime/mm/mm_types.ts";
 import { TASK_SIZE } from "../../runtime/mm/pgtable.ts";
-import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOMEM } from "../../runtime/errno.ts";
+import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOMEM } from "../../runtime/machine/errno.ts";
 import { checkBodies, World, type Explored } from "./world.ts";
 
 const RW = VM_READ | VM_WRITE;

@@ -23,7 +23,7 @@ import {
   mmu_notifier_invalidate_range_start,
 } from "../../runtime/mm/mmu_notifier.ts";
 import { mmu_notifier_range_init } from "../../runtime/mm/mmu_notifier_types.ts";
-import { EAGAIN, EFAULT, EINVAL, EPERM } from "../../runtime/errno.ts";
+import { EAGAIN, EFAULT, EINVAL, EPERM } from "../../runtime/machine/errno.ts";
 import { at } from "../../runtime/machine/struct.ts";
 import { checkBodies, World } from "./world.ts";
 

@@ -10,7 +10,7 @@ import { VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { vm_mmap_pgoff } from "../../runtime/mm/mmap.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
 import { down_read, up_read } from "../../runtime/machine/rwsem.ts";
-import { errnoByName, errnoName } from "../../runtime/errno.ts";
+import { errnoByName, errnoName } from "../../runtime/machine/errno.ts";
 import { checkBodies, World } from "./world.ts";
 
 /** The entry of this name that takes so many arguments. */

@@ -5,7 +5,7 @@ import { vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
 import { VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { empty_zero_page } from "../../runtime/mm/page_alloc.ts";
-import { EFAULT } from "../../runtime/errno.ts";
+import { EFAULT } from "../../runtime/machine/errno.ts";
 import { checkBodies, World } from "./world.ts";
 
 const RW = VM_READ | VM_WRITE;

@@ -5,7 +5,7 @@ import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { MAP_FIXED, vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
 import { VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { find_vma } from "../../runtime/mm/vma_tree.ts";
-import { EEXIST, EFAULT, EINVAL } from "../../runtime/errno.ts";
+import { EEXIST, EFAULT, EINVAL } from "../../runtime/machine/errno.ts";
 import { checkBodies, World } from "./world.ts";
 
 const RW = VM_READ | VM_WRITE;

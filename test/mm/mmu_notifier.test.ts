@@ -25,7 +25,7 @@ import {
   mmu_notifier_range_init,
   type mmu_notifier_range,
 } from "../../runtime/mm/mmu_notifier_types.ts";
-import { EAGAIN } from "../../runtime/errno.ts";
+import { EAGAIN } from "../../runtime/machine/errno.ts";
 import { checkBodies, SRCU_ACTOR, World } from "./world.ts";
 
 /** What the callbacks below have seen, as digits: which notifier, and which callback. */

@@ -15,7 +15,7 @@ import {
   mmu_notifier_invalidate_range_start_nonblock,
 } from "../../runtime/mm/mmu_notifier.ts";
 import { mmu_notifier_range_init } from "../../runtime/mm/mmu_notifier_types.ts";
-import { EAGAIN, EFAULT, EINVAL } from "../../runtime/errno.ts";
+import { EAGAIN, EFAULT, EINVAL } from "../../runtime/machine/errno.ts";
 import { checkBodies, World, type Explored } from "./world.ts";
 
 const RW = VM_READ | VM_WRITE;
