@@ -143,7 +143,8 @@ function fitParam(
   if (param.of.kind === "function") return fitFunction(binder, entry, param, queue, fitted);
   const source = fitValue(binder, entry, param, next, fitted);
   if (!("fitted" in source)) queue.shift();
-  else if (param.otherwise !== undefined) return constant(param.otherwise);
+  // It may be meant for a parameter that is still to come.
+  else if (param.otherwise !== undefined && entry.params.at(-1) !== param) return constant(param.otherwise);
   return source;
 }
 

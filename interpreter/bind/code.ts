@@ -100,10 +100,13 @@ export class CodeBinder {
     // Where a condition was mistaken nobody knows what is reached.
     if (scope.isIncomplete || scope.diagnostics.some((d) => d.severity === "error")) return;
     const reached = reachable(this.code);
+    // A statement may be made of several: a walk goes on behind a body that always leaves.
+    const placeOf = ({ at }: Instruction): string => `${at.start} ${at.end}`;
+    const places = new Set(this.code.filter((_, pc) => reached.has(pc)).map(placeOf));
     let told = false;
     this.code.forEach((instruction, pc) => {
       if (instruction.kind === "jump" && !instruction.isGoto) return; // of ours
-      if (reached.has(pc)) told = false;
+      if (reached.has(pc) || places.has(placeOf(instruction))) told = false;
       else if (!told) {
         told = true;
         scope.warning("E236", instruction.at, "no path leads to this statement");
