@@ -23,18 +23,18 @@ export class DeclarationFormatter extends ExpressionFormatter {
   declaration(declare: Declare, where: Where): string {
     const { type, names } = declare;
     const alone = names.length === 1 && where !== "head";
-    if (type === undefined) return `var ${this.declarators(names, false, alone)}`;
+    if (type === undefined) return `var ${this.declarators(names, alone)}`;
     // A `static` in a body is no local: whoever reads on must see it.
     const storage = where === "local" && /^static\b/.test(this.source.slice(declare.at)) ? "static " : "";
     const head = where !== "head" && isObject(declare) ? type.name : typeText(type);
-    return `${storage}${head} ${this.declarators(names, true, alone)}`;
+    return `${storage}${head} ${this.declarators(names, alone)}`;
   }
 
   /** In a struct types matter, also those of numbers. */
   field({ type, names }: Declare): string {
-    if (type === undefined) return `var ${this.declarators(names, false, false)}`;
+    if (type === undefined) return `var ${this.declarators(names, false)}`;
     const byValue = type.struct && names.every(({ pointer }) => !pointer);
-    return `${byValue ? type.name : typeText(type)} ${this.declarators(names, true, false)}`;
+    return `${byValue ? type.name : typeText(type)} ${this.declarators(names, false)}`;
   }
 
   enumeration({ items }: Enum): string {
@@ -59,13 +59,13 @@ export class DeclarationFormatter extends ExpressionFormatter {
     return value.kind === "init" ? this.init(value) : this.expression(value);
   }
 
-  private declarators(names: readonly Declarator[], typed: boolean, alone: boolean): string {
-    return names.map((declarator) => this.declarator(declarator, typed, alone)).join(", ");
+  private declarators(names: readonly Declarator[], alone: boolean): string {
+    return names.map((declarator) => this.declarator(declarator, alone)).join(", ");
   }
 
-  private declarator({ name, pointer, size, value }: Declarator, typed: boolean, alone: boolean): string {
+  private declarator({ name, pointer, size, value }: Declarator, alone: boolean): string {
     const array = size === undefined ? "" : `[${this.expression(size)}]`;
-    const declared = `${typed && pointer ? "*" : ""}${name.name}${array}`;
+    const declared = `${pointer ? "*" : ""}${name.name}${array}`;
     if (value === undefined) return declared;
     if (value.kind === "init") return `${declared} = ${this.init(value)}`;
     return `${declared} = ${alone ? this.value(value) : this.expression(value)}`;

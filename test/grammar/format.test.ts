@@ -129,6 +129,7 @@ test("branches and loops", () => {
 test("declarations", () => {
   checkForms([
     ["int ret, tries = 0;", "int ret, tries = 0"],
+    ["var *p = 0;", "var *p = 0"],
     ["cpu0: struct mm_struct *mm = sub->mm;", "cpu0: struct mm_struct *mm = sub.mm"],
     ["struct mm_struct *mm;", "struct mm_struct *mm"],
     ["cpu0: struct gpu *g = kzalloc(sizeof(*g))", "cpu0: struct gpu *g = kzalloc(sizeof(*g))"],
