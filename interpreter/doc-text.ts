@@ -92,7 +92,8 @@ class Printer {
   }
   private step(line: StepLine, depth: number, instead?: string): void {
     const mark = line.silent ? "-" : String(++this.number);
-    const into = line.into === undefined || !this.uses.has(line.into) ? "" : `${line.into} = `;
+    const isDeclaration = line.text.startsWith("struct ");
+    const into = line.into === undefined || isDeclaration || !this.uses.has(line.into) ? "" : `${line.into} = `;
     const locks = [...line.locks, ...line.given.map((lock) => `-${lock}`)].join(", ");
     const text = instead ?? (isRead(line) ? `read ${line.text}` : `${into}${line.text};`);
     this.put(mark, text, depth, locks === this.shownLocks ? undefined : `[${locks}]`);
