@@ -63,7 +63,7 @@ class Path {
   }
 }
 
-export const CHOICES = 1 << 12; // a decision as one number: actor * CHOICES + choice
+const CHOICES = 1 << 12; // a decision as one number: actor * CHOICES + choice
 const NO_DECISION = -1;
 const SIEVE = 1 << 16;
 

@@ -22,7 +22,7 @@ export function switchesOf(schedule: Schedule): number {
 }
 
 /** Six hex digits that stand for this script under this kernel. White space and comments at line ends do not count. */
-export function scriptDigits(program: Program): string {
+function scriptDigits(program: Program): string {
   const text = program.source.text
     .split(/\r\n|\n|\r/)
     .map((line) => line.replace(/(#|\/\/).*$/, "").trim())

@@ -28,7 +28,7 @@ import type { Type } from "./types.ts";
 
 /** The locals of one call of a script's function, by number. Statements of a CPU have none. */
 export type Frame = Value[];
-export const NO_FRAME: Frame = [];
+const NO_FRAME: Frame = [];
 
 /** A place: in memory, known from the start or only when it runs; or a local of a call. */
 export type Place =

@@ -49,7 +49,7 @@ export function successors(code: readonly Instruction[], pc: number): number[] {
 }
 
 /** Per instruction, and for the end behind the last: the locals that are still wanted there, in order. */
-export function wantedLocals(code: readonly Instruction[], locals: readonly Local[]): readonly (readonly Local[])[] {
+function wantedLocals(code: readonly Instruction[], locals: readonly Local[]): readonly (readonly Local[])[] {
   // What owns memory is wanted to the end: it is freed there.
   const owners = new Set(locals.filter((local) => local.owns));
   const wanted = Array.from({ length: code.length + 1 }, () => new Set<Local>(owners));

@@ -199,7 +199,7 @@ function bodyOf(subject: Subject, kernel: ChosenKernel): string[] {
     ...LEGEND,
   ];
 }
-export function linesOf({ name, fn, entries }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean } {
+function linesOf({ name, fn, entries }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean } {
   const { bodies } = resolveBodies(kernel.era, builtIn(kernel));
   if (fn !== undefined) return printed(bodies, fn.id);
   // A call that has no function of its own: what it stands for.

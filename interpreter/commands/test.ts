@@ -40,7 +40,7 @@ export function test(options: TestOptions, io: Io): ExitCode {
 }
 
 /** What a golden holds: all that `hmm check` prints, and its exit code. */
-export function transcript(script: string, io: Io): string {
+function transcript(script: string, io: Io): string {
   let out = "";
   let err = "";
   const inner: Io = { ...io, out: (text) => (out += text), err: (text) => (err += text) };

@@ -91,9 +91,8 @@ export const pagefault_mr = kernelFunction(
     params: ["umem_odp", "io_virt", "bound", "flags"],
     summary: "The device faulted: makes a range of a umem present and tells the device. Pages, or an error.",
     differs:
-      "Explicit MRs only. The range is allocated, so that use after return is caught; the kernel has it on " +
-      "the stack, " +
-      "where its pfn_flags_mask is what was there before (here 0).",
+      "Explicit MRs only. Use of the range after return is caught; on the kernel's stack " +
+      "its pfn_flags_mask is what was there before (here 0).",
   },
 );
 /** With the range registered. */

@@ -232,8 +232,7 @@ export const ib_umem_odp_get = kernelFunction(
     summary: "Makes a range of the process's memory reachable for the device, on demand.",
     differs:
       "Stands for ib_umem_get() and ib_umem_odp_get() together and makes the mlx5_ib_mr as well. No " +
-      "accounting, no huge " +
-      "pages; at most 16 pages.",
+      "accounting, no huge pages; at most 16 pages.",
   },
 );
 

@@ -6,7 +6,7 @@ import { at, headerAddress, Struct, WORD, type Special, type StructClass } from 
 import { typeNumber } from "./types.ts";
 
 /** Operand of an allocation: it is one of the slab's. */
-export const MAY_FAIL = 1;
+const MAY_FAIL = 1;
 
 /** A zeroed object of type `cls`. It fails where a script says so only (failure.ts): NULL then. */
 export function kzalloc<S extends Struct>(cls: StructClass<S>): Kernel<S> {
@@ -33,13 +33,16 @@ export function stackObject<S extends Struct>(cls: StructClass<S>, declaration: 
 export const endOfScope = (object: Struct | Special): Kernel<void> =>
   step({ op: Op.free, addr: object.addr, text: (names) => `${object.expr(names)} goes out of scope` });
 
-/** What is freed has to come from an allocation; the kernel's own objects may be there from the start. */
+/** Says that what is freed has to come from an allocation. */
 const FROM_SLAB = 1;
-/** Frees what kzalloc returned; kfree(NULL) does nothing. */
+/** Frees what kzalloc returned; kfree(NULL) does nothing. `name`: one of kfree()'s relatives. */
 export function* kfree(object: Struct, name = "kfree"): Kernel<void> {
   if (object.isNull) return;
-  const b = name === "kfree" ? FROM_SLAB : 0;
-  yield* step({ op: Op.free, addr: object.addr, b, text: (names) => `${name}(${object.expr(names)})` });
+  yield* step({ op: Op.free, addr: object.addr, b: FROM_SLAB, text: (names) => `${name}(${object.expr(names)})` });
+}
+/** Frees what has an allocator of its own, and may have been there from the start: `pgd_free(pgd)`. */
+export function freeBy(name: string, object: Struct): Kernel<void> {
+  return step({ op: Op.free, addr: object.addr, text: (names) => `${name}(${object.expr(names)})` });
 }
 
 /** What an rcu_head is part of, whatever its type. */

@@ -404,7 +404,7 @@ function sameRequest(a: Request | undefined, b: Request | null): boolean {
 }
 
 /** Equal values have equal keys, others do not. */
-export function valueKey(value: Value): string | number {
+function valueKey(value: Value): string | number {
   if (typeof value === "number") return value;
   if (value === null || value === undefined) return String(value);
   if (typeof value === "boolean") return value ? "true" : "false";

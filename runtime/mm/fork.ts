@@ -1,6 +1,6 @@
 /** kernel/fork.c: how an address space begins and ends. */
 import { loadPrivate, storePrivate } from "../machine/access.ts";
-import { kfree } from "../machine/alloc.ts";
+import { freeBy } from "../machine/alloc.ts";
 import { atomic_dec_and_test, atomic_inc, atomic_inc_not_zero, atomic_read } from "../machine/atomic.ts";
 import { BUG_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
@@ -30,7 +30,7 @@ const mm_init = kernelFunction(
     yield* initCount(mm.mm_count, 1);
     const pgd = yield* allocate(pgd_table, "pgd_alloc(mm)");
     if (pgd.isNull) {
-      yield* kfree(mm, "free_mm");
+      yield* freeBy("free_mm", mm);
       return NULL(mm_struct);
     }
     yield* storePrivate(mm.pgd, pgd);
@@ -123,10 +123,10 @@ const __mmdrop = kernelFunction(
   "__mmdrop",
   function* (mm: mm_struct): Kernel<void> {
     const pgd = yield* loadPrivate(mm.pgd);
-    yield* fact(3, kfree(pgd, "pgd_free"));
+    yield* fact(3, freeBy("pgd_free", pgd));
     yield* hmm_mm_destroy(mm);
     yield* fact(5, mmu_notifier_mm_destroy(mm));
-    yield* fact(7, kfree(mm, "free_mm"));
+    yield* fact(7, freeBy("free_mm", mm));
   },
   {
     source: "kernel/fork.c",

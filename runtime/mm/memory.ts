@@ -1,6 +1,6 @@
 /** The part of mm/memory.c that makes page tables and handles faults on anonymous memory. */
 import { load, loadPrivate } from "../machine/access.ts";
-import { kfree } from "../machine/alloc.ts";
+import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
@@ -49,7 +49,7 @@ const __pud_alloc = kernelFunction(
     if (fresh.isNull) return fresh;
     yield* spin_lock(mm.page_table_lock);
     if ((yield* load(entry)).isNull) yield* populate(entry, fresh);
-    else yield* kfree(fresh, "pud_free");
+    else yield* freeBy("pud_free", fresh);
     yield* spin_unlock(mm.page_table_lock);
     return yield* load(entry);
   },
@@ -68,7 +68,7 @@ const __pmd_alloc = kernelFunction(
     if (fresh.isNull) return fresh;
     yield* spin_lock(mm.page_table_lock);
     if ((yield* load(entry)).isNull) yield* populate(entry, fresh);
-    else yield* kfree(fresh, "pmd_free");
+    else yield* freeBy("pmd_free", fresh);
     yield* spin_unlock(mm.page_table_lock);
     return yield* load(entry);
   },
@@ -89,7 +89,7 @@ const __pte_alloc = kernelFunction(
     const lost = !(yield* load(entry)).isNull;
     if (!lost) yield* populate(entry, fresh);
     yield* spin_unlock(pmd.ptl);
-    if (lost) yield* kfree(fresh, "pte_free");
+    if (lost) yield* freeBy("pte_free", fresh);
     return yield* load(entry);
   },
   {
@@ -132,8 +132,7 @@ export const handle_mm_fault = kernelFunction(
     summary: "Makes the page at an address present, and writable if asked for. Needs mmap_sem and mm_users.",
     differs:
       "Anonymous memory only, nothing huge or swapped out; so it never drops mmap_sem. There are no " +
-      "accessed and dirty " +
-      "bits, no memcg, no userfaultfd.",
+      "accessed and dirty bits, no memcg, no userfaultfd.",
   },
 );
 

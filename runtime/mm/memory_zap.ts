@@ -1,6 +1,6 @@
 /** The part of mm/memory.c that takes pages and page tables away, and mm/mmu_gather.c, which frees them. */
 import { load, loadPrivate, store } from "../machine/access.ts";
-import { kfree } from "../machine/alloc.ts";
+import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
@@ -288,7 +288,7 @@ export const tlb_finish_mmu = kernelFunction(
   function* (tables: Tables, pages: Pages): Kernel<void> {
     const [table, ...otherTables] = tables;
     if (table !== undefined) {
-      yield* kfree(table, `${(table.constructor as StructClass).short}_free`);
+      yield* freeBy(`${(table.constructor as StructClass).short}_free`, table);
       return yield* tlb_finish_mmu.restart(otherTables, pages);
     }
     const [first, ...otherPages] = pages;

@@ -1,6 +1,6 @@
 /** mm/mmap.c: mappings come and go. */
 import { load, store, storePrivate } from "../machine/access.ts";
-import { kfree } from "../machine/alloc.ts";
+import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { down_write, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
 import { fact, type Kernel } from "../machine/step.ts";
@@ -67,8 +67,7 @@ const do_mmap = kernelFunction(
     summary: "Makes a VMA at the given address and links it.",
     differs:
       "The address is never a mere hint: an overlap without MAP_FIXED is -EEXIST. Adjacent mappings are " +
-      "never merged. " +
-      "Anonymous and private only; no accounting.",
+      "never merged. Anonymous and private only; no accounting.",
   },
 );
 
@@ -213,7 +212,7 @@ export const remove_vma = kernelFunction(
   "remove_vma",
   function* (vma: vm_area_struct): Kernel<vm_area_struct> {
     const next = yield* load(vma.vm_next);
-    yield* kfree(vma, "vm_area_free");
+    yield* freeBy("vm_area_free", vma);
     return next;
   },
   { source: "mm/mmap.c", params: ["vma"], summary: "Frees a VMA.", differs: "There is no file to put, nor a policy." },

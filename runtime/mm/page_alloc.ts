@@ -1,6 +1,6 @@
 /** Pages, page tables and other memory that the kernel gets by calls of its own instead of kmalloc. */
 import { storePrivate } from "../machine/access.ts";
-import { kfree } from "../machine/alloc.ts";
+import { freeBy } from "../machine/alloc.ts";
 import { atomic_dec_and_test } from "../machine/atomic.ts";
 import { kernelFunction } from "../machine/function.ts";
 import type { list_head } from "../machine/list.ts";
@@ -48,7 +48,7 @@ export const alloc_page = kernelFunction(
 export const put_page = kernelFunction(
   "put_page",
   function* (p: page): Kernel<void> {
-    if (yield* atomic_dec_and_test(p._refcount)) yield* kfree(p, "free_unref_page");
+    if (yield* atomic_dec_and_test(p._refcount)) yield* freeBy("free_unref_page", p);
   },
   {
     source: "include/linux/mm.h",

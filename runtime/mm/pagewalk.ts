@@ -54,8 +54,7 @@ export const walk_page_range = kernelFunction(
     summary: "Calls back for the page-table entries of a range, VMA by VMA and hole by hole.",
     differs:
       "Only pmd_entry and pte_hole: 5.2 calls pud_entry under the PUD lock, for what is huge, and nothing " +
-      "is. No entry is " +
-      "bad. VM_PFNMAP is not looked for. mmap_sem is asserted as by lockdep; in 5.2 it is " +
+      "is. No entry is bad. VM_PFNMAP is not looked for. mmap_sem is asserted as by lockdep; in 5.2 it is " +
       "VM_BUG_ON(!rwsem_is_locked()).",
   },
 );

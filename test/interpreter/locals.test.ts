@@ -102,7 +102,7 @@ locals("a pointer that container_of() made of the wrong thing is a bug where it 
 
 locals("kfree() takes only what was allocated", () => {
   const struct = "struct r { int start }";
-  assert.equal(kinds(struct, "r g", "cpu0: kfree g"), ["double-free"]);
+  for (const free of ["kfree", "kvfree"]) assert.equal(kinds(struct, "r g", `cpu0: ${free} g`), ["double-free"], free);
   assert.equal(
     kinds(struct, "fn f() {", "  struct r *p = kzalloc(sizeof(*p), GFP_KERNEL)", "  kfree p", "}", "cpu0: f"),
     [],
