@@ -55,6 +55,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "reportClause 1": "bug",
   "reportClause 2": "in",
   "sanitizer 1": "sanitizer",
+  "schedule 0": "schedule",
   "show 0": "show",
   "sizeOf 0": "sizeof",
   "step 0": "step",
@@ -63,6 +64,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "switchStatement 0": "switch",
   "until 1": "returns",
   "untilPlace 1": "blocked",
+  "untilPlace 2": "step",
   "varLine 0": "var",
 };
 

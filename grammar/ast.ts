@@ -57,6 +57,7 @@ export type Statement =
   | Step
   | Fail
   | Sanitizer
+  | ScheduleLine
   | If
   | Switch
   | While
@@ -291,6 +292,13 @@ export interface Fail {
   readonly at: Span;
 }
 
+/** `schedule` and a string: the way that `hmm run` goes, unless it is told another. */
+export interface ScheduleLine {
+  readonly kind: "schedule";
+  readonly text: StringLiteral;
+  readonly at: Span;
+}
+
 /** `sanitizer kcsan` */
 export interface Sanitizer {
   readonly kind: "sanitizer";
@@ -450,6 +458,8 @@ export type UntilPlace =
   /** `gpu_fault.again` */
   | { readonly kind: "label"; readonly function: Ident; readonly label: Ident }
   | { readonly kind: "text"; readonly text: string }
+  /** `step 3`: so many steps of its own. */
+  | { readonly kind: "steps"; readonly count: number }
   | { readonly kind: "blocked" };
 
 // ---- expressions

@@ -181,6 +181,12 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: "include lib/gpu.hmm",
     right: 'include "lib/gpu.hmm"',
   },
+  E143: {
+    summary: "`schedule` without a schedule in quotes",
+    explanation: "`hmm run` and the prompt print schedules; a script that has one is run along it.",
+    wrong: "schedule 0*12",
+    right: 'schedule "0*12"',
+  },
   E127: {
     summary: "a `case` that cannot be read",
     explanation:
@@ -199,7 +205,7 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     summary: "`until` without a place to stop",
     explanation:
       "A CPU runs until a function is entered or returns, until a step with a certain text, until a " +
-      "label of a function, or until it blocks. `#2` counts.",
+      "label of a function, until it has taken some steps, or until it blocks. `#2` counts.",
     wrong: "cpu0: f 1 until #2",
     right: "cpu0: f 1 until find_vma #2",
   },
@@ -576,6 +582,22 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
       "memory. Drivers and kernel threads still can. This shows only when the script runs.",
     wrong: ["cpu0: mmput mm", "cpu0: mmap 0x1000.."].join("\n"),
     right: ["cpu0: mmap 0x1000..", "cpu0: mmput mm"].join("\n"),
+  },
+  E244: {
+    summary: "`schedule` with what is no schedule, or does not fit the script",
+    explanation:
+      "A schedule says who takes which step in a race, run by run: CPU, `?` and the choice if there are several, " +
+      "`*` and how often. One that was made for another script, or before this one was changed, leads nowhere.",
+    wrong: 'schedule "zero*3"',
+    right: 'schedule "0*3"',
+  },
+  E245: {
+    summary: "a statement where the value of an expression is asked for",
+    explanation:
+      "`:print`, `:watch` and `:break ... if` at the prompt look at the state from outside and take no step: " +
+      "what they are given is one expression.",
+    wrong: ":print race { }",
+    right: ":print mm.mm_users",
   },
   E243: {
     summary: "a patch that no kernel has (a warning)",

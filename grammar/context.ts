@@ -34,7 +34,7 @@ interface Labels {
 /** Statements about the script as a whole. */
 const scriptOnly = new Set<Statement["kind"]>([
   ...(["kernel", "include", "patch", "forKernel", "fn", "struct", "enum", "ops", "race"] as const),
-  ...(["expect", "invariant", "show", "step", "sanitizer"] as const),
+  ...(["expect", "invariant", "show", "step", "sanitizer", "schedule"] as const),
 ]);
 
 /** Those that cannot differ from kernel to kernel. */

@@ -20,7 +20,18 @@ import { reportKinds } from "./words.ts";
 export type Simple = Extract<
   Statement,
   | {
-      kind: "kernel" | "include" | "declare" | "enum" | "expect" | "invariant" | "show" | "step" | "fail" | "sanitizer";
+      kind:
+        | "kernel"
+        | "include"
+        | "declare"
+        | "enum"
+        | "expect"
+        | "invariant"
+        | "show"
+        | "step"
+        | "fail"
+        | "schedule"
+        | "sanitizer";
     }
   | { kind: "label" | "goto" | "return" | "break" | "continue" | "wait" | "assume" | "assert" }
   | { kind: "assign" | "expression" }
@@ -48,6 +59,8 @@ export class StatementFormatter extends DeclarationFormatter {
         return s.count === 1 ? "step" : `step ${s.count}`;
       case "fail":
         return `${s.maybe ? "maybe " : ""}fail ${s.function.name}${countText(s.count)}`;
+      case "schedule":
+        return `schedule ${this.string(s.text.at)}`;
       case "sanitizer":
         return `sanitizer ${s.names.map(({ name }) => name).join(", ")}`;
       case "label":
@@ -116,6 +129,8 @@ export class StatementFormatter extends DeclarationFormatter {
         return this.string(at);
       case "blocked":
         return "blocked";
+      case "steps":
+        return `step ${what.count}`;
     }
   }
 

@@ -161,6 +161,18 @@ export abstract class DrivingParser extends DeclarationParser {
     return { kind: "sanitizer", names, at: this.since(start) };
   });
 
+  readonly schedule: ParserMethod<[], ast.ScheduleLine> = this.RULE("schedule", (): ast.ScheduleLine => {
+    const start = this.offset();
+    this.CONSUME(t.Name);
+    if (!this.RECORDING_PHASE && !this.next(t.StringToken)) {
+      const help = 'as `hmm run` prints it, in quotes: `schedule "0*12.1*3"`';
+      this.fail("E143", this.spanOf(this.LA(1)), "`schedule` takes a schedule in quotes", help);
+    }
+    const token = this.CONSUME(t.StringToken);
+    const text: ast.StringLiteral = { kind: "string", value: stringValue(token.image), at: this.spanOf(token) };
+    return { kind: "schedule", text, at: this.since(start) };
+  });
+
   readonly conditionLine: ParserMethod<[], ast.Condition> = this.RULE("conditionLine", (): ast.Condition => {
     const start = this.offset();
     const kind = this.CONSUME(t.Name).image as ast.Condition["kind"];

@@ -257,12 +257,15 @@ export abstract class StatementParser extends ExpressionParser {
       DEF: () => this.CONSUME1(t.Name),
     });
     const count = this.OPTION2(() => this.count(this.CONSUME(t.Count)));
+    if (!this.RECORDING_PHASE && what.kind === "steps" && (returns !== undefined || count !== undefined))
+      this.report("E131", this.since(start), "`until step` takes a number of steps, and that is all", "`until step 3`");
     return { what, returns: returns !== undefined, count: count ?? 1, at: this.since(start) };
   });
 
   private readonly untilPlace: ParserMethod<[], ast.UntilPlace> = this.RULE("untilPlace", (): ast.UntilPlace => {
     if (!this.next(t.StringToken) && !this.next(t.Name)) {
-      const forms = '`until find_vma`, `until find_vma returns #2`, `until "kfree(vma)"`, `until blocked`';
+      const forms =
+        '`until find_vma`, `until find_vma returns #2`, `until "kfree(vma)"`, `until step 3`, `until blocked`';
       this.fail("E131", this.spanOf(this.LA(1)), "`until` needs a place to stop", forms);
     }
     return this.OR<ast.UntilPlace>([
@@ -272,6 +275,13 @@ export abstract class StatementParser extends ExpressionParser {
         ALT: () => {
           this.CONSUME1(t.Name);
           return { kind: "blocked" };
+        },
+      },
+      {
+        GATE: () => this.nextWord("step") && this.next(t.NumberToken, 2),
+        ALT: () => {
+          this.CONSUME2(t.Name);
+          return { kind: "steps", count: Number(this.CONSUME(t.NumberToken).image) };
         },
       },
       {

@@ -30,6 +30,7 @@ type Head =
   | "step"
   | "fail"
   | "sanitizer"
+  | "schedule"
   | "switch"
   | "forC"
   | "forIn"
@@ -59,6 +60,7 @@ export const wordHeads: ReadonlyMap<string, Head> = new Map<string, Head>([
   ["fail", "fail"],
   ["maybe", "fail"],
   ["sanitizer", "sanitizer"],
+  ["schedule", "schedule"],
   ["wait", "condition"],
   ["assume", "condition"],
   ["assert", "condition"],
@@ -76,6 +78,7 @@ export const callable: ReadonlySet<string> = new Set([
   "fail",
   "maybe",
   "sanitizer",
+  "schedule",
   "patch",
 ]);
 
@@ -145,6 +148,7 @@ export class ScriptParser extends DrivingParser {
       { GATE: () => this.head === "step", ALT: () => this.SUBRULE(this.step) },
       { GATE: () => this.head === "fail", ALT: () => this.SUBRULE(this.fail_) },
       { GATE: () => this.head === "sanitizer", ALT: () => this.SUBRULE(this.sanitizer) },
+      { GATE: () => this.head === "schedule", ALT: () => this.SUBRULE(this.schedule) },
       { GATE: () => this.head === "condition", ALT: () => this.SUBRULE(this.conditionLine) },
       { GATE: () => this.head === "switch", ALT: () => this.SUBRULE(this.switchStatement) },
       { GATE: () => this.head === "forEach", ALT: () => this.SUBRULE(this.forEach) },

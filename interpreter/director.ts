@@ -50,8 +50,8 @@ class script_position extends Struct {
 }
 const position = staticObject(script_position);
 
-/** What becomes of a state in which nobody can move. */
-export type Stuck = "goes on" | "final" | "deadlock" | "fatal";
+/** What becomes of a state in which nobody can move. `waits`: the script is to go on, and nobody has said how yet. */
+export type Stuck = "goes on" | "final" | "deadlock" | "fatal" | "waits";
 
 export interface DirectorEvents {
   /** A script's item begins or, for `expect` and `show`, is met. */
@@ -71,6 +71,8 @@ export class Director {
   readonly machine: Machine;
   readonly program: Program;
   listener: DirectorEvents | null = null;
+  /** At a prompt: behind the last statement there may come another. */
+  awaitsMore = false;
   private readonly raceActors = new Map<Item, readonly number[]>();
 
   constructor(machine: Machine, program: Program) {
@@ -157,7 +159,7 @@ export class Director {
 
   /** After a step outside a race: does the actor stop here? */
   private afterStep(actor: number, events: readonly ControlEvent[]): void {
-    const isThere = this.countsTowardsUntil(actor, events);
+    const isThere = this.countsTowardsUntil(actor, events, true);
     if (this.machine.isFinished(actor)) {
       if (this.untilOf(actor) !== undefined && !isThere) this.listener?.missed?.(actor);
       return this.leave(actor, Status.idle);
@@ -188,10 +190,12 @@ export class Director {
       (event) => event.kind === "tailCall" && places.some(({ fn, pc }) => fn === event.fn && pc === event.args[0]),
     ).length;
   }
-  private countsTowardsUntil(actor: number, events: readonly ControlEvent[]): boolean {
+  /** `isStep`: a step was taken; otherwise its statement has just begun. */
+  private countsTowardsUntil(actor: number, events: readonly ControlEvent[], isStep: boolean): boolean {
     const until = this.untilOf(actor);
     if (until === undefined || until.place.kind === "blocked") return false;
     const { place } = until;
+    if (place.kind === "steps") return this.countsSteps(actor, until.count, isStep);
     const met =
       place.kind === "text"
         ? Number(this.machine.nextStep(actor)?.text(this.machine).includes(place.text) ?? false)
@@ -202,6 +206,11 @@ export class Director {
     const total = this.get(position.met.at(actor)) + met;
     this.put(position.met.at(actor), total);
     return total >= until.count;
+  }
+  private countsSteps(actor: number, count: number, isStep: boolean): boolean {
+    const met = position.met.at(actor);
+    if (isStep) this.put(met, this.get(met) + 1);
+    return this.get(met) >= count;
   }
   /**
    * How often a function was entered, or returned from. It may be told in parts that go by its name, one inside the
@@ -291,7 +300,7 @@ export class Director {
 
   private nextItem(): Stuck {
     const item = this.item;
-    if (item === undefined) return this.end();
+    if (item === undefined) return this.awaitsMore ? "waits" : this.end();
     this.listener?.item?.(item);
     switch (item.kind) {
       case "run":
@@ -346,7 +355,7 @@ export class Director {
     this.put(position.current, cpu + 1);
     this.put(position.status.at(cpu), Status.running);
     if (this.machine.isFinished(cpu)) this.leave(cpu, Status.idle);
-    else if (this.countsTowardsUntil(cpu, events)) this.leave(cpu, Status.paused);
+    else if (this.countsTowardsUntil(cpu, events, false)) this.leave(cpu, Status.paused);
     return "goes on";
   }
   /** Starts a program; what it reports before its first step is kept beside what others did. */

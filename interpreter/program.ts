@@ -1,8 +1,10 @@
 /** A script, bound to a kernel: what the session runs. Nothing in here knows text beyond what is printed. */
+import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { SourceText, Span } from "../grammar/span.ts";
 import type { MachineOptions } from "../runtime/machine/machine.ts";
 import type { Machine } from "../runtime/machine/machine.ts";
 import type { ReportKind } from "../runtime/machine/step.ts";
+import type { Schedule } from "./schedule.ts";
 
 export interface Program {
   /** What the script is called in output: its file name without folder and ending. */
@@ -11,6 +13,8 @@ export interface Program {
   readonly kernel: KernelChoice;
   readonly items: readonly Item[];
   readonly invariants: readonly Invariant[];
+  /** The way that the script itself says `run` should go. */
+  readonly schedule?: ({ readonly runs: Schedule } & Placed) | undefined;
   /** What the CPUs keep results in, and declared variables: final states are told apart by these. */
   readonly outcomeWords: readonly OutcomeWord[];
   /** Barriers in the text: they are not modelled. */
@@ -18,8 +22,19 @@ export interface Program {
   /** How many CPUs the script names: cpu0 up to the highest. */
   readonly cpus: number;
   readonly machine: MachineOptions;
+  /** Where the instructions of the script's code stand, by number of the function. */
+  readonly codes?: ReadonlyMap<number, { readonly places: readonly Span[]; readonly from: SourceText }>;
+  /** Binds an expression to the names of the script; or what is wrong with it. */
+  readonly look?: (source: SourceText) => Look | readonly Diagnostic[];
   /** Makes the objects that are there before the first statement. */
   readonly setUp: (machine: Machine) => void;
+}
+
+/** An expression as somebody sees it who looks on. */
+export interface Look {
+  readonly text: string;
+  readonly value: (machine: Machine) => string;
+  readonly holds: (machine: Machine) => boolean;
 }
 
 export interface KernelChoice {
@@ -64,6 +79,7 @@ export interface ContinueItem extends Placed {
 export interface StepItem extends Placed {
   readonly kind: "step";
   readonly cpu: number;
+  /** How often the place is met; of `steps`, how many are taken: from 0. */
   readonly count: number;
 }
 export interface RaceItem extends Placed {
@@ -110,6 +126,8 @@ export interface Until {
     | { readonly kind: "function"; readonly name: string; readonly returns: boolean }
     | { readonly kind: "text"; readonly text: string }
     | { readonly kind: "blocked" }
+    /** So many of its own. */
+    | { readonly kind: "steps" }
     /** A label in a function of the script: the instruction, in every form in which the function was bound. */
     | { readonly kind: "label"; readonly places: () => readonly { readonly fn: number; readonly pc: number }[] };
   readonly count: number;

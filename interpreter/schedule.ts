@@ -21,18 +21,22 @@ export function switchesOf(schedule: Schedule): number {
   return switches;
 }
 
-/** Six hex digits that stand for this script under this kernel. White space and comments at line ends do not count. */
+/**
+ * Six hex digits that stand for this script under this kernel. White space, comments at line ends and a schedule of its
+ * own do not count.
+ */
 function scriptDigits(program: Program): string {
   const text = program.source.text
     .split(/\r\n|\n|\r/)
     .map((line) => line.replace(/(#|\/\/).*$/, "").trim())
-    .filter((line) => line !== "")
+    .filter((line) => line !== "" && !/^schedule\s*"/.test(line))
     .join("\n");
   const { lo } = keyOfText(`${kernelText(program.kernel)}\n${text}`);
   return ((lo >>> 8) & 0xffffff).toString(16).padStart(6, "0");
 }
 
-export function tokenOf(program: Program, schedule: Schedule): string {
+/** A schedule in the short form, without anything that ties it to a script. */
+export function runsText(schedule: Schedule): string {
   const runs: string[] = [];
   let last: Decision | undefined;
   let length = 0;
@@ -51,7 +55,10 @@ export function tokenOf(program: Program, schedule: Schedule): string {
     }
   }
   flush();
-  return `${scriptDigits(program)}:${runs.join(".")}`;
+  return runs.join(".");
+}
+export function tokenOf(program: Program, schedule: Schedule): string {
+  return `${scriptDigits(program)}:${runsText(schedule)}`;
 }
 
 /** The schedule of a token, or what is wrong with it. */
@@ -62,6 +69,11 @@ export function readToken(program: Program, token: string): Schedule | { readonl
   const mine = scriptDigits(program);
   if (digits !== mine)
     return { error: `this schedule belongs to another script or kernel: it says ${digits}, this one is ${mine}` };
+  return readRuns(body);
+}
+
+/** As `runsText` writes them, or what is wrong with the text. */
+export function readRuns(body: string): Schedule | { readonly error: string } {
   const schedule: Decision[] = [];
   for (const part of body === "" ? [] : body.split(".")) {
     const run = /^(\d{1,2})(?:\?(\d{1,4}))?(?:\*(\d{1,7}))?$/.exec(part);

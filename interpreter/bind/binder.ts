@@ -17,8 +17,10 @@ import { bindExpectation, bindInvariant, bindUntil, checkShow } from "./expectat
 import { Functions } from "./functions.ts";
 import type { PlacedStatement } from "./includes.ts";
 import { tablesOf, type ChosenKernel } from "./kernels.ts";
+import { bindLook } from "./look.ts";
 import { ExpressionBinder } from "./names.ts";
 import { applyOwn, asBase, bindPatch, type OwnPatch, type OwnReplacement } from "./patches.ts";
+import { readRuns } from "../schedule.ts";
 import { Scope, type Variable } from "./scope.ts";
 import { TopDeclarations } from "./top.ts";
 import { showWord } from "./values.ts";
@@ -26,7 +28,7 @@ import { showWord } from "./values.ts";
 /** Statements that a CPU cannot run. */
 const OF_THE_SCRIPT: ReadonlySet<Statement["kind"]> = new Set([
   ...(["declare", "enum", "expect", "fn", "forKernel", "include", "invariant", "kernel"] as const),
-  ...(["ops", "patch", "race", "sanitizer", "show", "struct"] as const),
+  ...(["ops", "patch", "race", "sanitizer", "schedule", "show", "struct"] as const),
 ]);
 
 type Unplaced<I> = I extends Item ? Omit<I, "from"> : never;
@@ -42,6 +44,8 @@ export class ScriptBinder {
   private readonly functions = new Map<number, FunctionBody>();
   private readonly replacements = new Map<OwnPatch, readonly OwnReplacement[]>();
   private nextFunction = allFunctions().length + 1;
+  private readonly codes = new Map<number, { readonly places: readonly Span[]; readonly from: SourceText }>();
+  private schedule: Program["schedule"];
   private cpu = 0;
   private cpus = 1;
 
@@ -104,10 +108,13 @@ export class ScriptBinder {
       kernel: { era: this.kernel.era, patches: this.kernel.patches.map((p) => p.name) },
       items: this.items,
       invariants: this.invariants,
+      schedule: this.schedule,
       outcomeWords: this.outcomeWords(),
       barriers: this.scope.barriers.size,
       cpus: this.cpus,
       machine: { bodies: this.bodies() },
+      codes: new Map([...this.codes, ...this.ownFunctions.codes()]),
+      look: (source) => bindLook(this.binder(undefined), source),
       setUp: (machine) => this.scope.setUp(machine),
     };
   }
@@ -177,12 +184,23 @@ export class ScriptBinder {
         const what = statement.items.map((item) => ({ word: item.what.name, name: item.name?.name }));
         return this.addItem({ kind: "show", what, at: statement.at });
       }
+      case "schedule":
+        return this.addSchedule(statement);
       case "sanitizer":
         scope.error("E290", statement.at, "this version has no sanitizer that can be switched on yet");
         return;
       default:
         this.addStatement(this.cpu, statement);
     }
+  }
+
+  private addSchedule({ text, at }: Extract<Statement, { kind: "schedule" }>): void {
+    const { scope } = this;
+    const help = "leave one of them out";
+    if (this.schedule !== undefined) return scope.error("E235", at, "this script has a schedule already", help);
+    const runs = readRuns(text.value);
+    if ("error" in runs) scope.error("E244", text.at, runs.error);
+    else this.schedule = { runs, at, from: scope.source };
   }
 
   // ---- what CPUs run
@@ -232,6 +250,7 @@ export class ScriptBinder {
     const fn = this.nextFunction++;
     const finished = code.finish(fn);
     this.functions.set(fn, { name: `cpu${cpu}`, body: finished.body, script: true });
+    this.codes.set(fn, { places: finished.code.places, from: this.scope.source });
     return finished.code;
   }
 

@@ -80,6 +80,8 @@ export function bindUntil(binder: ExpressionBinder, { what, returns, count, at }
       return { place: { kind: "text", text: what.text }, count };
     case "blocked":
       return { place: { kind: "blocked" }, count };
+    case "steps":
+      return { place: { kind: "steps" }, count: what.count };
     case "label": {
       const { functions } = scope;
       const { name } = what.function;

@@ -99,6 +99,12 @@ export class Functions {
     return [...this.definitions.keys()];
   }
   /** All that a definition was bound to. */
+  /** Where the code of every instance stands. */
+  *codes(): Generator<[number, { readonly places: readonly Span[]; readonly from: SourceText }]> {
+    for (const [{ source }, instances] of this.instances)
+      for (const { id, code } of instances.values())
+        if (code !== undefined) yield [id, { places: code.places, from: source }];
+  }
   *instancesOf(definition: Definition): Generator<Instance> {
     yield* this.instances.get(definition)?.values() ?? [];
   }

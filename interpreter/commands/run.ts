@@ -65,6 +65,14 @@ function runOne(program: Program, options: RunOptions, io: Io, json: (text: stri
     return 1;
   }
   if (picker instanceof Scheduled && picker.mismatch !== undefined) {
+    const { schedule } = program;
+    if (schedule !== undefined && options.schedule === undefined) {
+      const message = `this schedule does not fit: ${picker.mismatch}`;
+      const help = "it was made for another script or kernel, or before something was changed: leave it out";
+      const diagnostic = new ScriptError("E244", schedule.at, message, help).in(schedule.from);
+      printDiagnostics([diagnostic.diagnostic(program.source)], io);
+      return 2;
+    }
     io.err(`hmm: this schedule does not fit: ${picker.mismatch}\n`);
     return 2;
   }
@@ -83,7 +91,8 @@ function choosePicker(program: Program, options: RunOptions): Picker | { readonl
     const schedule = readToken(program, options.schedule);
     return "error" in schedule ? schedule : new Scheduled(schedule);
   }
-  return options.seed === undefined ? new AsWritten() : new Seeded(options.seed);
+  if (options.seed !== undefined) return new Seeded(options.seed);
+  return program.schedule === undefined ? new AsWritten() : new Scheduled(program.schedule.runs);
 }
 
 export interface RunJudgement {

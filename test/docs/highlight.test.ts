@@ -122,13 +122,9 @@ test("every text ends as it began, and nothing in a script that is right is show
 // ---- the parser
 
 const HEADS = new Set(
-  ["kernel", "include", "race", "patch", "expect", "invariant", "show", "step", "fail", "sanitizer"].concat([
-    "wait",
-    "assume",
-    "assert",
-    "switch",
-    "fn",
-  ]),
+  ["kernel", "include", "race", "patch", "expect", "invariant", "show", "step", "fail", "sanitizer", "schedule"].concat(
+    ["wait", "assume", "assert", "switch", "fn"],
+  ),
 );
 const LOOPS = new Set(["forIn", "forKernel"]);
 const HEAD = /^(?:keyword|storage|entity\.name\.type)\b/;

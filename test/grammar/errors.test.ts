@@ -379,14 +379,14 @@ test("scripts", () => {
       "f until",
       [
         "1:8 E131 `until` needs a place to stop",
-        'help: `until find_vma`, `until find_vma returns #2`, `until "kfree(vma)"`, `until blocked`',
+        'help: `until find_vma`, `until find_vma returns #2`, `until "kfree(vma)"`, `until step 3`, `until blocked`',
       ],
     ],
     [
       "f until #2",
       [
         "1:9 E131 `until` needs a place to stop",
-        'help: `until find_vma`, `until find_vma returns #2`, `until "kfree(vma)"`, `until blocked`',
+        'help: `until find_vma`, `until find_vma returns #2`, `until "kfree(vma)"`, `until step 3`, `until blocked`',
       ],
     ],
     ["f until g #0", ["1:11 E131 counts begin at `#1`"]],

@@ -96,6 +96,7 @@ test("the rest", () => {
     ["fail kmalloc", "(fail kmalloc #1)"],
     ["maybe fail kzalloc", "(maybe fail kzalloc #1)"],
     ["sanitizer kcsan", "(sanitizer kcsan)"],
+    ['schedule "0*3.1"', '(schedule "0*3.1")'],
     ["wait hits == 1", "(wait [hits == 1])"],
     ["assume x", "(assume x)"],
     ["assert (a) == b", "(assert [a == b])"],

@@ -132,6 +132,7 @@ const until = option(
   ),
   { nil: "" },
 );
+const untilStep = form("@@", oneof(name, form("@(@)", name, name)), constantFrom(" until step 3", " until step 0"));
 const call = oneof(
   form("@ @", name, several(bare, " ", 1, 4)),
   form("@ @", name, several(bare, ", ", 1, 4)),
@@ -159,6 +160,7 @@ const assignment = form(
 const simple = oneof(
   { weight: 3, arbitrary: form("@@", oneof(assignment, call, expr), until) },
   declaration,
+  untilStep,
   form("return @", oneof(expr, constantFrom(""))),
   form("@ @@", constantFrom("wait", "assume", "assert"), oneof(expr, form("(@)", expr)), until),
   form("@ kmalloc@", constantFrom("fail", "maybe fail"), constantFrom("", " #2", " #1")),
@@ -252,6 +254,7 @@ const top = oneof(
     'include "lib/gpu.hmm"',
     'include "gpu.hmm" as g',
     "sanitizer kcsan, kasan",
+    'schedule "0*3.1"',
     "show locks, device gpu",
     nothing,
   ),

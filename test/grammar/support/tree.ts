@@ -34,6 +34,7 @@ function showUntil(until: ast.Until | undefined): string {
     label: () => (what.kind === "label" ? `${what.function.name}.${what.label.name}` : ""),
     text: () => (what.kind === "text" ? JSON.stringify(what.text) : ""),
     blocked: () => "[blocked]",
+    steps: () => (what.kind === "steps" ? `[step ${what.count}]` : ""),
   };
   return ` until ${places[what.kind]()}${returns ? " returns" : ""}${count === 1 ? "" : ` #${count}`}`;
 }
@@ -133,6 +134,8 @@ function showStatement(statement: ast.Statement): string {
       return `(step ${s.count})`;
     case "fail":
       return `(${s.maybe ? "maybe " : ""}fail ${s.function.name} #${s.count})`;
+    case "schedule":
+      return `(schedule ${JSON.stringify(s.text.value)})`;
     case "sanitizer":
       return `(sanitizer ${s.names.map(({ name }) => name).join(", ")})`;
     default:
@@ -159,6 +162,7 @@ type Control = Exclude<
   | ast.Step
   | ast.Fail
   | ast.Sanitizer
+  | ast.ScheduleLine
 >;
 
 function showControl(s: Control): string {

@@ -1,0 +1,38 @@
+/** What a person who looks on wants to know: the value of an expression, seen from outside. No step is taken. */
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { parse } from "../../grammar/parse.ts";
+import type { SourceText } from "../../grammar/span.ts";
+import { showValue } from "../../runtime/machine/access.ts";
+import type { Machine } from "../../runtime/machine/machine.ts";
+import type { Value } from "../../runtime/machine/step.ts";
+import type { Look } from "../program.ts";
+import { look, truth } from "./expression.ts";
+import type { ExpressionBinder } from "./names.ts";
+import { showNumber } from "./values.ts";
+
+/** Binds an expression to the names of a script; or says what is wrong with it. */
+export function bindLook(binder: ExpressionBinder, source: SourceText): Look | readonly Diagnostic[] {
+  const { scope } = binder;
+  const { script, diagnostics } = parse(source);
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) return errors;
+  const [statement, ...more] = script.statements;
+  if (statement?.kind !== "expression" || more.length > 0) {
+    const at = { start: 0, end: source.text.length };
+    const message = "an expression is wanted here, not a statement";
+    return [{ code: "E245", severity: "error", source, at, message, help: "`mm.mm_users`, `gpu.seq == 2`" }];
+  }
+  const before = scope.diagnostics.length;
+  const bound = scope.within(source, "", () => binder.bindValue(statement.expr));
+  const mistakes = scope.diagnostics.splice(before).filter(({ severity }) => severity === "error");
+  if (bound === undefined || mistakes.length > 0) return mistakes;
+  return {
+    text: source.slice(statement.at).trim(),
+    holds: (machine) => truth(look(bound, machine)),
+    value: (machine) => valueText(look(bound, machine), machine),
+  };
+}
+
+function valueText(value: Value, machine: Machine): string {
+  return typeof value === "number" && value < 2 ** 52 ? showNumber(value) : showValue(value, machine);
+}
