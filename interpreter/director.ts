@@ -91,7 +91,8 @@ export class Director {
   private put(ref: { addr: number }, value: number): void {
     this.machine.memory.set(this.machine.memory.wordAt(ref.addr), value);
   }
-  private get itemIndex(): number {
+  /** Which item of the program runs, or is next; how many there are when the script is over. */
+  get itemIndex(): number {
     return this.get(position.item);
   }
   get item(): Item | undefined {

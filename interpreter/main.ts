@@ -9,6 +9,7 @@ import { run } from "./commands/run.ts";
 import { test } from "./commands/test.ts";
 import type { ExitCode, Io } from "./io.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
+import { SEAT_HELP, SEAT_USAGE } from "./seats.ts";
 import { VERSION } from "./version.ts";
 
 interface Command {
@@ -70,12 +71,14 @@ const commands: readonly Command[] = [
       schedule: { type: "string" },
       seed: { type: "string" },
       "max-steps": { type: "string" },
+      tui: { type: "boolean" },
     },
     help: [
       ["--trace=calls|steps", "go deeper: every call, or every step with its number in the kernel's description"],
       ["--schedule TOKEN", "replay a schedule that `hmm check` or `hmm run` printed"],
       ["--seed N", "a random schedule, the same for the same N"],
       ["--max-steps N", `stop after N steps (${DEFAULT_LIMITS.maxSteps})`],
+      ["--tui", "in the view, at its first step"],
       ...commonHelp,
     ],
     run: (values, positionals, io) => {
@@ -112,6 +115,7 @@ const commands: readonly Command[] = [
       "max-steps": { type: "string" },
       "max-memory": { type: "string" },
       timeout: { type: "string" },
+      tui: { type: "boolean" },
     },
     help: [
       ["--full", "every step in the diagrams, not only those that matter"],
@@ -120,6 +124,7 @@ const commands: readonly Command[] = [
       ["--max-steps N", `stop at paths of N steps (${DEFAULT_LIMITS.maxSteps})`],
       ["--max-memory MB", `stop when the process takes so much (${DEFAULT_LIMITS.maxMemory})`],
       ["--timeout SECONDS", "stop after so long (never)"],
+      ["--tui", "in the view: walk to each report, back, and on from there"],
       ...commonHelp,
     ],
     run: (values, positionals, io) =>
@@ -221,7 +226,11 @@ function helpText(): string {
   return [
     "hmm: executable race diagrams for Linux HMM and mmu notifiers",
     "",
+    `  ${SEAT_USAGE.padEnd(34)} a prompt and a view of the state, forward and back`,
     ...rows,
+    "",
+    `${SEAT_USAGE}:`,
+    ...SEAT_HELP.map(([option, what]) => `  ${option.padEnd(28)} ${what}`),
     "",
     "hmm COMMAND --help says more; hmm --version prints the version.",
     "",
@@ -232,6 +241,10 @@ function helpText(): string {
 function commandHelp(command: Command): string {
   const rows = command.help.map(([option, what]) => `  ${option.padEnd(28)} ${what}`);
   return [`usage: ${command.usage}`, "", command.summary, "", ...rows, "", EXIT_CODES, ""].join("\n");
+}
+
+export function isCommand(word: string): boolean {
+  return commands.some(({ name }) => name === word);
 }
 
 export function main(argv: readonly string[], io: Io): ExitCode {

@@ -24,8 +24,19 @@ export interface Program {
   readonly machine: MachineOptions;
   /** Where the instructions of the script's code stand, by number of the function. */
   readonly codes?: ReadonlyMap<number, { readonly places: readonly Span[]; readonly from: SourceText }>;
+  /** Names of the script's own functions and callbacks: places where a CPU can be stopped. */
+  readonly functionNames?: () => readonly string[];
+  /** What can be named, and the members of what an expression is: for completion. */
+  readonly vocabulary?: {
+    readonly names: () => readonly string[];
+    readonly members: (expression: string) => readonly string[];
+  };
   /** Binds an expression to the names of the script; or what is wrong with it. */
   readonly look?: (source: SourceText) => Look | readonly Diagnostic[];
+  /** How many statements declare something: those are read before anything runs, wherever they stand. */
+  readonly declarations?: number;
+  /** Whose a statement without a label would be if it came next. */
+  readonly currentCpu?: number;
   /** Makes the objects that are there before the first statement. */
   readonly setUp: (machine: Machine) => void;
 }

@@ -119,6 +119,23 @@ export class Recorder {
     this.printing = mark.printing;
   }
 
+  /** Goes on where another has come to, whose director has taken the same steps. */
+  takeOver(other: Recorder): void {
+    const { machine } = this.director;
+    for (const event of other.events) this.events.push(event);
+    for (const decision of other.decisions) this.decisions.push(decision);
+    for (const finding of other.findings) this.findings.push(finding);
+    for (const naming of other.namings) {
+      this.namings.push(naming);
+      machine.nameObject(naming.addr, other.director.machine.name(naming.addr));
+    }
+    for (const [type, count] of other.allocated) this.allocated.set(type, count);
+    this.steps = other.steps;
+    this.calls = other.calls.slice();
+    this.waitingFacts = other.waitingFacts.slice();
+    this.printing = other.printing;
+  }
+
   /** What the script does when nobody can move. `waits`: there is no more of it yet. */
   settle(): End | Extract<Stuck, "waits"> | undefined {
     const { director } = this;

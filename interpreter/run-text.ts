@@ -13,6 +13,11 @@ export function runText(program: Program, trace: Trace, depth: TraceDepth): stri
   return `${[...printer.print(), ...barriersNote(program)].join("\n")}\n`;
 }
 
+/** The lines of the events from a certain one on. */
+export function eventLines(program: Program, trace: Trace, from: number, depth: TraceDepth): string[] {
+  return new RunPrinter(program, trace, depth).printEvents(trace.events.slice(from));
+}
+
 class RunPrinter {
   private readonly program: Program;
   private readonly trace: Trace;
@@ -32,7 +37,7 @@ class RunPrinter {
   print(): string[] {
     const { program, trace } = this;
     this.lines.push(`${program.name}: kernel ${kernelText(program.kernel)}`, "");
-    for (const event of trace.events) this.event(event);
+    this.printEvents(trace.events);
     const raced = trace.decisions.length > 0;
     if (raced) {
       this.lines.push("", `schedule: ${tokenOf(program, trace.decisions)}`);
@@ -40,6 +45,10 @@ class RunPrinter {
     return this.lines;
   }
 
+  printEvents(events: readonly TraceEvent[]): string[] {
+    for (const event of events) this.event(event);
+    return this.lines;
+  }
   private event(event: TraceEvent): void {
     const { lines } = this;
     switch (event.kind) {

@@ -1,27 +1,14 @@
 /** The lines of a `show` statement: a part of the state as it stands. */
-import { headerType } from "../runtime/machine/memory.ts";
 import type { Machine } from "../runtime/machine/machine.ts";
 import { waiters } from "../runtime/machine/rwsem.ts";
-import {
-  at,
-  Atomic,
-  membersOf,
-  Mutex,
-  Ref,
-  Refcount,
-  SpinLock,
-  Struct,
-  WORD,
-  Words,
-  type StructClass,
-} from "../runtime/machine/struct.ts";
-import { typeByNumber } from "../runtime/machine/types.ts";
+import { Atomic, membersOf, Mutex, Ref, Refcount, SpinLock, Struct, Words } from "../runtime/machine/struct.ts";
 import { rw_semaphore } from "../runtime/machine/rwsem.ts";
 import { showValue } from "../runtime/machine/access.ts";
 import { showNumber } from "./bind/values.ts";
 import { actorName, type Director } from "./director.ts";
 import type { ShowItem } from "./program.ts";
 import { deviceLines } from "./show-device.ts";
+import { headingOf, liveObjects, objectLines } from "./show-objects.ts";
 import { pageTableLines, vmaLines } from "./show-mm.ts";
 
 type Shower = (machine: Machine, name: string | undefined) => string[];
@@ -31,13 +18,9 @@ const SHOWERS: Readonly<Record<string, Shower>> = {
   vmas: (machine) => vmaLines(machine),
   pagetables: (machine) => pageTableLines(machine),
   device: (machine, name) => liveObjects(machine).flatMap((object) => deviceLines(machine, object, name)),
-  mm: (machine) => objectsOf(machine, "mm_struct"),
-  notifiers: (machine) => [
-    ...objectsOf(machine, "mmu_notifier_mm"),
-    ...objectsOf(machine, "hmm"),
-    ...objectsOf(machine, "hmm_mirror"),
-    ...objectsOf(machine, "hmm_range"),
-  ],
+  mm: (machine) => objectsOf(machine, "mm"),
+  notifiers: (machine) => objectsOf(machine, "notifiers"),
+  objects: (machine) => objectLines(machine, "objects"),
   refs: (machine) => counterLines(machine),
 };
 export function showWords(): readonly string[] {
@@ -45,17 +28,14 @@ export function showWords(): readonly string[] {
 }
 
 export function showLines(director: Director, item: ShowItem): string[] {
-  return item.what.flatMap(({ word, name }) => {
-    const lines = SHOWERS[word]?.(director.machine, name) ?? [];
-    return [`${word}:`, ...(lines.length === 0 ? ["  none"] : lines.map((line) => `  ${line}`))];
-  });
+  return item.what.flatMap(({ word, name }) => showText(director, word, name));
+}
+/** What one of its words shows; `name`: of the object called so only. */
+export function showText({ machine }: Director, word: string, name: string | undefined): string[] {
+  const lines = SHOWERS[word]?.(machine, name) ?? [];
+  return [`${word}:`, ...(lines.length === 0 ? ["  none"] : lines.map((line) => `  ${line}`))];
 }
 
-/** Live objects, static ones first, by address. */
-function liveObjects(machine: Machine): Struct[] {
-  const bases = [...machine.memory.objects()].filter((base) => machine.memory.peek(base) > 0).sort((a, b) => a - b);
-  return bases.map((base) => at(typeByNumber(headerType(machine.memory.peek(base))), base + WORD));
-}
 function membersDeep(struct: Struct): (Ref<unknown> | SpinLock | Mutex | Atomic | Refcount | rw_semaphore)[] {
   return membersOf(struct).flatMap(([, member]) => {
     if (member instanceof rw_semaphore) return [member];
@@ -109,9 +89,9 @@ function counterLines(machine: Machine): string[] {
   );
 }
 
-function objectsOf(machine: Machine, typeName: string): string[] {
+function objectsOf(machine: Machine, heading: string): string[] {
   return liveObjects(machine)
-    .filter((object) => (object.constructor as StructClass).name === typeName)
+    .filter((object) => headingOf(machine, object) === heading)
     .flatMap((object) => [
       `${object.expr(machine)}:`,
       ...membersDeep(object).flatMap((member) => {

@@ -24,11 +24,17 @@ import { readRuns } from "../schedule.ts";
 import { Scope, type Variable } from "./scope.ts";
 import { TopDeclarations } from "./top.ts";
 import { showWord } from "./values.ts";
+import { memberNames, vocabulary } from "./vocabulary.ts";
 
 /** Statements that a CPU cannot run. */
 const OF_THE_SCRIPT: ReadonlySet<Statement["kind"]> = new Set([
   ...(["declare", "enum", "expect", "fn", "forKernel", "include", "invariant", "kernel"] as const),
   ...(["ops", "patch", "race", "sanitizer", "schedule", "show", "struct"] as const),
+]);
+
+/** Those of them that are no declarations of data, and yet read before anything runs. */
+const READ_BEFORE: ReadonlySet<Statement["kind"]> = new Set([
+  ...(["fn", "include", "invariant", "kernel", "patch", "struct"] as const),
 ]);
 
 type Unplaced<I> = I extends Item ? Omit<I, "from"> : never;
@@ -46,6 +52,7 @@ export class ScriptBinder {
   private nextFunction = allFunctions().length + 1;
   private readonly codes = new Map<number, { readonly places: readonly Span[]; readonly from: SourceText }>();
   private schedule: Program["schedule"];
+  private declarations = 0;
   private cpu = 0;
   private cpus = 1;
 
@@ -93,6 +100,7 @@ export class ScriptBinder {
         !scope.within(placed.from, placed.prefix, () => this.top.add(placed.statement))
       )
         others.push(placed);
+    this.declarations = statements.filter((s) => !others.includes(s) || READ_BEFORE.has(s.statement.kind)).length;
     for (const patch of this.kernel.patches)
       if ("statement" in patch) this.replacements.set(patch, bindPatch(scope, patch, this.enter));
     this.top.finish();
@@ -114,6 +122,13 @@ export class ScriptBinder {
       cpus: this.cpus,
       machine: { bodies: this.bodies() },
       codes: new Map([...this.codes, ...this.ownFunctions.codes()]),
+      functionNames: () => [...this.ownFunctions.names(), ...this.scope.callbackNames],
+      vocabulary: {
+        names: () => vocabulary(this.binder(undefined)),
+        members: (expression) => memberNames(this.binder(undefined), expression),
+      },
+      currentCpu: this.cpu,
+      declarations: this.declarations,
       look: (source) => bindLook(this.binder(undefined), source),
       setUp: (machine) => this.scope.setUp(machine),
     };

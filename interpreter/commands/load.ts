@@ -72,7 +72,7 @@ export function reason(error: unknown): string {
 }
 
 /** Included files lie beside the script or below its folder, never above. */
-function includesOf(script: string, io: Io): ReadFile {
+export function includesOf(script: string, io: Pick<Io, "readFile">): ReadFile {
   const root = posix.dirname(posix.normalize(script.replaceAll("\\", "/")));
   return (path, from) => {
     if (posix.isAbsolute(path)) return { error: "the path is relative to this file" };

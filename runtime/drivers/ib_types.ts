@@ -12,6 +12,8 @@ export const UMEM_PAGES_MAX = 16;
 /** What a process opens a device as. */
 export class ib_ucontext extends Struct {
   static readonly short: string = "context";
+  static readonly heading: string = "devices";
+  static readonly shows: readonly string[] = ["per_mm_list"];
   /** per_mm_list_lock. */
   per_mm_list = embed(list_head);
   per_mm_list_lock = mutex();
@@ -22,6 +24,8 @@ export class ib_ucontext extends Struct {
 /** One per context and address space; it is the hmm_mirror. */
 export class ib_ucontext_per_mm extends Struct {
   static readonly short: string = "per_mm";
+  static readonly heading: string = "devices";
+  static readonly shows: readonly string[] = ["mm", "active", "odp_mrs_count", "umem_tree"];
   /** Constant. */
   context = pointer(() => ib_ucontext);
   /** Constant here. No reference of its own: every umem holds an mm_count. */
@@ -52,6 +56,8 @@ export class ib_umem extends Struct {
 /** User memory that is mapped on demand. Differs: it includes the one mlx5_ib_mr that is made of it. */
 export class ib_umem_odp extends Struct {
   static readonly short: string = "umem_odp";
+  static readonly heading: string = "devices";
+  static readonly shows: readonly string[] = ["npages", "dying", "per_mm", "xlt"];
   umem = embed(ib_umem);
   /** Written under context->per_mm_list_lock, read without. */
   per_mm = pointer(() => ib_ucontext_per_mm);

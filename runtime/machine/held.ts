@@ -4,7 +4,7 @@
  */
 import { combine, keyOfNumber, type Key } from "./hash.ts";
 import { HoldMode } from "./step.ts";
-import { memberText, type Names } from "./struct.ts";
+import { addressText, memberText, type Names } from "./struct.ts";
 
 export interface Holding {
   readonly lock: number;
@@ -13,6 +13,8 @@ export interface Holding {
 
 /** A held lock as a reader knows it: "&mm->mmap_sem (read)". */
 export function holdingText({ lock, mode }: Holding, names: Names): string {
+  if (mode === HoldMode.rcu) return "rcu_read_lock()";
+  if (mode === HoldMode.srcu) return `srcu_read_lock(&${addressText(lock, names) ?? "srcu"})`;
   const text = memberText(lock, names) ?? `0x${lock.toString(16)}`;
   return text.replace(/\.count$/, "") + (mode === HoldMode.shared ? " (read)" : "");
 }

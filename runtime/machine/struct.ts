@@ -141,6 +141,13 @@ export interface StructClass<S extends Struct = Struct> {
   readonly common?: boolean;
   /** Its words go by names of their own: they are variables, not members of anything. */
   readonly variables?: boolean;
+  /**
+   * Under which heading the state is told of objects of this type: "mm", "notifiers", "devices", "objects". Without
+   * one they are told of only if a script has given them a name.
+   */
+  readonly heading?: string;
+  /** Which members, in which order; lists by what is on them. All but locks and links, if it does not say. */
+  readonly shows?: readonly string[];
   /** It is an array: its words go by the array's name and an index. */
   readonly elements?: boolean;
   readonly name: string;

@@ -12,6 +12,8 @@ import { mm_struct, vm_area_struct } from "./mm_types.ts";
 export const HMM_RANGE_PAGES_MAX = 16;
 
 export class hmm extends Struct {
+  static readonly heading: string = "notifiers";
+  static readonly shows: readonly string[] = ["kref", "dead", "notifiers", "ranges", "mirrors"];
   /** Written only by hmm_mm_destroy(). */
   mm = pointer(() => mm_struct);
   /** One per mirror, per registered range and per running callback. */
@@ -45,6 +47,8 @@ export class hmm_mirror_ops extends Struct {
 /** Embedded in a driver's object. */
 export class hmm_mirror extends Struct {
   static readonly short: string = "mirror";
+  static readonly heading: string = "notifiers";
+  static readonly shows: readonly string[] = ["hmm"];
   /** Set at registration without a lock, cleared under hmm->mirrors_sem; read without. */
   hmm = pointer(() => hmm);
   /** Constant once registered. */
@@ -62,6 +66,8 @@ export class hmm_mirror extends Struct {
  */
 export class hmm_range extends Struct {
   static readonly short: string = "range";
+  static readonly heading: string = "notifiers";
+  static readonly shows: readonly string[] = ["start", "end", "valid", "hmm"];
   /** The owning thread. */
   hmm = pointer(() => hmm);
   /** The owning thread. */

@@ -45,6 +45,8 @@ export class vm_area_struct extends Struct {
 /** Differs: no vmacache, no counters, no cpumask; the process has one, shared by all CPUs. */
 export class mm_struct extends Struct {
   static readonly short: string = "mm";
+  static readonly heading: string = "mm";
+  static readonly shows: readonly string[] = ["mm_users", "mm_count", "hmm", "mmu_notifier_mm"];
   /** Head of the list of VMAs. mmap_sem; exit_mmap() needs no lock. */
   mmap = pointer(() => vm_area_struct);
   /** Search tree of VMAs, by address. mmap_sem; exit_mmap() leaves it as it is. */

@@ -46,6 +46,8 @@ export class mmu_notifier extends Struct {
 /** What an mm knows about its notifiers; lives until the last mmdrop(). */
 export class mmu_notifier_mm extends Struct {
   static readonly short: string = "mmu_notifier_mm";
+  static readonly heading: string = "notifiers";
+  static readonly shows: readonly string[] = ["list"];
   /** Writers: lock. Readers: SRCU. Newest registration first. */
   list = embed(hlist_head);
   lock = spinlock();

@@ -1,0 +1,80 @@
+/** Commands that change or keep the script as a whole. */
+import { SourceText } from "../../grammar/span.ts";
+import { reason } from "../commands/load.ts";
+import { kernelText } from "../program.ts";
+import { nothing, refused, told, type Answering, type Desk } from "./desk.ts";
+import { restAnswer } from "./moving.ts";
+import { AsWritten, Scheduled } from "../pickers.ts";
+import { onKernel } from "./script-text.ts";
+
+/** `save FILE`: a script that leads here; `save! FILE` also where there is a file already. */
+export function* save(desk: Desk, args: string): Answering {
+  const force = args.startsWith("!");
+  const path = args.replace(/^!/, "").trim() || desk.path;
+  if (path === undefined) return refused("`:save` takes the name of a file: `:save race.hmm`");
+  const { session, io } = desk;
+  const text = session.scriptToHere();
+  if (!force && path !== desk.path && io.exists(path))
+    return refused(`${path} is there already: \`:save! ${path}\` writes over it`);
+  try {
+    io.writeFile(path, text);
+  } catch (error) {
+    return refused(`cannot write ${path}: ${reason(error)}`);
+  }
+  desk.path = path;
+  const lines = text.split("\n").length - 1;
+  return told(
+    `${path}: ${lines} ${lines === 1 ? "line" : "lines"}, replayed by \`hmm run ${path}\` and \`:load ${path}\``,
+  );
+}
+
+/** `load FILE`: as if it had been typed, along the schedule that it has. */
+export function* load(desk: Desk, args: string): Answering {
+  const path = args === "" ? desk.path : args;
+  if (path === undefined) return refused("`:load` takes the name of a file: `:load scripts/004-odp-dying-mm.hmm`");
+  const { session, io } = desk;
+  let text: string;
+  try {
+    text = io.readFile(path);
+  } catch (error) {
+    return refused(`cannot read ${path}: ${reason(error)}`);
+  }
+  session.replace(new SourceText(path, text), true);
+  desk.path = path;
+  const { schedule } = session.program;
+  const picker = schedule === undefined ? new AsWritten() : new Scheduled(schedule.runs);
+  const rest = yield* session.runOn(picker, (director) => schedule === undefined && director.inRace);
+  if (picker instanceof Scheduled && picker.mismatch !== undefined)
+    return refused(`${path}: its schedule does not fit: ${picker.mismatch}`);
+  const { problem } = session.timeline;
+  return problem === undefined ? restAnswer(session, rest) : refused(problem.message);
+}
+
+export function* reset(desk: Desk): Answering {
+  desk.session.replace(new SourceText("prompt", ""), true);
+  desk.path = undefined;
+  return nothing;
+}
+
+/** `kernel`: which it is; `kernel v5.2 + odp-v4`: the same statements there, from the start. */
+export function* kernel({ session }: Desk, args: string): Answering {
+  if (args === "") return told(`kernel ${session.kernel}`);
+  const { source, isOpen } = session;
+  session.replace(new SourceText(source.name, onKernel(source, args)), isOpen);
+  const said = `kernel ${kernelText(session.program.kernel)}`;
+  if (!isOpen) return told(said);
+  const rest = yield* session.runOn(new AsWritten(), (director) => director.inRace);
+  return told(said, ...restAnswer(session, rest).lines);
+}
+
+export function* undo({ session }: Desk): Answering {
+  return session.undo() ? nothing : refused("there is nothing to undo");
+}
+export function* redo({ session }: Desk): Answering {
+  return session.redo() ? nothing : refused("there is nothing to redo");
+}
+
+/** Nothing more comes: what `hmm run` would do at the end of the script. */
+export function* end({ session }: Desk): Answering {
+  return restAnswer(session, yield* session.end());
+}

@@ -1,0 +1,94 @@
+/**
+ * The prompt as plain lines: for pipes, dumb terminals and screen readers. The same commands and the same facts as in
+ * the view; no cursor movement, no colour, nothing that is drawn over.
+ */
+import type { ExitCode } from "../io.ts";
+import { isFatal } from "../../runtime/machine/report.ts";
+import { eventLines } from "../run-text.ts";
+import type { Breathing } from "../breathing.ts";
+import type { Answer, Desk } from "./desk.ts";
+import { statusLine } from "./moment-text.ts";
+import { Prompt } from "./prompt.ts";
+
+export interface Lines {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+export class PlainPrompt {
+  readonly prompt: Prompt;
+  private readonly desk: Desk;
+  private readonly lines: Lines;
+  /** Lines of a statement that is not complete yet. */
+  private typed = "";
+  private hasRefused = false;
+  isOver = false;
+
+  constructor(desk: Desk, lines: Lines) {
+    this.desk = desk;
+    this.prompt = new Prompt(desk);
+    this.lines = lines;
+  }
+  /** What a terminal shows in front of the next line. */
+  get text(): string {
+    return this.typed === "" ? this.prompt.text : "... ";
+  }
+  /** Forgets the lines of a statement that is not complete. */
+  drop(): void {
+    this.typed = "";
+  }
+
+  *line(line: string): Breathing<void> {
+    const text = this.typed === "" ? line : `${this.typed}\n${line}`;
+    if (this.prompt.needsMore(text)) {
+      this.typed = text;
+      return;
+    }
+    this.typed = "";
+    yield* this.submit(text);
+  }
+  /** At the end of the input: what is open is an error, as it would be in a file. */
+  *finish(): Breathing<ExitCode> {
+    if (this.typed !== "") yield* this.submit(this.typed);
+    this.typed = "";
+    return this.exitCode();
+  }
+  /** 2: a line was refused; 1: something was reported or an expectation failed on the way here. */
+  private exitCode(): ExitCode {
+    if (this.hasRefused) return 2;
+    const { events, findings } = this.desk.session.trace;
+    const failed = events.some((event) => event.kind === "expect" && !event.holds);
+    return failed || findings.some(({ kind }) => isFatal(kind) || kind !== "pruned") ? 1 : 0;
+  }
+
+  private *submit(text: string): Breathing<void> {
+    const { desk } = this;
+    const before = { ...stand(desk) };
+    const answer = yield* this.prompt.submit(text);
+    this.hasRefused ||= answer.isError === true;
+    this.isOver ||= answer.quits === true;
+    this.tell(before, answer, /^\s*(:|$)/.test(text));
+  }
+  private tell(before: Stand, answer: Answer, isCommand: boolean): void {
+    const { desk, lines } = this;
+    const { session } = desk;
+    const after = stand(desk);
+    // What happened on the way, where the way was followed on; where it has changed, only where that has led.
+    if (after.lineage === before.lineage && after.step >= before.step) {
+      for (const line of eventLines(session.program, session.trace, before.events, desk.depth)) lines.out(`${line}\n`);
+    }
+    for (const line of answer.lines) (answer.isError === true ? lines.err : lines.out)(`${line}\n`);
+    const hasMoved = after.lineage !== before.lineage || after.step !== before.step;
+    if (hasMoved && isCommand && answer.isError !== true && answer.quits !== true)
+      lines.out(`step ${after.step} of ${session.timeline.length}; ${statusLine(session)}\n`);
+  }
+}
+
+interface Stand {
+  readonly lineage: number;
+  readonly step: number;
+  readonly events: number;
+}
+function stand({ session }: Desk): Stand {
+  return { lineage: session.lineage, step: session.timeline.at, events: session.timeline.recorder.events.length };
+}

@@ -1,0 +1,51 @@
+/** Where a run is stopped for somebody to look: breakpoints and watched expressions, forward and back. */
+import type { Look } from "../program.ts";
+import type { Timeline } from "./timeline.ts";
+
+interface Numbered {
+  readonly number: number;
+  /** As it was typed. */
+  readonly text: string;
+}
+/** A function is entered, or has returned. */
+export interface Breakpoint extends Numbered {
+  readonly kind: "break";
+  readonly function: string;
+  readonly returns: boolean;
+  /** Whose calls count; undefined: everybody's. */
+  readonly cpu: number | undefined;
+  readonly condition: Look | undefined;
+}
+/** The value of an expression changes. */
+export interface Watch extends Numbered {
+  readonly kind: "watch";
+  readonly look: Look;
+}
+export type Stop = Breakpoint | Watch;
+
+/** What the last step of a timeline ran into, in words: "breakpoint 1: find_vma", "mm.mm_users: 1 -> 0". */
+export function stopsAt(timeline: Timeline, stops: readonly Stop[]): string[] {
+  if (timeline.at === 0) return [];
+  return stops.flatMap((stop) => (stop.kind === "break" ? hits(timeline, stop) : changes(timeline, stop)));
+}
+
+function hits(timeline: Timeline, stop: Breakpoint): string[] {
+  const { machine } = timeline.director;
+  const since = timeline.moment(timeline.at - 1).told.events;
+  const isMet = timeline.recorder.events
+    .slice(since)
+    .some(
+      (event) =>
+        event.kind === (stop.returns ? "return" : "call") &&
+        event.name === stop.function &&
+        (stop.cpu === undefined || event.actor === stop.cpu),
+    );
+  if (!isMet || stop.condition?.holds(machine) === false) return [];
+  return [`breakpoint ${stop.number}: ${stop.text}`];
+}
+function changes(timeline: Timeline, stop: Watch): string[] {
+  const { machine } = timeline.director;
+  const now = stop.look.value(machine);
+  const before = timeline.asOf(timeline.at - 1, () => stop.look.value(machine));
+  return now === before ? [] : [`watch ${stop.number}: ${stop.look.text}: ${before} -> ${now}`];
+}

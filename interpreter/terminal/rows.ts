@@ -1,0 +1,67 @@
+/** Rows of a panel as lines of a screen: cut or folded to its width, and the part of them that is in sight. */
+import type { PanelName, Row, Tone } from "../view/view.ts";
+
+export interface Line {
+  readonly mark: string;
+  readonly text: string;
+  readonly tone: Tone;
+  /** Which row it is of. */
+  readonly row: number;
+}
+
+/** Where a row may be folded: between its cells. */
+const CELLS = / {2,}(?=\S)/;
+const FOLDED: ReadonlySet<PanelName> = new Set(["mm", "notifiers", "devices", "objects", "locks"]);
+const HANGING = "    ";
+const CUT = "~";
+
+/** Text of at most `width` columns; what is cut off is marked. */
+export function cut(text: string, width: number): string {
+  const safe = text.replace(/[\p{Cc}\p{Cf}]/gu, "?");
+  return safe.length <= width ? safe : `${safe.slice(0, Math.max(0, width - 1))}${CUT}`.slice(0, Math.max(0, width));
+}
+
+/** The first few characters, and as much of the end as fits. */
+function cutMiddle(text: string, width: number, start: number): string {
+  if (text.length <= width || width <= start + 1) return cut(text, width);
+  return cut(text.slice(0, start) + CUT + text.slice(text.length - (width - start - 1)), width);
+}
+
+export function linesOf(name: PanelName, rows: readonly Row[], width: number): Line[] {
+  return rows.flatMap((row, i): Line[] => {
+    const texts = FOLDED.has(name) ? folded(row.text, width) : [row.text];
+    return texts.map((text, part) => ({
+      mark: part === 0 ? row.mark : " ",
+      text: row.keepsEnd === undefined ? cut(text, width) : cutMiddle(text, width, row.keepsEnd),
+      tone: row.tone,
+      row: i,
+    }));
+  });
+}
+/** A row that is too long goes on in the next line, indented. */
+function folded(text: string, width: number): string[] {
+  if (text.length <= width) return [text];
+  const lines: string[] = [];
+  let line = "";
+  for (const cell of text.split(CELLS)) {
+    const longer = line === "" ? cell : `${line}  ${cell}`;
+    if (line === "" || longer.length <= width) line = longer;
+    else {
+      lines.push(line);
+      line = HANGING + cell;
+    }
+  }
+  return [...lines, line];
+}
+
+/** The first line in sight: where somebody has scrolled to, or so that the focus is in sight. */
+export function topOf(lines: readonly Line[], height: number, focus: number, scrolled: number | undefined): number {
+  const last = Math.max(0, lines.length - height);
+  if (scrolled !== undefined) return Math.min(Math.max(0, scrolled), last);
+  const at = Math.max(
+    0,
+    lines.findIndex(({ row }) => row === focus),
+  );
+  // A third of the panel stands above what matters.
+  return Math.min(Math.max(0, at - Math.floor(height / 3)), last);
+}
