@@ -21,12 +21,29 @@ const OPTIONS = {
 /** Those that `run` and `check` take with `--tui`. */
 const ALONG = { tui: { type: "boolean" }, schedule: { type: "string" }, seed: { type: "string" } } as const;
 
+export interface Surroundings {
+  readonly isCommand: (word: string) => boolean;
+  readonly exists: (path: string) => boolean;
+  /** Somebody types and looks, at a terminal that can be drawn on. */
+  readonly isTerminal: boolean;
+}
+type Result = Seat | { readonly error: string } | undefined;
+
 /** `error`: what is wrong with the command line. */
-export function seatOf(
+export function seatOf(argv: readonly string[], surroundings: Surroundings): Result {
+  const { isCommand, exists, isTerminal } = surroundings;
+  const seat = seatAsked(argv, isCommand, exists);
+  if (seat === undefined || "error" in seat) return seat;
+  if (seat.mode !== "prompt" && !isTerminal)
+    return { error: "--tui needs a terminal; without it the same is printed as lines" };
+  return { ...seat, plain: seat.plain || !isTerminal };
+}
+
+function seatAsked(
   argv: readonly string[],
-  isCommand: (word: string) => boolean,
-  exists: (path: string) => boolean,
-): Seat | { readonly error: string } | undefined {
+  isCommand: Surroundings["isCommand"],
+  exists: Surroundings["exists"],
+): Result {
   const [first] = argv;
   if (first !== undefined && isCommand(first)) return withView(argv);
   if (first !== undefined && /^(--help|-h|help|--version|-V)$/.test(first)) return undefined;
@@ -34,7 +51,7 @@ export function seatOf(
   if (first !== undefined && !first.startsWith("-") && !/\.hmm$|\//.test(first) && !exists(first)) return undefined;
   return parsed(argv, OPTIONS, "prompt");
 }
-function withView(argv: readonly string[]): Seat | { readonly error: string } | undefined {
+function withView(argv: readonly string[]): Result {
   const [name, ...rest] = argv;
   if ((name !== "run" && name !== "check") || !rest.includes("--tui") || rest.includes("--help")) return undefined;
   return parsed(rest, { ...OPTIONS, ...ALONG }, name);

@@ -36,14 +36,20 @@ export function liveObjects(machine: Machine): Struct[] {
 export function headingOf(machine: Machine, object: Struct): string | undefined {
   const cls = object.constructor as StructClass;
   if (cls.heading !== undefined) return cls.heading;
-  const isKernels = object.addr < STATIC_ARENA + firstFreeStatic() * SLOT;
-  return isKernels || cls.variables === true || machine.name(object.addr) === undefined ? undefined : OBJECTS;
+  return isKernels(object) || cls.variables === true || machine.name(object.addr) === undefined ? undefined : OBJECTS;
 }
 /** All live objects under a heading, one line each. */
 export function objectLines(machine: Machine, heading: string): string[] {
   return liveObjects(machine)
     .filter((object) => headingOf(machine, object) === heading)
-    .map((object) => objectLine(machine, object));
+    .map((object) => ({ object, line: objectLine(machine, object) }))
+    .filter(({ object, line }) => !isKernels(object) || !UNUSED.test(line))
+    .map(({ line }) => line);
+}
+/** The kernel's own data is there from the start: it is told of when somebody has used it. */
+const UNUSED = /^\S+(?: {2}\S+ (?:0|NULL|false|empty|all 0))*$/;
+function isKernels({ addr }: Struct): boolean {
+  return addr < STATIC_ARENA + firstFreeStatic() * SLOT;
 }
 function objectLine(machine: Machine, object: Struct): string {
   const { shows } = object.constructor as StructClass;

@@ -96,7 +96,7 @@ export const commands: readonly Command[] = [
   },
   {
     ...{ name: "show", aliases: [], topic: "looking", args: "[WORD, ...]", takes: "word", words: showWords() },
-    ...{ summary: "a part of the state: locks, mm, vmas, pagetables, notifiers, refs, device", run: show },
+    ...{ summary: "a part of the state, or all of it", run: show },
   },
   {
     ...{ name: "where", aliases: ["w"], topic: "looking", args: "", takes: "none" },

@@ -23,6 +23,8 @@ export class PlainPrompt {
   private typed = "";
   private hasRefused = false;
   isOver = false;
+  /** Something is running that can be stopped. */
+  isBusy = false;
 
   constructor(desk: Desk, lines: Lines) {
     this.desk = desk;
@@ -32,6 +34,14 @@ export class PlainPrompt {
   /** What a terminal shows in front of the next line. */
   get text(): string {
     return this.typed === "" ? this.prompt.text : "... ";
+  }
+  /** Where it begins; `isTyped`: to somebody who sits there. */
+  greet(isTyped: boolean): void {
+    const { session } = this.desk;
+    const where = session.source.text === "" ? "" : `${session.program.name}, step 0: ${statusLine(session)}\n`;
+    this.lines.out(
+      (isTyped ? `hmm, kernel ${session.kernel}; :help lists what there is, Ctrl-D leaves\n` : "") + where,
+    );
   }
   /** Forgets the lines of a statement that is not complete. */
   drop(): void {
@@ -64,7 +74,9 @@ export class PlainPrompt {
   private *submit(text: string): Breathing<void> {
     const { desk } = this;
     const before = { ...stand(desk) };
+    this.isBusy = true;
     const answer = yield* this.prompt.submit(text);
+    this.isBusy = false;
     this.hasRefused ||= answer.isError === true;
     this.isOver ||= answer.quits === true;
     this.tell(before, answer, /^\s*(:|$)/.test(text));

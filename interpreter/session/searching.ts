@@ -54,5 +54,8 @@ export function* report({ session }: Desk, args: string): Answering {
   const found = reports[args === "" ? 0 : /^\d{1,4}$/.test(args) ? Number(args) - 1 : -1];
   if (found === undefined) return refused(`\`:report\` takes a number from 1 to ${reports.length}`);
   yield* session.follow(found.schedule);
-  return told(reportTitle(found.finding), "`:back` and `:forward` walk it (the keys [ and ] in a panel); a step elsewhere leads on from there");
+  return told(
+    reportTitle(found.finding),
+    "`:back` and `:forward` walk it (the keys [ and ] in a panel); a step elsewhere leads on from there",
+  );
 }

@@ -43,7 +43,8 @@ export class App {
   private finding: { text: string; isTyped: boolean } | undefined;
   private answer: AnswerPane | undefined;
   private message = "";
-  private isRunning = false;
+  /** What is running. */
+  private working: Promise<void> | undefined;
   private readonly waiting: Key[] = [];
   private hasListed = false;
 
@@ -63,7 +64,14 @@ export class App {
   }
   /** Runs what was asked for on the command line. */
   begin(): void {
-    if (this.front.first !== undefined) void this.run(this.front.first);
+    if (this.front.first !== undefined) this.run(this.front.first);
+  }
+  /** When nothing is running any more. */
+  async idle(): Promise<void> {
+    while (this.working !== undefined) await this.working;
+  }
+  private get isRunning(): boolean {
+    return this.working !== undefined;
   }
   resize(size: Size): void {
     this.size = size;
@@ -192,7 +200,7 @@ export class App {
     if (front.needsMore(text)) return editor.insert("\n");
     editor.clear();
     if (text.trim() !== "") front.history.add(text);
-    void this.run(text);
+    this.run(text);
   }
   private completeWord(isSecond: boolean): void {
     const { editor, front } = this;
@@ -227,14 +235,14 @@ export class App {
       case "end":
         return this.scroll(focus, key.name === "home" ? -Infinity : Infinity);
       case "left":
-        return void this.run(":back");
+        return this.run(":back");
       case "right":
-        return void this.run(this.view.step < this.view.steps ? ":forward" : ":step");
+        return this.run(this.view.step < this.view.steps ? ":forward" : ":step");
       case "return":
         return this.choose();
     }
     if (key.ctrl || key.meta) return;
-    if (/^\d$/.test(key.text)) return void this.run(`:step cpu${key.text}`);
+    if (/^\d$/.test(key.text)) return this.run(`:step cpu${key.text}`);
     if (key.text === "z") {
       this.isZoomed = !this.isZoomed;
       return;
@@ -244,9 +252,9 @@ export class App {
       return;
     }
     if (key.text === "b") return this.typeAhead(":break ");
-    if (key.text === "]" && this.view.step === this.view.steps) return void this.run(":step");
+    if (key.text === "]" && this.view.step === this.view.steps) return this.run(":step");
     const command = this.front.keys.find((known) => known.key === key.text);
-    if (command !== undefined) return void this.run(`:${command.command}`);
+    if (command !== undefined) return this.run(`:${command.command}`);
     if (key.text !== "") this.typeAhead(key.text);
   }
   /** Back to the prompt, with something typed. */
@@ -324,36 +332,30 @@ export class App {
     if (this.focus === "events" && this.found !== undefined) {
       const step = this.view.events.stepOf(this.found);
       this.found = undefined;
-      void this.run(`:goto ${step}`);
+      this.run(`:goto ${step}`);
     } else this.isZoomed = !this.isZoomed;
   }
 
   // ---- running
 
-  private async run(text: string): Promise<void> {
-    const { front } = this;
-    this.isRunning = true;
+  private run(text: string): void {
     const before = this.view.step;
-    const working = front.submit(text);
-    let answer: Answer;
-    try {
-      for (;;) {
-        const { done, value } = working.next();
-        if (done === true) {
-          answer = value;
-          break;
-        }
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    } catch (error) {
-      answer = { lines: [`a fault of hmm itself, please report it: ${String(error)}`], isError: true };
-    }
-    this.isRunning = false;
-    this.message = "";
-    this.show(answer, before);
-    if (answer.quits === true) return this.events.quit();
-    this.events.changed();
-    for (const key of this.waiting.splice(0)) this.key(key);
+    const faulty = (error: unknown): Answer => ({
+      lines: [`a fault of hmm itself, please report it: ${String(error)}`],
+      isError: true,
+    });
+    this.working = this.front
+      .submit(text)
+      .catch(faulty)
+      .then((answer) => {
+        this.working = undefined;
+        this.message = "";
+        this.show(answer, before);
+        if (answer.quits === true) return this.events.quit();
+        this.events.changed();
+        // What was typed meanwhile.
+        for (const key of this.waiting.splice(0)) this.key(key);
+      });
   }
   private show(answer: Answer, before: number): void {
     const at = this.front.view(0).step;

@@ -1,5 +1,5 @@
 /** What the terminal is given: everything that it shows and does goes through here, so that it needs no other wing. */
-import type { Answering } from "../session/desk.ts";
+import type { Answer } from "../session/desk.ts";
 import type { Completion } from "../session/completion.ts";
 import type { Segment } from "../session/colour.ts";
 import type { View } from "../view/view.ts";
@@ -12,7 +12,8 @@ export interface Front {
   readonly keys: readonly KeyCommand[];
   promptText(): string;
   needsMore(text: string): boolean;
-  submit(text: string): Answering;
+  /** Comes up for air while it works, so that keys are heard. */
+  submit(text: string): Promise<Answer>;
   /** Stops what `submit` is doing. */
   interrupt(): void;
   complete(text: string, cursor: number): Completion;

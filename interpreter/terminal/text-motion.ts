@@ -56,7 +56,9 @@ export function previousGrapheme(text: string, at: number): number {
   return start + (segments(text.slice(start, at)).containing(at - 1 - start)?.index ?? 0);
 }
 export function graphemesOf(text: string): string[] {
-  return Array.from(segments(text), ({ segment }) => segment);
+  const all: string[] = [];
+  for (let at = 0; at < text.length; at += all.at(-1)?.length ?? 0) all.push(text.slice(at, nextGrapheme(text, at)));
+  return all;
 }
 
 // ---- words

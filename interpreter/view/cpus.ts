@@ -34,6 +34,8 @@ export function cpuRows(session: Session): PanelView {
         text: `     next ${step}${choices > 1 ? `  (${choices} ways: ?0 to ?${choices - 1})` : ""}`,
         tone: isFreed(session, actor) ? "bad" : "plain",
       });
+    else if (timeline.now.end === "fatal")
+      rows.push({ mark: " ", text: `     at ${step}`, tone: isFreed(session, actor) ? "bad" : "quiet" });
     else if (timeline.now.end === undefined || timeline.now.end === "deadlock" || timeline.now.end === "waits")
       rows.push({ mark: "!", text: `     waits in ${step}${holders(session, actor)}`, tone: "bad" });
   }

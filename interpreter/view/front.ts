@@ -1,4 +1,5 @@
 /** A session as the terminal gets it: what is shown of it, and what can be done. */
+import { drive } from "../breathing.ts";
 import { coloured } from "../session/colour.ts";
 import { commands } from "../session/commands.ts";
 import { complete } from "../session/completion.ts";
@@ -17,7 +18,7 @@ export function frontOf(desk: Desk, history: Pick<History, "entries" | "problem"
     keys: commands.flatMap(({ key, name, summary }) => (key === undefined ? [] : { key, command: name, summary })),
     promptText: () => prompt.text,
     needsMore: (text) => prompt.needsMore(text),
-    submit: (text) => prompt.submit(text),
+    submit: (text) => drive(prompt.submit(text)),
     interrupt: () => (desk.session.interrupted = true),
     complete: (text, cursor) => complete(desk, text, cursor),
     coloured,

@@ -65,7 +65,7 @@ test("a walk is one thing to undo", () => {
   type(editor, "x");
   assert.equal(steps(editor, "C-_ C-_"), ["|", "|"]);
   type(editor, "m");
-  assert.equal(steps(editor, "up C-_ down home up"), ["munmap 1|", "m|", "m|", "|m", "munmap 1|"]); // it is over
+  assert.equal(steps(editor, "up C-_ home up"), ["munmap 1|", "m|", "|m", "munmap 1|"]); // it is over
 });
 
 test("the history is asked each time, and cleaned", () => {
@@ -157,7 +157,9 @@ test("editing keys take what was found and go on with it", () => {
 test("a search out of a walk", () => {
   const editor = editorOf("m|", PAST);
   assert.equal(hunt(editor, "up up C-r C-g"), ["-: munmap 1|", "-: mmap 2|", ": mmap 2|", "-: mmap 2|"]);
-  assert.equal(hunt(editor, "up C-r C-e up"), ["-: mmap 1|", ": mmap 1|", "-: mmap 1|", "-: mmap 1|"]); // the walk goes on
+  // A search that found nothing leaves the walk where it was.
+  assert.equal(hunt(editor, "C-r C-e up down"), [": mmap 2|", "-: mmap 2|", "-: mmap 1|", "-: mmap 2|"]);
+  press(editor, "up");
   assert.equal(hunt(editor, "C-r f end down"), [
     ": mmap 1|",
     "f: race {\n  |f\n}",

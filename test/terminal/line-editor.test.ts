@@ -41,7 +41,8 @@ test("a paste comes as it is, but for what would upset a terminal", () => {
 
 test("keys of others change nothing", () => {
   const others =
-    "return tab S-tab escape C-c C-l C-z C-g C-s C-q C-x C-o M-return M-x M-. pageup pagedown insert f1 f12 C-up C-home";
+    "return tab S-tab escape C-c C-l C-z C-g C-s C-q C-x C-o M-return M-x M-. pageup pagedown insert f1 f12 " +
+    "C-up C-home";
   for (const other of others.split(" ")) {
     const editor = editorOf("ab|c");
     assert.is(editor.key(keyOf(other)), "ignored", other);
@@ -285,8 +286,8 @@ test("left and right stop wherever a grapheme begins, and nowhere else", () => {
 });
 
 const BOUND =
-  "left right up down home end backspace delete return escape tab C-left C-right M-left M-right M-backspace C-a C-b C-c " +
-  "C-d C-e C-f C-g C-h C-k C-l C-n C-p C-r C-s C-t C-u C-w C-y C-_ M-b M-d M-f";
+  "left right up down home end backspace delete return escape tab C-left C-right M-left M-right M-backspace C-a C-b " +
+  "C-c C-d C-e C-f C-g C-h C-k C-l C-n C-p C-r C-s C-t C-u C-w C-y C-_ M-b M-d M-f";
 type Act = Key | { text: string; start: number; end: number } | { text: string; cursor: number };
 const key = fc.constantFrom(...BOUND.split(" "), ...PIECES).map(keyOf);
 const text = fc.oneof(pieces, fc.string({ unit: "binary" }));
