@@ -43,7 +43,7 @@ export function* load(desk: Desk, args: string): Answering {
   desk.path = path;
   const { schedule } = session.program;
   const picker = schedule === undefined ? new AsWritten() : new Scheduled(schedule.runs);
-  const rest = yield* session.runOn(picker, (director) => schedule === undefined && director.inRace);
+  const rest = yield* session.runOn(picker, (director) => schedule === undefined && director.inRace, []);
   if (picker instanceof Scheduled && picker.mismatch !== undefined)
     return refused(`${path}: its schedule does not fit: ${picker.mismatch}`);
   const { problem } = session.timeline;
@@ -63,7 +63,7 @@ export function* kernel({ session }: Desk, args: string): Answering {
   session.replace(new SourceText(source.name, onKernel(source, args)), isOpen);
   const said = `kernel ${kernelText(session.program.kernel)}`;
   if (!isOpen) return told(said);
-  const rest = yield* session.runOn(new AsWritten(), (director) => director.inRace);
+  const rest = yield* session.runOn(new AsWritten(), (director) => director.inRace, []);
   return told(said, ...restAnswer(session, rest).lines);
 }
 

@@ -197,8 +197,12 @@ export class Session {
     if (leadsElsewhere) this.remember(this.snapshot());
     timeline.take(decision);
   }
-  /** Goes on until something stops it, or `there` says that it is where it should be. */
-  *runOn(picker: Picker, there: (director: Timeline["director"]) => boolean): Breathing<Rest> {
+  /** Goes on until one of `asked` stops it, or `there` says that it is where it should be. */
+  *runOn(
+    picker: Picker,
+    there: (director: Timeline["director"]) => boolean,
+    asked: readonly Stop[] = this.stops,
+  ): Breathing<Rest> {
     const { timeline } = this;
     this.interrupted = false;
     const seen = new Set<string>();
@@ -213,7 +217,7 @@ export class Session {
       }
       if (decision === undefined || decision === "stop") return { why: "there" };
       this.take(decision);
-      const stops = stopsAt(timeline, this.stops);
+      const stops = stopsAt(timeline, asked);
       if (stops.length > 0) return { why: "stop", stops };
       if (this.goesRound(seen)) return { why: "round", actors: timeline.director.actors() };
       if (steps % STEPS_A_BREATH === 0) yield;

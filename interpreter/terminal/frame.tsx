@@ -4,7 +4,7 @@ import { Fragment, type ReactElement } from "react";
 import type { Colour, Segment } from "../session/colour.ts";
 import type { PanelName, PanelView } from "../view/view.ts";
 import { layOut } from "./layout.ts";
-import { GUTTER, Panel, Title } from "./panel.tsx";
+import { gutterOf, Panel, Title } from "./panel.tsx";
 import { cut, linesOf, topOf, type Line } from "./rows.ts";
 import type { AnswerPane, FrameState, Size } from "./state.ts";
 
@@ -100,7 +100,7 @@ function Rule({ height }: { height: number }): ReactElement {
 function OnePanel(props: { state: FrameState; name: PanelName; rows: number; width: number }): ReactElement {
   const { state, name, rows, width } = props;
   const panel = panelOf(state, name);
-  const lines = linesOf(name, panel.rows, width - GUTTER);
+  const lines = linesOf(name, panel.rows, width - gutterOf(panel.rows));
   return (
     <Panel
       title={name}
@@ -119,7 +119,7 @@ export function panelOf({ view }: FrameState, name: PanelName): PanelView {
 function eventLines(state: FrameState, height: number, width: number): { lines: Line[]; found: number | undefined } {
   const { events } = state.view;
   const rows = events.upTo(state.eventsEnd ?? events.length, height);
-  const lines = rows.map(({ row, index }) => ({ ...row, text: cut(row.text, width - GUTTER), row: index }));
+  const lines = rows.map(({ row, index }) => ({ ...row, text: cut(row.text, width - 2), row: index }));
   return { lines, found: state.found };
 }
 

@@ -9,7 +9,7 @@ import type { Key } from "./keys.ts";
 const PASTE_BEGIN = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
 
-/** How long the rest of something may take, in milliseconds: Esc alone is a key; over a slow line, sequences fall apart. */
+/** Milliseconds that the rest of something may take: Esc alone is a key, but over a slow line sequences fall apart. */
 const ESCAPE_PATIENCE = 50;
 const SEQUENCE_PATIENCE = 500;
 const PASTE_PATIENCE = 5000;

@@ -23,11 +23,15 @@ const STYLES: Readonly<Record<Tone, Style>> = {
   bad: { color: "red" },
   callback: { color: "magenta" },
 };
-/** Columns in front of a row: its mark, and a blank. */
-export const GUTTER = 2;
+const MARK_MAX = 4;
+/** Columns in front of the rows: the longest mark, and a blank. */
+export function gutterOf(rows: readonly { readonly mark: string }[]): number {
+  return Math.min(MARK_MAX, Math.max(1, ...rows.map(({ mark }) => mark.length))) + 1;
+}
 
 export function Panel({ title, width, height, lines, top, hasFocus, found }: PanelProps): ReactElement {
   const inSight = lines.slice(top, top + height);
+  const gutter = gutterOf(lines);
   const more = lines.length > top + height ? ` +${lines.length - top - height}` : "";
   const above = top > 0 ? ` -${top}` : "";
   return (
@@ -35,7 +39,7 @@ export function Panel({ title, width, height, lines, top, hasFocus, found }: Pan
       <Title text={`${title}${above}${more}`} width={width} hasFocus={hasFocus} />
       {inSight.map((line, i) => (
         <Text key={i} wrap="truncate-end" inverse={line.row === found}>
-          <Text {...markStyle(line)}>{cut(line.mark, GUTTER - 1).padEnd(GUTTER - 1)} </Text>
+          <Text {...markStyle(line)}>{cut(line.mark, gutter - 1).padEnd(gutter)}</Text>
           <Text {...STYLES[line.tone]} bold={line.mark === "*"}>
             {line.text}
           </Text>
