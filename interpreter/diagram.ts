@@ -3,7 +3,7 @@
  * 78 columns for two CPUs and 100 for more.
  */
 import { headerAddress } from "../runtime/machine/struct.ts";
-import { actorName } from "./director.ts";
+import { actorName } from "./actors.ts";
 import type { Role, StepEvent, Trace, TraceEvent } from "./trace-events.ts";
 
 export interface DiagramOptions {

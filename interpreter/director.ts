@@ -13,24 +13,11 @@ import { staticObject } from "../runtime/machine/types.ts";
 import { invoke_callbacks, rcu } from "../runtime/machine/rcu.ts";
 import { process_works } from "../runtime/machine/workqueue.ts";
 import { srcu } from "../runtime/mm/mmu_notifier.ts";
+import { ACTORS, actorName, CPUS_MAX, RCU_ACTOR, SRCU_ACTOR, WORK_ACTOR } from "./actors.ts";
 import { brokenText } from "./expectation.ts";
 import type { ExpectItem, Item, Program, Until } from "./program.ts";
 import type { Decision } from "./schedule.ts";
 import { ScriptError } from "./script-error.ts";
-
-/** Actors beyond the CPUs. */
-export const CPUS_MAX = 8;
-export const RCU_ACTOR = 8;
-export const SRCU_ACTOR = 9;
-export const WORK_ACTOR = 10;
-export const ACTORS = 11;
-
-export function actorName(actor: number): string {
-  if (actor === RCU_ACTOR) return "rcu";
-  if (actor === SRCU_ACTOR) return "srcu";
-  if (actor === WORK_ACTOR) return "work";
-  return `cpu${actor}`;
-}
 
 const Status = { idle: 0, running: 1, paused: 2, blocked: 3 } as const;
 
@@ -148,7 +135,8 @@ export class Director {
       return moved;
     }
     const events: ControlEvent[] = [];
-    const moved = this.machine.step(actor, choice, events);
+    const isHeard = this.listener !== null || this.untilOf(actor) !== undefined;
+    const moved = this.machine.step(actor, choice, isHeard ? events : undefined);
     if (moved === Moved.blocked) return moved;
     this.listener?.control?.(actor, events);
     if (moved === Moved.fatal) return moved;

@@ -5,7 +5,7 @@
 import type { Finding } from "../runtime/machine/report.ts";
 import type { CheckResult } from "./check.ts";
 import type { RunJudgement } from "./commands/run.ts";
-import { actorName } from "./director.ts";
+import { actorName } from "./actors.ts";
 import { kernelText, type Program } from "./program.ts";
 import { reportTitle } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";

@@ -1,7 +1,7 @@
 /** Reports in the kernel's own words: title, what was touched, call trace, who allocated and who freed it. */
 import { headerAddress, WORD } from "../runtime/machine/struct.ts";
 import { HELD_LOCK_FREED, placeOf, type Finding } from "../runtime/machine/report.ts";
-import { actorName } from "./director.ts";
+import { actorName } from "./actors.ts";
 import type { StepEvent, Trace, TraceEvent } from "./trace-events.ts";
 
 type AllocateEvent = Extract<TraceEvent, { kind: "allocate" }>;

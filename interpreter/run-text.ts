@@ -1,5 +1,5 @@
 /** What `hmm run` prints: statement by statement, or down to calls, or down to steps. */
-import { actorName } from "./director.ts";
+import { actorName } from "./actors.ts";
 import { barriersNote } from "./check-text.ts";
 import { kernelText, type ExpectItem, type Program } from "./program.ts";
 import { reportLines } from "./report-text.ts";

@@ -20,7 +20,7 @@ import {
   type Member,
   type StructClass,
 } from "../runtime/machine/struct.ts";
-import { firstFreeStatic, STATIC_ARENA, typeByNumber } from "../runtime/machine/types.ts";
+import { arenaOf, firstFreeStatic, STATIC_ARENA, typeByNumber } from "../runtime/machine/types.ts";
 import { showNumber } from "./bind/values.ts";
 
 const OBJECTS = "objects";
@@ -36,7 +36,8 @@ export function liveObjects(machine: Machine): Struct[] {
 export function headingOf(machine: Machine, object: Struct): string | undefined {
   const cls = object.constructor as StructClass;
   if (cls.heading !== undefined) return cls.heading;
-  return isKernels(object) || cls.variables === true || machine.name(object.addr) === undefined ? undefined : OBJECTS;
+  const isDeclared = object.addr < arenaOf(0) && !isKernels(object) && machine.name(object.addr) !== undefined;
+  return isDeclared && cls.variables !== true ? OBJECTS : undefined;
 }
 /** All live objects under a heading, one line each. */
 export function objectLines(machine: Machine, heading: string): string[] {
@@ -59,7 +60,7 @@ function objectLine(machine: Machine, object: Struct): string {
   return [object.expr(machine), ...cells].join("  ");
 }
 
-/** "dead false"; of an embedded struct its members; locks and, unless they were asked for, links have a place of their own. */
+/** "dead false"; of an embedded struct its members. Locks, and links that nobody asked for, have places of their own. */
 function cellsOf(machine: Machine, name: string, member: Member, isAskedFor: boolean): string[] {
   if (member instanceof rw_semaphore) return [];
   if (member instanceof list_head || member instanceof hlist_head)

@@ -5,7 +5,8 @@ import { Atomic, membersOf, Mutex, Ref, Refcount, SpinLock, Struct, Words } from
 import { rw_semaphore } from "../runtime/machine/rwsem.ts";
 import { showValue } from "../runtime/machine/access.ts";
 import { showNumber } from "./bind/values.ts";
-import { actorName, type Director } from "./director.ts";
+import { actorName } from "./actors.ts";
+import type { Director } from "./director.ts";
 import type { ShowItem } from "./program.ts";
 import { deviceLines } from "./show-device.ts";
 import { headingOf, liveObjects, objectLines } from "./show-objects.ts";

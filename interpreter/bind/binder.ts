@@ -8,7 +8,7 @@ import type { StructClass } from "../../runtime/machine/struct.ts";
 import { defaultObjects, firstMm } from "../../runtime/kernel.ts";
 import { applyPatch, resolveBodies, type Era } from "../../runtime/patch.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
-import { CPUS_MAX } from "../director.ts";
+import { CPUS_MAX } from "../actors.ts";
 import type { Item, OutcomeWord, Program, RaceItem } from "../program.ts";
 import { numeric, type Bound } from "./expression.ts";
 import { CodeBinder } from "./code.ts";

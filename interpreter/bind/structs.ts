@@ -217,6 +217,7 @@ export class Structs {
     }));
     const cls = class extends Struct {
       static readonly short = statement.name.name;
+      static readonly heading = "objects";
       constructor(addr: number) {
         super(addr);
         for (const { key, make } of makers) (this as unknown as Record<string, Member>)[key] = make();

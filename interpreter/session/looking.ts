@@ -1,6 +1,6 @@
 /** Commands that only look. */
 import { diagram } from "../diagram.ts";
-import { actorName, ACTORS } from "../director.ts";
+import { actorName, ACTORS } from "../actors.ts";
 import { runText, type TraceDepth } from "../run-text.ts";
 import { showText, showWords } from "../show.ts";
 import { refused, told, type Answer, type Answering, type Desk } from "./desk.ts";

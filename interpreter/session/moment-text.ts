@@ -1,5 +1,5 @@
 /** The state of a session in a line. */
-import { actorName } from "../director.ts";
+import { actorName } from "../actors.ts";
 import type { Session } from "./session.ts";
 
 /** Where it stands, and why nobody moves if nobody can. */

@@ -1,5 +1,6 @@
 /** Commands that move through time: step by step, statement by statement, as far as something of interest. */
-import { actorName, type Director } from "../director.ts";
+import { actorName } from "../actors.ts";
+import type { Director } from "../director.ts";
 import { AsWritten } from "../pickers.ts";
 import type { Breathing } from "../breathing.ts";
 import type { Decision } from "../schedule.ts";
@@ -121,8 +122,8 @@ export function* goto({ session }: Desk, args: string): Answering {
   const wanted = Object.hasOwn(named, args) ? named[args] : args === "" ? undefined : countOf(args);
   if (wanted === undefined) return refused("`:goto` takes the number of a step, `start` or `end`");
   if (wanted > timeline.length) return refused(`the way known so far has ${timeline.length} steps: \`:goto end\``);
-  if (wanted <= timeline.at) timeline.backTo(wanted);
-  else while (timeline.at < wanted && timeline.forward());
+  if (wanted > timeline.at) return restAnswer(session, yield* session.replay(wanted, []));
+  timeline.backTo(wanted);
   return nothing;
 }
 

@@ -8,7 +8,7 @@ import type { ReadFile } from "../bind/includes.ts";
 import { bindScript } from "../bind/script.ts";
 import type { Breathing } from "../breathing.ts";
 import type { CheckedReport } from "../check.ts";
-import { actorName, CPUS_MAX } from "../director.ts";
+import { actorName, CPUS_MAX } from "../actors.ts";
 import { GoesRound, AsWritten, Scheduled } from "../pickers.ts";
 import { kernelText, type Look, type Program } from "../program.ts";
 import { runsText, type Decision, type Schedule } from "../schedule.ts";
@@ -239,12 +239,12 @@ export class Session {
     seen.add(state);
     return false;
   }
-  /** The known way, as far as it goes or something stops it. */
-  *replay(to: number): Breathing<Rest> {
+  /** The known way, as far as `to`, as it goes, or one of `asked` stops it. */
+  *replay(to: number, asked: readonly Stop[] = this.stops): Breathing<Rest> {
     const { timeline } = this;
     this.interrupted = false;
-    while (timeline.at < to && !timeline.isOver && fits(timeline) && timeline.forward()) {
-      const stops = stopsAt(timeline, this.stops);
+    while (timeline.at < to && !timeline.isOver && timeline.forward()) {
+      const stops = stopsAt(timeline, asked);
       if (stops.length > 0) return { why: "stop", stops };
       if (timeline.at % STEPS_A_BREATH === 0) yield;
       if (this.interrupted) return { why: "interrupt" };

@@ -2,6 +2,7 @@
  * A program as far as it has been run, the way that led here, and behind that the way that was taken back. Going back
  * is the undoing of a search: the machine's journal, and what was told, cut at the same place.
  */
+import { asOf } from "../../runtime/machine/as-of.ts";
 import type { Mark } from "../../runtime/machine/machine.ts";
 import type { Program } from "../program.ts";
 import { Recorder, type RecorderMark } from "../recorder.ts";
@@ -101,7 +102,7 @@ export class Timeline {
   }
   /** Looks at the state as it was after so many steps. */
   asOf<R>(step: number, look: () => R): R {
-    return this.director.machine.asOf(this.moment(step).machine, look);
+    return asOf(this.director.machine, this.moment(step).machine, look);
   }
 
   /** Puts a way ahead of where it stands, as far as it fits: nothing of it is taken. */

@@ -10,6 +10,8 @@ import type { Front } from "./front.ts";
 import { inputWindow } from "./input-window.ts";
 import type { Key } from "./keys.ts";
 import { layOut } from "./layout.ts";
+import { gutterOf } from "./panel.tsx";
+import { linesOf, topOf } from "./rows.ts";
 import { LineEditor } from "./line-editor.ts";
 import type { AnswerPane, FrameState, Size } from "./state.ts";
 
@@ -23,6 +25,7 @@ export interface AppEvents {
 }
 
 const ORDER: readonly PanelName[] = ["script", "cpus", "locks", "mm", "notifiers", "devices", "objects", "events"];
+const SLOW_MS = 150;
 const ALWAYS: readonly PanelName[] = ["script", "cpus", "locks", "mm", "events"];
 
 export class App {
@@ -45,6 +48,8 @@ export class App {
   private message = "";
   /** What is running. */
   private working: Promise<void> | undefined;
+  /** It has been running for so long that somebody may want to stop it. */
+  private isSlow = false;
   private readonly waiting: Key[] = [];
   private hasListed = false;
 
@@ -98,13 +103,13 @@ export class App {
       prompt,
       input,
       message: this.message,
-      isRunning: this.isRunning,
+
       bar: this.bar(),
     };
     const parts = partsOf(state, this.size);
     const top = this.size.rows - 1 - parts.input;
     const row = top + window.row - (input.length - parts.input);
-    const hasCursor = !this.isRunning && (this.focus === undefined || this.finding?.isTyped === true);
+    const hasCursor = !this.isSlow && (this.focus === undefined || this.finding?.isTyped === true);
     return { state, cursor: hasCursor ? { row, column: prompt.length + window.column } : undefined };
   }
   private line(): { prompt: string; text: string; cursor: number } {
@@ -117,7 +122,7 @@ export class App {
     return { prompt: this.front.promptText(), text: editor.text, cursor: editor.cursor };
   }
   private bar(): FrameState["bar"] {
-    if (this.isRunning) return [["Ctrl-C", "stop"]];
+    if (this.isSlow) return [["Ctrl-C", "stop"]];
     if (this.focus === undefined) {
       const always: FrameState["bar"] = [
         ["Tab", this.editor.text === "" ? "panels" : "complete"],
@@ -200,7 +205,7 @@ export class App {
     if (front.needsMore(text)) return editor.insert("\n");
     editor.clear();
     if (text.trim() !== "") front.history.add(text);
-    this.run(text);
+    this.run(text, true);
   }
   private completeWord(isSecond: boolean): void {
     const { editor, front } = this;
@@ -276,11 +281,17 @@ export class App {
     return this.shown.has(name) && this.heightOf(name) > 0;
   }
   private heightOf(name: PanelName): number {
+    return this.placeOf(name)?.rows ?? 0;
+  }
+  /** How large a panel is on the screen, if it is there. */
+  private placeOf(name: PanelName): { rows: number; width: number } | undefined {
     const { state } = this.frame();
-    const rows = partsOf(state, this.size).panels;
-    const layout = layOut(this.size.columns, rows, this.shown, state.isZoomed ? this.focus : undefined);
-    if (name === "events") return layout.events;
-    return layout.columns.flatMap(({ places }) => places).find((place) => place.name === name)?.rows ?? 0;
+    const { columns: width } = this.size;
+    const layout = layOut(width, partsOf(state, this.size).panels, this.shown, state.isZoomed ? this.focus : undefined);
+    if (name === "events") return layout.events === 0 ? undefined : { rows: layout.events, width };
+    const column = layout.columns.find(({ places }) => places.some((place) => place.name === name));
+    const rows = column?.places.find((place) => place.name === name)?.rows;
+    return column === undefined || rows === undefined ? undefined : { rows, width: column.width };
   }
 
   // ---- scrolling and finding
@@ -300,9 +311,12 @@ export class App {
       this.eventsEnd = end === length ? undefined : end;
       return;
     }
+    const place = this.placeOf(name);
+    if (place === undefined) return;
     const { rows, focus } = panelOf(this.frame().state, name);
-    const top = this.scrolled.get(name) ?? Math.max(0, focus - Math.floor(height / 3));
-    this.scrolled.set(name, Math.min(Math.max(0, top + by), Math.max(0, rows.length - 1)));
+    const lines = linesOf(name, rows, place.width - gutterOf(rows));
+    const top = topOf(lines, place.rows, focus, this.scrolled.get(name));
+    this.scrolled.set(name, topOf(lines, place.rows, focus, top + by));
   }
   private findKey(key: Key, text: string): void {
     if (key.name === "return") {
@@ -325,7 +339,8 @@ export class App {
     this.found = index;
     this.focus = "events";
     this.eventsEnd = Math.min(view.events.length, index + 1 + Math.floor(this.heightOf("events") / 2));
-    this.message = `${finding?.text ?? ""}: Enter goes to step ${view.events.stepOf(index)}, / looks for something else`;
+    const step = view.events.stepOf(index);
+    this.message = `${finding?.text ?? ""}: Enter goes to step ${step}, / looks for something else`;
   }
   /** Enter in a panel: to the event that was found, or the panel alone. */
   private choose(): void {
@@ -338,16 +353,24 @@ export class App {
 
   // ---- running
 
-  private run(text: string): void {
+  /** `isTyped`: what was typed goes from the prompt at once, however long it takes to do it. */
+  private run(text: string, isTyped = false): void {
     const before = this.view.step;
     const faulty = (error: unknown): Answer => ({
       lines: [`a fault of hmm itself, please report it: ${String(error)}`],
       isError: true,
     });
-    this.working = this.front
-      .submit(text)
+    const drawn = isTyped ? new Promise((resolve) => setTimeout(resolve, 0)) : Promise.resolve();
+    const slow = setTimeout(() => {
+      this.isSlow = true;
+      this.events.changed();
+    }, SLOW_MS);
+    this.working = drawn
+      .then(() => this.front.submit(text))
       .catch(faulty)
       .then((answer) => {
+        clearTimeout(slow);
+        this.isSlow = false;
         this.working = undefined;
         this.message = "";
         this.show(answer, before);

@@ -1,4 +1,4 @@
-/** The prompt as plain lines, at a terminal or in a pipe. The terminal's own line discipline edits; nothing is drawn. */
+/** The prompt as plain lines, at a terminal or in a pipe. The terminal's line discipline edits; nothing is drawn. */
 import { createInterface } from "node:readline";
 import { drive } from "../breathing.ts";
 import type { ExitCode } from "../io.ts";

@@ -29,7 +29,6 @@ export interface FrameState {
   readonly input: readonly (readonly Segment[])[];
   /** In one line: progress, a hint. */
   readonly message: string;
-  readonly isRunning: boolean;
   /** The keys that matter now: the key, and what it does. */
   readonly bar: readonly (readonly [string, string])[];
 }

@@ -1,5 +1,5 @@
 /** Where every CPU is: its calls, its next step, and who keeps it waiting. */
-import { ACTORS, actorName } from "../director.ts";
+import { ACTORS, actorName } from "../actors.ts";
 import type { Session } from "../session/session.ts";
 import type { PanelView, Row } from "./view.ts";
 

@@ -1,9 +1,9 @@
 /**
  * What happened, a row each. Rows are made when they are looked at: of a long run only those in sight are ever made.
  */
-import { actorName } from "../director.ts";
+import { actorName } from "../actors.ts";
 import { reportTitle } from "../report-text.ts";
-import { RCU_ACTOR } from "../director.ts";
+import { RCU_ACTOR } from "../actors.ts";
 import type { TraceDepth } from "../run-text.ts";
 import type { Session } from "../session/session.ts";
 import type { TraceEvent } from "../trace-events.ts";

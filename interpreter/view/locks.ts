@@ -1,7 +1,7 @@
 /** Which locks are held or waited for: by whom, in which mode, in which order taken. */
 import { holdingText } from "../../runtime/machine/held.ts";
 import type { Machine } from "../../runtime/machine/machine.ts";
-import { ACTORS, actorName } from "../director.ts";
+import { ACTORS, actorName } from "../actors.ts";
 import { lockUse } from "../steps.ts";
 import type { Session } from "../session/session.ts";
 import { firstChanged, markChanges, type PanelView } from "./view.ts";

@@ -1,5 +1,5 @@
 /** The script with the CPUs beside it, each where it is. */
-import { CPUS_MAX } from "../director.ts";
+import { CPUS_MAX } from "../actors.ts";
 import type { Session } from "../session/session.ts";
 import type { PanelView, Row } from "./view.ts";
 

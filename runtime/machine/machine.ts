@@ -48,7 +48,7 @@ export class Machine implements PrimitiveContext, Names {
   private readonly heldSets = new HeldSets();
   /** Per actor: local state and held set. */
   readonly locals = new Int32Array(ACTORS_MAX);
-  private readonly held = new Int32Array(ACTORS_MAX);
+  readonly held = new Int32Array(ACTORS_MAX);
   private readonly seedLo = new Int32Array(ACTORS_MAX * 2);
   private readonly seedHi = new Int32Array(ACTORS_MAX * 2);
   /** Names under which a script knows objects. */
@@ -290,26 +290,6 @@ export class Machine implements PrimitiveContext, Names {
     memory.top = top;
     memory.lo = lo;
     memory.hi = hi;
-  }
-  /** Looks at the state as it was at a mark, and puts everything back. */
-  asOf<R>(mark: Mark, look: () => R): R {
-    const { memory } = this;
-    const { lo, hi, top } = memory;
-    const swap = (i: number): void => {
-      const word = memory.journalWord[i] as number;
-      const [array, at] =
-        word >= 0 ? [memory.words, word] : ~word < ACTORS_MAX ? [this.locals, ~word] : [this.held, ~word - ACTORS_MAX];
-      const now = array[at] as number;
-      array[at] = memory.journalOld[i] as number;
-      memory.journalOld[i] = now;
-    };
-    for (let i = top - 1; i >= mark.top; i--) swap(i);
-    try {
-      return look();
-    } finally {
-      for (let i = mark.top; i < top; i++) swap(i);
-      Object.assign(memory, { lo, hi, top });
-    }
   }
   /** The fingerprint from scratch; for self-checks. */
   rehash(): { lo: number; hi: number } {

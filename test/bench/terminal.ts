@@ -18,9 +18,23 @@ async function keyToFrame(pty: Pty, keys: string): Promise<number> {
   const before = pty.raw.length;
   const started = performance.now();
   pty.type(keys);
-  // A frame ends a synchronized update.
-  while (!pty.raw.slice(before).includes("\x1b[?2026l")) await nextTurn();
+  await frameAfter(pty, before);
   return performance.now() - started;
+}
+
+/** A key, and the frame that it makes. */
+async function keyIn(pty: Pty, key: string): Promise<void> {
+  const before = pty.raw.length;
+  pty.type(key);
+  await frameAfter(pty, before);
+}
+/** A frame ends a synchronized update. */
+async function frameAfter(pty: Pty, length: number): Promise<void> {
+  const started = performance.now();
+  while (!pty.raw.slice(length).includes("\x1b[?2026l")) {
+    if (performance.now() - started > DEADLINE_MS) throw new Error(`a key made no frame:\n${pty.screen()}`);
+    await nextTurn();
+  }
 }
 
 function longScript(): string {
@@ -66,24 +80,26 @@ async function row(pty: Pty, what: string, sent: readonly string[]): Promise<voi
       .padStart(5)}`,
   );
 }
-/** Enter, and what it takes to do what the line says. */
+/** Enter: until the line is gone from the prompt, and until what it says is done and shown. */
 async function line(pty: Pty, text: string, shown: RegExp): Promise<void> {
-  pty.type(text);
+  pty.type(`\x15${text}`);
   await pty.until(text);
   await pty.settled();
   const before = pty.raw.length;
   const started = performance.now();
   pty.type("\r");
-  let at = started;
-  for (let length = before; performance.now() - at < 300;) {
+  await frameAfter(pty, before);
+  const first = performance.now() - started;
+  let at = performance.now();
+  for (let { length } = pty.raw; performance.now() - at < QUIET_MS;) {
     await nextTurn();
-    if (pty.raw.length > length) {
-      length = pty.raw.length;
-      at = performance.now();
-    }
+    if (pty.raw.length === length) continue;
+    ({ length } = pty.raw);
+    at = performance.now();
   }
   await pty.until(shown);
-  print(`  ${`Enter: ${text}`.padEnd(34)} ${(at - started).toFixed(0).padStart(4)}`);
+  const done = (at - started).toFixed(0);
+  print(`  ${`Enter: ${text}`.padEnd(34)} ${first.toFixed(0).padStart(4)}       (done: ${done})`);
 }
 
 /** Until the prompt of `hmm` is on the screen. */
@@ -103,7 +119,11 @@ export function firstByte(): Promise<number> {
   });
 }
 
-/** Resident megabytes after so many rounds of 10,000 steps forward and back. */
+const DEADLINE_MS = 5000;
+const QUIET_MS = 300;
+const WALKED = 250; // keys of each kind in a row
+
+/** Resident megabytes after so many rounds of 10,000 steps forward and back, and of a walk key by key. */
 export async function memory(): Promise<void> {
   await withPty([process.execPath, "--expose-gc", HMM, longScript()], { columns: 100, rows: 30 }, async (pty) => {
     pty.deadlineMs = 120_000;
@@ -116,11 +136,21 @@ export async function memory(): Promise<void> {
         pty.type(`${text}\r`);
         await pty.until(/^(:continue|:goto end)$/.test(text) ? /step (\d{4,})\/\1/ : /step 0\/\d{4}/);
       }
+      // And a part of it step by step, each with a frame of its own.
+      pty.type("\t");
+      await pty.until("[script");
+      for (const [key, step] of [
+        ["]", WALKED],
+        ["[", 0],
+      ] as const) {
+        for (let i = 0; i < WALKED; i++) await keyIn(pty, key);
+        await pty.until(`step ${step}/`);
+      }
+      pty.type("\x1b");
+      await pty.until((screen) => !screen.includes("[script"));
       sizes.push(resident());
     }
     const told = sizes.map((size) => size.toFixed(0)).join(", ");
-    print(
-      `memory        MB resident after each of ${sizes.length} rounds of more than 10,000 steps there and back: ${told}`,
-    );
+    print(`memory        MB resident after each of ${sizes.length} rounds of 10,000 steps there and back: ${told}`);
   });
 }

@@ -53,7 +53,7 @@ function atFirstStep(timeline: Session["timeline"]): number | undefined {
   return at > 0 && timeline.moment(at - 1).item === now.item ? undefined : director.actors()[0];
 }
 
-/** Everything that lives in the machine, but for where the script stands: two scripts may get to a state by other lines. */
+/** Everything that lives in the machine, but for where the script stands: other lines may lead to the same state. */
 export function dump({ timeline }: Session): string[] {
   const { machine } = timeline.director;
   const { memory } = machine;

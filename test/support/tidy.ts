@@ -152,7 +152,13 @@ const KNOWS: readonly (readonly [prefix: RegExp, may: RegExp])[] = [
   // The helpers' domains, and tables to print: elsewhere the interpreter knows the machine, not what runs on it.
   [/^interpreter\/(director|show-mm)\.ts$/, /^(grammar\/(span|diagnostic)\.ts$|runtime\/(machine|mm)\/|interpreter\/)/],
   [/^interpreter\/show-device\.ts$/, /^(runtime\/(machine|drivers)\/|interpreter\/)/],
-  [/^interpreter\/(cli|main|launch)\.ts$/, /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/|node:)/],
+  // What somebody types is parsed and completed; what is shown of it comes from the interpreter's own tables.
+  [/^interpreter\/session\//, /^(grammar\/|runtime\/(machine\/|kernel\.ts$|patch\.ts$)|interpreter\/(?!terminal\/))/],
+  [/^interpreter\/view\//, /^(runtime\/machine\/|interpreter\/)/],
+  [
+    /^interpreter\/(cli|main|launch|seats)\.ts$/,
+    /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/|node:)/,
+  ],
   [/^interpreter\/terminal\//, /^(grammar\/|interpreter\/|node:|ink$|react$)/],
   [/^interpreter\//, /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/)/],
   [/^docs\//, /^(grammar\/|docs\/|node:)/],
