@@ -1,6 +1,7 @@
-/** Which reports an expectation names. */
+/** Which reports an expectation names, and what one run can say about it. */
 import { placeOf, type Finding } from "../runtime/machine/report.ts";
 import type { ReportKind } from "../runtime/machine/step.ts";
+import type { ExpectItem, Program } from "./program.ts";
 
 export interface Named {
   /** Undefined: any kind, but no broken expectation. */
@@ -19,4 +20,10 @@ const NOWHERE_ELSE: ReadonlySet<string> = new Set();
 /** What the machine is made to say where an `expect`, `always` or `never` does not hold. */
 export function brokenText(text: string): string {
   return `${text} does not hold`;
+}
+
+/** It does not hold here, and other schedules may make it hold: one run cannot say. */
+export function isLeftOpen({ expectation }: ExpectItem, program: Program): boolean {
+  const isOneOfMany = program.items.some((item) => item.kind === "race");
+  return isOneOfMany && (expectation.kind === "blocked" || (expectation.kind === "condition" && expectation.sometimes));
 }

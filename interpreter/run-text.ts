@@ -1,7 +1,8 @@
 /** What `hmm run` prints: statement by statement, or down to calls, or down to steps. */
 import { actorName } from "./actors.ts";
 import { barriersNote } from "./check-text.ts";
-import { kernelText, type ExpectItem, type Program } from "./program.ts";
+import { isLeftOpen } from "./expectation.ts";
+import { kernelText, type Program } from "./program.ts";
 import { reportLines } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
 import type { Role, StepEvent, Trace, TraceEvent } from "./trace-events.ts";
@@ -89,7 +90,7 @@ class RunPrinter {
         lines.push("", ...reportLines(event.finding, this.trace), "");
         return;
       case "expect":
-        if (!event.holds && this.isLeftOpen(event.item)) return;
+        if (!event.holds && isLeftOpen(event.item, this.program)) return;
         lines.push(`${event.holds ? "ok    " : "FAIL  "}${event.item.text.replace(/\s+/g, " ")}`);
         return;
       case "show":
@@ -100,13 +101,6 @@ class RunPrinter {
         if (event.how === "stopped") lines.push("the schedule ends here");
         if (event.how === "pruned") lines.push("stopped: an `assume` does not hold on this path");
     }
-  }
-  /** Other schedules may make it hold: the judgement on the run says so. */
-  private isLeftOpen({ expectation }: ExpectItem): boolean {
-    const isOneOfMany = this.program.items.some((item) => item.kind === "race");
-    return (
-      isOneOfMany && (expectation.kind === "blocked" || (expectation.kind === "condition" && expectation.sometimes))
-    );
   }
   /** A lock is a call and a step of one name: one line. */
   private step(event: StepEvent): void {

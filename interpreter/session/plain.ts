@@ -4,6 +4,7 @@
  */
 import type { ExitCode } from "../io.ts";
 import { isFatal } from "../../runtime/machine/report.ts";
+import { isLeftOpen } from "../expectation.ts";
 import { eventLines } from "../run-text.ts";
 import type { Breathing } from "../breathing.ts";
 import type { Answer, Desk } from "./desk.ts";
@@ -66,8 +67,9 @@ export class PlainPrompt {
   /** 2: a line was refused; 1: something was reported or an expectation failed on the way here. */
   private exitCode(): ExitCode {
     if (this.hasRefused) return 2;
-    const { events, findings } = this.desk.session.trace;
-    const failed = events.some((event) => event.kind === "expect" && !event.holds);
+    const { program, trace } = this.desk.session;
+    const { events, findings } = trace;
+    const failed = events.some((event) => event.kind === "expect" && !event.holds && !isLeftOpen(event.item, program));
     return failed || findings.some(({ kind }) => isFatal(kind) || kind !== "pruned") ? 1 : 0;
   }
 

@@ -119,7 +119,12 @@ export function panelOf({ view }: FrameState, name: PanelName): PanelView {
 function eventLines(state: FrameState, height: number, width: number): { lines: Line[]; found: number | undefined } {
   const { events } = state.view;
   const rows = events.upTo(state.eventsEnd ?? events.length, height);
-  const lines = rows.map(({ row, index }) => ({ ...row, text: cut(row.text, width - 2), row: index }));
+  const lines = rows.map(({ row, index }) => ({
+    ...row,
+    mark: index === state.found ? ">" : row.mark,
+    text: cut(row.text, width - 2),
+    row: index,
+  }));
   return { lines, found: state.found };
 }
 
@@ -134,7 +139,7 @@ function Answer({ answer, width, height }: { answer: AnswerPane; width: number; 
   return (
     <Box flexDirection="column" width={width} height={height}>
       <Title
-        text={`${answer.isError ? "no" : "answer"}${place}${rest > 0 ? "" : "  Esc closes"}`}
+        text={`${answer.isError ? "error" : "answer"}${place}${rest > 0 ? "" : "  Esc closes"}`}
         width={width}
         hasFocus={false}
       />

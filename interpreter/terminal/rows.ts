@@ -11,7 +11,7 @@ export interface Line {
 
 /** Where a row may be folded: between its cells. */
 const CELLS = / {2,}(?=\S)/;
-const FOLDED: ReadonlySet<PanelName> = new Set(["mm", "notifiers", "devices", "objects", "locks"]);
+const FOLDED: ReadonlySet<PanelName> = new Set(["cpus", "mm", "notifiers", "devices", "objects", "locks"]);
 const HANGING = "    ";
 const CUT = "~";
 
@@ -29,7 +29,7 @@ function cutMiddle(text: string, width: number, start: number): string {
 
 export function linesOf(name: PanelName, rows: readonly Row[], width: number): Line[] {
   return rows.flatMap((row, i): Line[] => {
-    const texts = FOLDED.has(name) ? folded(row.text, width) : [row.text];
+    const texts = FOLDED.has(name) && row.keepsEnd === undefined ? folded(row.text, width) : [row.text];
     return texts.map((text, part) => ({
       mark: part === 0 ? row.mark : " ",
       text: row.keepsEnd === undefined ? cut(text, width) : cutMiddle(text, width, row.keepsEnd),
@@ -42,13 +42,15 @@ export function linesOf(name: PanelName, rows: readonly Row[], width: number): L
 function folded(text: string, width: number): string[] {
   if (text.length <= width) return [text];
   const lines: string[] = [];
-  let line = "";
-  for (const cell of text.split(CELLS)) {
-    const longer = line === "" ? cell : `${line}  ${cell}`;
-    if (line === "" || longer.length <= width) line = longer;
+  const indent = /^ */.exec(text)?.[0] ?? "";
+  const [first = "", ...cells] = text.trimStart().split(CELLS);
+  let line = indent + first;
+  for (const cell of cells) {
+    const longer = `${line}  ${cell}`;
+    if (longer.length <= width) line = longer;
     else {
       lines.push(line);
-      line = HANGING + cell;
+      line = indent + HANGING + cell;
     }
   }
   return [...lines, line];

@@ -31,7 +31,7 @@ export function cpuRows(session: Session): PanelView {
     if (choices > 0 || status === "paused")
       rows.push({
         mark: " ",
-        text: `     next ${step}${choices > 1 ? `  (${choices} ways: ?0 to ?${choices - 1})` : ""}`,
+        text: `     next ${step}${choices > 1 ? `  ${choices} ways, ?0 to ?${choices - 1}` : ""}`,
         tone: isFreed(session, actor) ? "bad" : "plain",
       });
     else if (timeline.now.end === "fatal")
@@ -54,5 +54,5 @@ function holders({ timeline }: Session, actor: number): string {
   const who = [];
   for (let other = 0; other < ACTORS; other++)
     if (machine.locksOf(other).some((holding) => holding.lock === lock)) who.push(actorName(other));
-  return who.length === 0 ? "" : `, held by ${who.join(", ")}`;
+  return who.length === 0 ? "" : `  held by ${who.join(", ")}`;
 }

@@ -2,6 +2,7 @@
  * What happened, a row each. Rows are made when they are looked at: of a long run only those in sight are ever made.
  */
 import { actorName } from "../actors.ts";
+import { isLeftOpen } from "../expectation.ts";
 import { reportTitle } from "../report-text.ts";
 import { RCU_ACTOR } from "../actors.ts";
 import type { TraceDepth } from "../run-text.ts";
@@ -87,6 +88,7 @@ export class EventRows {
       case "report":
         return { mark: "!", text: reportTitle(event.finding), tone: "bad" };
       case "expect":
+        if (!event.holds && isLeftOpen(event.item, this.session.program)) return undefined;
         return {
           mark: event.holds ? " " : "!",
           text: `${event.holds ? "ok" : "FAIL"} ${event.item.text}`,

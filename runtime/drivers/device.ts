@@ -27,6 +27,9 @@ export const DEVICE_PAGES_MAX = 64;
  * 0 ends it. What guards it is the driver's business; each operation on an entry is one step.
  */
 export class device extends Struct {
+  static readonly heading: string = "devices";
+  /** Its table is told of entry by entry. */
+  static readonly shows: readonly string[] = [];
   /** User addresses of pages. */
   addresses = words(DEVICE_PAGES_MAX);
   /** What is mapped there, as in a PTE: page and RW. */

@@ -1,5 +1,6 @@
 /** A prompt in process, as tests want it: what is typed goes in, what is told comes out. */
 import { SourceText } from "../../grammar/span.ts";
+import type { ReadFile } from "../../interpreter/bind/includes.ts";
 import { drain } from "../../interpreter/breathing.ts";
 import type { Desk, DeskIo } from "../../interpreter/session/desk.ts";
 import { PlainPrompt } from "../../interpreter/session/plain.ts";
@@ -15,7 +16,8 @@ export interface Sitting {
   prompt(): string;
 }
 
-export function sitDown(script = "", isOpen = true): Sitting {
+/** `readFile`: for what the script includes. */
+export function sitDown(script = "", isOpen = true, readFile?: ReadFile): Sitting {
   const files = new Map<string, string>();
   const io: DeskIo = {
     readFile: (path) => {
@@ -28,7 +30,7 @@ export function sitDown(script = "", isOpen = true): Sitting {
     listFolder: () => [...files.keys()],
     status: () => {},
   };
-  const session = Session.open(new SourceText("prompt", script), isOpen);
+  const session = Session.open(new SourceText("prompt", script), isOpen, readFile);
   const desk: Desk = { session, io, depth: "statements", path: undefined };
   let said = "";
   const say = (text: string): void => void (said += text);

@@ -6,6 +6,7 @@ import type { Key } from "../../interpreter/terminal/keys.ts";
 import type { Size } from "../../interpreter/terminal/state.ts";
 import { frontOf } from "../../interpreter/view/front.ts";
 import { createElement } from "react";
+import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { sitDown, type Sitting } from "../session/desk.ts";
 
@@ -27,11 +28,11 @@ const NAMED =
 export function keysOf(text: string): Key[] {
   if (!NAMED.test(text))
     return Array.from(text, (character) => ({
-      name: character,
+      name: character === "\r" ? "return" : character,
       ctrl: false,
       meta: false,
       shift: false,
-      text: character,
+      text: character === "\r" ? "" : character,
     }));
   if (text.startsWith("paste:"))
     return [{ name: "paste", ctrl: false, meta: false, shift: false, text: text.slice("paste:".length) }];
@@ -41,7 +42,7 @@ export function keysOf(text: string): Key[] {
 }
 
 export function takeSeat(size: Size, script = "", isOpen = true): Seat {
-  const sitting = sitDown(script, isOpen);
+  const sitting = sitDown(script, isOpen, (path) => ({ name: path, text: readFileSync(`scripts/${path}`, "utf8") }));
   sitting.desk.depth = "steps";
   const history: string[] = [];
   const said: string[] = [];
