@@ -591,14 +591,6 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: 'schedule "zero*3"',
     right: 'schedule "0*3"',
   },
-  E245: {
-    summary: "a statement where the value of an expression is asked for",
-    explanation:
-      "`:print`, `:watch` and `:break ... if` at the prompt look at the state from outside and take no step: " +
-      "what they are given is one expression.",
-    wrong: ":print race { }",
-    right: ":print mm.mm_users",
-  },
   E243: {
     summary: "a patch that no kernel has (a warning)",
     explanation: "A patch changes the kernels that name it: `kernel v5.2 + NAME`, or `--kernel` on the command line.",

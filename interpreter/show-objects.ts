@@ -60,7 +60,7 @@ function objectLine(machine: Machine, object: Struct): string {
   return [object.expr(machine), ...cells].join("  ");
 }
 
-/** "dead false"; of an embedded struct its members. Locks, and links nobody asked for, have places of their own. */
+/** "dead false"; of an embedded struct its members. Locks and links have places of their own. */
 function cellsOf(machine: Machine, name: string, member: Member, isAskedFor: boolean): string[] {
   if (member instanceof rw_semaphore) return [];
   if (member instanceof list_head || member instanceof hlist_head)

@@ -10,18 +10,14 @@ import { look, truth } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { showNumber } from "./values.ts";
 
-/** Binds an expression to the names of a script; or says what is wrong with it. */
+/** Binds an expression to the names of a script; or what is wrong with it: nothing, if it is a statement. */
 export function bindLook(binder: ExpressionBinder, source: SourceText): Look | readonly Diagnostic[] {
   const { scope } = binder;
   const { script, diagnostics } = parse(source);
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (errors.length > 0) return errors;
   const [statement, ...more] = script.statements;
-  if (statement?.kind !== "expression" || more.length > 0) {
-    const at = { start: 0, end: source.text.length };
-    const message = "an expression is wanted here, not a statement";
-    return [{ code: "E245", severity: "error", source, at, message, help: "`mm.mm_users`, `gpu.seq == 2`" }];
-  }
+  if (statement?.kind !== "expression" || more.length > 0) return [];
   const before = scope.diagnostics.length;
   const bound = scope.within(source, "", () => binder.bindValue(statement.expr));
   const mistakes = scope.diagnostics.splice(before).filter(({ severity }) => severity === "error");

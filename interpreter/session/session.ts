@@ -322,7 +322,7 @@ export class Session {
     const source = new SourceText("expression", text);
     const result = this.program.look?.(source) ?? [];
     if ("holds" in result) return result;
-    throw new Refused(result[0]?.message ?? "nothing to look at", result);
+    throw new Refused("an expression is wanted here, not a statement: `mm.mm_users`, `gpu.seq == 2`", result);
   }
 
   // ---- undo

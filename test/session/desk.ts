@@ -17,7 +17,7 @@ export interface Sitting {
 }
 
 /** `readFile`: for what the script includes. */
-export function sitDown(script = "", isOpen = true, readFile?: ReadFile): Sitting {
+export function sitDown(script = "", isOpen = true, readFile?: ReadFile, name = "prompt"): Sitting {
   const files = new Map<string, string>();
   const io: DeskIo = {
     readFile: (path) => {
@@ -30,7 +30,7 @@ export function sitDown(script = "", isOpen = true, readFile?: ReadFile): Sittin
     listFolder: () => [...files.keys()],
     status: () => {},
   };
-  const session = Session.open(new SourceText("prompt", script), isOpen, readFile);
+  const session = Session.open(new SourceText(name, script), isOpen, readFile);
   const desk: Desk = { session, io, depth: "statements", path: undefined };
   let said = "";
   const say = (text: string): void => void (said += text);

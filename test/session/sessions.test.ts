@@ -30,10 +30,12 @@ test("every command is in a session, and every short form is a command's own", (
   assert.is(new Set(all).size, all.length);
 });
 
-test("LANGUAGE.md: its session is had so, and its table is that of the commands", () => {
+test("the sessions of README and LANGUAGE.md are had so, and the table is that of the commands", () => {
   const page = readFileSync("LANGUAGE.md", "utf8");
-  const blocks = [...page.matchAll(/^```session\n([^]*?)^```$/gm)].map((match) => match[1] ?? "");
-  assert.ok(blocks.length > 0);
+  const blocks = [...`${page}${readFileSync("README.md", "utf8")}`.matchAll(/^```session\n([^]*?)^```$/gm)].map(
+    (match) => match[1] ?? "",
+  );
+  assert.is(blocks.length, 2);
   for (const block of blocks) assert.is(had(block), block);
   const rows = [...page.matchAll(/^\| `:([^`]*)`(.*?) *\| (.*?) *\|$/gm)].map(([, usage, aliases, summary]) => [
     usage?.replaceAll("\\|", "|"),

@@ -1,4 +1,4 @@
-/** What is drawn: every panel, every key, every size. Frames are kept in test/golden/frames; UPDATE=1 writes them anew. */
+/** What is drawn: every panel, key and size. Frames are kept in test/golden/frames; UPDATE=1 writes them anew. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { test } from "uvu";
@@ -23,10 +23,21 @@ const RACE = scriptOf("004-odp-dying-mm");
 
 /** The first race, cpu1 in find_vma, cpu0 in the callback. */
 async function between(size: Size): Promise<Seat> {
-  const seat = takeSeat(size, RACE, false);
+  const seat = takeSeat(size, RACE, false, "004-odp-dying-mm");
   await seat.press("tab", "n", "n", "escape", "cpu1: continue until find_vma", "return", ":step cpu0 8", "return");
   return seat;
 }
+
+test("the picture in README is what is drawn", async () => {
+  const frame = (await between({ columns: 80, rows: 22 })).frame().trimEnd();
+  const page = readFileSync("README.md", "utf8");
+  if (process.env["UPDATE"] === "1")
+    writeFileSync(
+      "README.md",
+      page.replace(/(?<=^```text\n)[^]*?(?=\n```$)/m, () => frame),
+    );
+  else assert.ok(page.includes(`\n${frame}\n`), frame);
+});
 
 const PANELS: readonly PanelName[] = ["script", "cpus", "locks", "mm", "notifiers", "devices", "objects", "events"];
 for (const name of PANELS)

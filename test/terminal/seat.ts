@@ -41,8 +41,9 @@ export function keysOf(text: string): Key[] {
   return [{ name: text.replace(/^(ctrl|shift)-/, ""), ctrl, meta: false, shift, text: "" }];
 }
 
-export function takeSeat(size: Size, script = "", isOpen = true): Seat {
-  const sitting = sitDown(script, isOpen, (path) => ({ name: path, text: readFileSync(`scripts/${path}`, "utf8") }));
+export function takeSeat(size: Size, script = "", isOpen = true, name = "prompt"): Seat {
+  const readFile = (path: string) => ({ name: path, text: readFileSync(`scripts/${path}`, "utf8") });
+  const sitting = sitDown(script, isOpen, readFile, name);
   sitting.desk.depth = "steps";
   const history: string[] = [];
   const said: string[] = [];
