@@ -48,12 +48,17 @@ export function cli(load: LoadTerminal): void {
   let code: Promise<number>;
   if (seat === undefined) {
     outlivePipes();
-    code = drive(commandLine(argv, io));
+    const isHelp = !isCommand(argv[0] ?? "") && argv.includes("--help");
+    code = drive(commandLine(isHelp ? ["--help"] : argv, io));
   } else if ("error" in seat) {
     process.stderr.write(`hmm: ${seat.error}\nusage: ${SEAT_USAGE}\n`);
     code = Promise.resolve(2);
   } else code = seat.plain ? atLines(seat) : atTerminal(seat, load);
-  void code.then((result) => (process.exitCode = result));
+  void code.catch(fault).then((result) => (process.exitCode = result));
+}
+function fault(error: unknown): number {
+  process.stderr.write(`hmm: a fault of hmm itself, please report it: ${String(error)}\n`);
+  return 70;
 }
 function outlivePipes(): void {
   process.stdout.on("error", () => process.exit(0)); // `hmm ... | head`
@@ -67,18 +72,19 @@ function loadHistory(): History {
 }
 async function atLines(seat: Seat): Promise<number> {
   outlivePipes();
-  const desk = await drive(sitDown(seat, io));
+  // Nothing is drawn over: a line that is replaced is no line.
+  const desk = await drive(sitDown(seat, { ...io, status: () => {} }));
   if (desk === undefined) return 2;
   const { stdin, stdout } = process;
-  const plain = new PlainPrompt(desk, io);
   const history = stdin.isTTY ? loadHistory() : undefined;
+  const plain = new PlainPrompt(desk, { ...io, keep: (text) => history?.add(text) });
+  if (history?.problem !== undefined) io.err(`${history.problem}\n`);
   const interrupt = (): boolean => {
     desk.session.interrupted = true;
     return plain.isBusy;
   };
-  const keep = (line: string): void => history?.add(line);
   plain.greet(stdin.isTTY);
-  return sitAtLines(plain, { stdin, stdout, interrupt, keep });
+  return sitAtLines(plain, { stdin, stdout, interrupt });
 }
 
 async function atTerminal(seat: Seat, load: LoadTerminal): Promise<number> {

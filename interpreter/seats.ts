@@ -46,6 +46,7 @@ function seatAsked(
 ): Result {
   const [first] = argv;
   if (first !== undefined && isCommand(first)) return withView(argv);
+  if (argv.includes("--help") || argv.includes("-h")) return undefined;
   if (first !== undefined && /^(--help|-h|help|--version|-V)$/.test(first)) return undefined;
   // A word that is neither is a mistyped command.
   if (first !== undefined && !first.startsWith("-") && !/\.hmm$|\//.test(first) && !exists(first)) return undefined;

@@ -1,14 +1,14 @@
 /** The lines of a `show` statement: a part of the state as it stands. */
 import type { Machine } from "../runtime/machine/machine.ts";
-import { waiters } from "../runtime/machine/rwsem.ts";
 import { Atomic, membersOf, Mutex, Ref, Refcount, SpinLock, Struct, Words } from "../runtime/machine/struct.ts";
 import { rw_semaphore } from "../runtime/machine/rwsem.ts";
 import { showValue } from "../runtime/machine/access.ts";
 import { showNumber } from "./bind/values.ts";
-import { actorName } from "./actors.ts";
+
 import type { Director } from "./director.ts";
 import type { ShowItem } from "./program.ts";
 import { deviceLines } from "./show-device.ts";
+import { lockLines } from "./show-locks.ts";
 import { headingOf, liveObjects, objectLines } from "./show-objects.ts";
 import { pageTableLines, vmaLines } from "./show-mm.ts";
 
@@ -44,42 +44,6 @@ function membersDeep(struct: Struct): (Ref<unknown> | SpinLock | Mutex | Atomic 
     if (member instanceof Words) return [];
     return [member as Ref<unknown>];
   });
-}
-
-/** Every lock that is held or waited for. */
-/** Those that a script declares at its top: they are members of nothing. */
-function ownLocks(machine: Machine): string[] {
-  return Array.from(machine.locals.keys()).flatMap((actor) =>
-    machine
-      .locksOf(actor)
-      .filter(({ lock }) => machine.typeAt(lock)?.variables === true)
-      .map(({ lock }) => `${machine.name(lock) ?? "lock"}: ${actorName(actor)}`),
-  );
-}
-function lockLines(machine: Machine): string[] {
-  const lines = ownLocks(machine);
-  for (const object of liveObjects(machine))
-    for (const member of object instanceof rw_semaphore ? [object] : membersDeep(object)) {
-      if (member instanceof rw_semaphore) {
-        const count = machine.peek(member.count.addr);
-        const queue = waiters(machine.peek(member.queue.addr));
-        if (count === 0 && queue.length === 0) continue;
-        const waiting = queue.map((w) => `${actorName(w.actor)} (${w.writer ? "write" : "read"})`).join(", ");
-        const mode = count < 0 ? "write" : "read";
-        const held = count === 0 ? "free" : `${mode}, ${holders(machine, member.addr)}`;
-        lines.push(`${member.expr(machine)}: ${held}${waiting === "" ? "" : `; waiting: ${waiting}`}`);
-      } else if (member instanceof SpinLock || member instanceof Mutex) {
-        const owner = machine.peek(member.addr);
-        if (owner !== 0) lines.push(`${member.expr(machine)}: ${actorName(owner - 1)}`);
-      }
-    }
-  return lines;
-}
-function holders(machine: Machine, lock: number): string {
-  const names = [];
-  for (let actor = 0; actor < machine.locals.length; actor++)
-    for (const holding of machine.locksOf(actor)) if (holding.lock === lock) names.push(actorName(actor));
-  return names.join(", ");
 }
 
 function counterLines(machine: Machine): string[] {

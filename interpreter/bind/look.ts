@@ -6,6 +6,7 @@ import { showValue } from "../../runtime/machine/access.ts";
 import type { Machine } from "../../runtime/machine/machine.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import type { Look } from "../program.ts";
+import { ScriptError } from "../script-error.ts";
 import { look, truth } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { showNumber } from "./values.ts";
@@ -24,9 +25,18 @@ export function bindLook(binder: ExpressionBinder, source: SourceText): Look | r
   if (bound === undefined || mistakes.length > 0) return mistakes;
   return {
     text: source.slice(statement.at).trim(),
-    holds: (machine) => truth(look(bound, machine)),
-    value: (machine) => valueText(look(bound, machine), machine),
+    holds: (machine) => orElse(false, () => truth(look(bound, machine))),
+    value: (machine) => orElse("nothing: it cannot be computed here", () => valueText(look(bound, machine), machine)),
   };
+}
+/** A division by what is 0 just now, or the like: who only looks on is not stopped by that. */
+function orElse<R>(otherwise: R, compute: () => R): R {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof ScriptError) return otherwise;
+    throw error;
+  }
 }
 
 function valueText(value: Value, machine: Machine): string {

@@ -21,6 +21,8 @@ export interface Desk {
   depth: TraceDepth;
   /** The file that the script was read from or saved to last. */
   path: string | undefined;
+  /** The file that was written last: it may be written over. */
+  written: string | undefined;
 }
 
 export interface Answer {

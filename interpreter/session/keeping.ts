@@ -1,11 +1,12 @@
 /** Commands that change or keep the script as a whole. */
 import { SourceText } from "../../grammar/span.ts";
-import { reason } from "../commands/load.ts";
+import { includesOf, reason } from "../commands/load.ts";
 import { kernelText } from "../program.ts";
 import { nothing, refused, told, type Answering, type Desk } from "./desk.ts";
 import { restAnswer } from "./moving.ts";
 import { AsWritten, Scheduled } from "../pickers.ts";
-import { onKernel } from "./script-text.ts";
+import { Refused } from "./session.ts";
+import { onKernel, onOneKernel } from "./script-text.ts";
 
 /** `save FILE`: a script that leads here; `save! FILE` also where there is a file already. */
 export function* save(desk: Desk, args: string): Answering {
@@ -14,7 +15,7 @@ export function* save(desk: Desk, args: string): Answering {
   if (path === undefined) return refused("`:save` takes the name of a file: `:save race.hmm`");
   const { session, io } = desk;
   const text = session.scriptToHere();
-  if (!force && path !== desk.path && io.exists(path))
+  if (!force && path !== desk.written && io.exists(path))
     return refused(`${path} is there already: \`:save! ${path}\` writes over it`);
   try {
     io.writeFile(path, text);
@@ -22,6 +23,7 @@ export function* save(desk: Desk, args: string): Answering {
     return refused(`cannot write ${path}: ${reason(error)}`);
   }
   desk.path = path;
+  desk.written = path;
   const lines = text.split("\n").length - 1;
   return told(
     `${path}: ${lines} ${lines === 1 ? "line" : "lines"}, replayed by \`hmm run ${path}\` and \`:load ${path}\``,
@@ -39,15 +41,21 @@ export function* load(desk: Desk, args: string): Answering {
   } catch (error) {
     return refused(`cannot read ${path}: ${reason(error)}`);
   }
-  session.replace(new SourceText(path, text), true);
-  desk.path = path;
+  const readFile = includesOf(path, io);
+  const source = new SourceText(path, text);
+  session.replace(new SourceText(path, onOneKernel(source, undefined, readFile)), true, readFile);
   const { schedule } = session.program;
   const picker = schedule === undefined ? new AsWritten() : new Scheduled(schedule.runs);
   const rest = yield* session.runOn(picker, (director) => schedule === undefined && director.inRace, []);
-  if (picker instanceof Scheduled && picker.mismatch !== undefined)
-    return refused(`${path}: its schedule does not fit: ${picker.mismatch}`);
   const { problem } = session.timeline;
-  return problem === undefined ? restAnswer(session, rest) : refused(problem.message);
+  const mismatch = picker instanceof Scheduled ? picker.mismatch : undefined;
+  if (problem !== undefined || mismatch !== undefined) {
+    session.undo(); // what was there stays
+    if (problem !== undefined) throw new Refused(problem.message, [problem.diagnostic(source)]);
+    return refused(`${path}: its schedule does not fit: ${mismatch}`);
+  }
+  desk.path = path;
+  return restAnswer(session, rest);
 }
 
 export function* reset(desk: Desk): Answering {

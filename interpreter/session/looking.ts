@@ -20,16 +20,22 @@ export function* show({ session }: Desk, args: string): Answering {
   return told(...words.flatMap((word) => showText(session.timeline.director, word, undefined)));
 }
 
-/** Where every CPU is, and what it would do next. */
+/** Where every CPU is: its calls, what it would do next, its locks. */
 export function* where({ session }: Desk): Answering {
   const { director } = session.timeline;
   const { machine } = director;
-  const lines = [statusLine(session)];
+  const lines = [`step ${session.timeline.at}; ${statusLine(session)}`];
   for (let actor = 0; actor < ACTORS; actor++) {
     if (machine.isFinished(actor) || machine.isIdle(actor)) continue;
-    const step = machine.nextStep(actor)?.text(machine) ?? "";
-    lines.push(`${actorName(actor)}: next ${step}`);
-    for (const frame of machine.stackOf(actor)) lines.push(`  ${frame.name}`);
+    const calls = machine.stackOf(actor).map(({ name }) => name);
+    const inside = calls.length === 0 ? "" : ` in ${calls.reverse().join(" > ")}`;
+    const status = director.inRace ? (director.canMove(actor) ? "" : "blocked") : director.statusOf(actor);
+    const how = status === "" || status === "running" ? "" : ` is ${status}`;
+    const locks = machine.lockTexts(actor);
+    const holds = locks.length === 0 ? "" : `; holds ${locks.join(", ")}`;
+    lines.push(
+      `${actorName(actor)}${how}${inside}; next ${machine.nextStep(actor)?.text(machine) ?? "nothing"}${holds}`,
+    );
   }
   return told(...lines);
 }

@@ -7,10 +7,12 @@ import type { Decision } from "../schedule.ts";
 import type { Picker } from "../trace.ts";
 import { nothing, refused, told, type Answer, type Answering, type Desk } from "./desk.ts";
 import { statusLine } from "./moment-text.ts";
-import type { Rest, Session } from "./session.ts";
+import { Refused, type Rest, type Session } from "./session.ts";
 
 /** Where a run came to rest, if there is more to say than that it did. */
 export function restAnswer(session: Session, rest: Rest): Answer {
+  const { problem } = session.timeline;
+  if (problem !== undefined) throw new Refused(problem.message, [problem.diagnostic(session.source)]);
   switch (rest.why) {
     case "there":
       return nothing;

@@ -2,6 +2,7 @@
  * The prompt as plain lines: for pipes, dumb terminals and screen readers. The same commands and the same facts as in
  * the view; no cursor movement, no colour, nothing that is drawn over.
  */
+import { printable } from "../../grammar/diagnostic.ts";
 import type { ExitCode } from "../io.ts";
 import { isFatal } from "../../runtime/machine/report.ts";
 import { isLeftOpen } from "../expectation.ts";
@@ -14,6 +15,8 @@ import { Prompt } from "./prompt.ts";
 export interface Lines {
   out(text: string): void;
   err(text: string): void;
+  /** Keeps a statement or command for the next session. */
+  keep(text: string): void;
 }
 
 export class PlainPrompt {
@@ -50,6 +53,11 @@ export class PlainPrompt {
   }
 
   *line(line: string): Breathing<void> {
+    if (this.typed !== "" && /^\s*:[A-Za-z]/.test(line)) {
+      const [head = ""] = this.typed.split("\n");
+      this.complain([`\`${head}\` is not complete: it is dropped, for a command follows`]);
+      this.typed = "";
+    }
     const text = this.typed === "" ? line : `${this.typed}\n${line}`;
     if (this.prompt.needsMore(text)) {
       this.typed = text;
@@ -66,20 +74,28 @@ export class PlainPrompt {
   }
   /** 2: a line was refused; 1: something was reported or an expectation failed on the way here. */
   private exitCode(): ExitCode {
-    if (this.hasRefused) return 2;
+    if (this.hasRefused || this.desk.session.timeline.problem !== undefined) return 2;
     const { program, trace } = this.desk.session;
     const { events, findings } = trace;
     const failed = events.some((event) => event.kind === "expect" && !event.holds && !isLeftOpen(event.item, program));
     return failed || findings.some(({ kind }) => isFatal(kind) || kind !== "pruned") ? 1 : 0;
   }
 
+  /** What somebody has written may have codes in it that a terminal would obey. */
+  private say(lines: readonly string[]): void {
+    for (const line of lines) this.lines.out(`${printable(line.replaceAll("\t", "        "))}\n`);
+  }
+  private complain(lines: readonly string[]): void {
+    this.hasRefused = true;
+    for (const line of lines) this.lines.err(`${printable(line.replaceAll("\t", "        "))}\n`);
+  }
   private *submit(text: string): Breathing<void> {
     const { desk } = this;
     const before = { ...stand(desk) };
+    if (text.trim() !== "") this.lines.keep(text);
     this.isBusy = true;
     const answer = yield* this.prompt.submit(text);
     this.isBusy = false;
-    this.hasRefused ||= answer.isError === true;
     this.isOver ||= answer.quits === true;
     this.tell(before, answer, /^\s*(:|$)/.test(text));
   }
@@ -89,9 +105,10 @@ export class PlainPrompt {
     const after = stand(desk);
     // What happened on the way, where the way was followed on; where it has changed, only where that has led.
     if (after.lineage === before.lineage && after.step >= before.step) {
-      for (const line of eventLines(session.program, session.trace, before.events, desk.depth)) lines.out(`${line}\n`);
+      this.say(eventLines(session.program, session.trace, before.events, desk.depth));
     }
-    for (const line of answer.lines) (answer.isError === true ? lines.err : lines.out)(`${line}\n`);
+    if (answer.isError === true) this.complain(answer.lines);
+    else this.say(answer.lines);
     const hasMoved = after.lineage !== before.lineage || after.step !== before.step;
     if (hasMoved && isCommand && answer.isError !== true && answer.quits !== true)
       lines.out(`step ${after.step} of ${session.timeline.length}; ${statusLine(session)}\n`);

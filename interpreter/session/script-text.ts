@@ -5,7 +5,9 @@
 import type { Statement } from "../../grammar/ast.ts";
 import { parse } from "../../grammar/parse.ts";
 import type { SourceText, Span } from "../../grammar/span.ts";
-import type { Item } from "../program.ts";
+import type { ReadFile } from "../bind/includes.ts";
+import { bindScript } from "../bind/script.ts";
+import { kernelText, type Item } from "../program.ts";
 
 /** How far a script has come. */
 export interface Progress {
@@ -15,11 +17,6 @@ export interface Progress {
   /** The item whose CPU is in the middle of it, and how many steps that has taken since it began. */
   readonly under?: { readonly item: Item; readonly steps: number };
 }
-
-/** Statements that declare something: they are read before anything runs, and stay. */
-const DECLARING: ReadonlySet<Statement["kind"]> = new Set([
-  ...(["declare", "enum", "fn", "include", "invariant", "kernel", "ops", "patch", "sanitizer", "struct"] as const),
-]);
 
 /** The script without what has not begun; undefined where it is in the middle of a file that it includes. */
 export function upToHere(source: SourceText, { items, begun, under }: Progress): string | undefined {
@@ -49,10 +46,10 @@ export function upToHere(source: SourceText, { items, begun, under }: Progress):
   }
   return text + source.text.slice(from);
 }
-/** What makes no item of its own: a declaration, an include, a label for what follows. */
+/** What makes no item of its own: a declaration, which is read before anything runs, or a label for what follows. */
 function keeps(statement: Statement, begun: number, items: readonly Item[]): boolean {
   if (statement.kind === "schedule") return false;
-  if (DECLARING.has(statement.kind)) return true;
+  if (statement.kind !== "onCpu") return true;
   const next = items[begun];
   return next === undefined || statement.at.start < next.at.start;
 }
@@ -90,16 +87,33 @@ function bodyOf(statement: Statement): Statement | undefined {
   return statement.kind === "onCpu" ? statement.body : statement;
 }
 
-/** The same script on another kernel; of several `for kernel` has, on the one that is named. */
+/** The same script on another kernel; of several `for kernel`, the one that names it stays, or else the first. */
 export function onKernel(source: SourceText, kernel: string): string {
-  const { script } = parse(source);
-  const line = script.statements.find(({ kind }) => kind === "kernel");
-  const loop = script.statements.find((statement) => statement.kind === "forKernel");
+  const { statements } = parse(source).script;
+  const line = statements.find(({ kind }) => kind === "kernel");
+  const loops = statements.filter((statement) => statement.kind === "forKernel");
+  const wanted = kernel.replace(/\s+/g, "");
+  const chosen =
+    loops.find(({ kernels }) => kernels.some(({ parts }) => parts.map(({ name }) => name).join("+") === wanted)) ??
+    loops[0];
   const { text } = source;
-  if (loop?.kind === "forKernel") {
-    const inner = text.slice(loop.body.at.start + 1, loop.body.at.end - 1).replace(/^[ \t]*\n|\n[ \t]*$/g, "");
-    return `${text.slice(0, loop.at.start)}kernel ${kernel}\n${inner}${text.slice(loop.at.end)}`;
+  if (line !== undefined) return `${text.slice(0, line.at.start)}kernel ${kernel}${text.slice(line.at.end)}`;
+  const first = statements[0]?.at.start ?? text.length;
+  let result = `${text.slice(0, first)}kernel ${kernel}\n`;
+  let from = first;
+  for (const loop of loops) {
+    const { start, end } = loop.body.at;
+    const inner = text.slice(start + 1, end - 1).replace(/^[ \t]*\n|\n[ \t]*$/g, "");
+    result += text.slice(from, loop.at.start) + (loop === chosen ? inner : "");
+    from = loop.at.end;
   }
-  if (line === undefined) return `kernel ${kernel}\n${text}`;
-  return `${text.slice(0, line.at.start)}kernel ${kernel}${text.slice(line.at.end)}`;
+  return result + text.slice(from);
+}
+
+/** A session is about one kernel: the one that is asked for, or the first of several. */
+export function onOneKernel(source: SourceText, kernel: string | undefined, readFile: ReadFile | undefined): string {
+  if (kernel !== undefined) return onKernel(source, kernel);
+  const { programs } = bindScript(source, readFile === undefined ? {} : { readFile });
+  const [first, ...others] = programs;
+  return first === undefined || others.length === 0 ? source.text : onKernel(source, kernelText(first.kernel));
 }

@@ -29,6 +29,7 @@ export type Rest =
 /** Text and steps: enough to come back to it. */
 interface Snapshot {
   readonly source: SourceText;
+  readonly readFile: ReadFile | undefined;
   readonly isOpen: boolean;
   readonly decisions: Schedule;
   readonly at: number;
@@ -65,7 +66,8 @@ export class Session {
   interrupted = false;
   private undos: Snapshot[] = [];
   private redos: Snapshot[] = [];
-  private readonly readFile: ReadFile | undefined;
+  /** Reads what the script includes. */
+  private readFile: ReadFile | undefined;
 
   private constructor(source: SourceText, timeline: Timeline, isOpen: boolean, readFile: ReadFile | undefined) {
     this.source = source;
@@ -115,8 +117,8 @@ export class Session {
         ? this.timeline.extended(program)
         : this.again(program);
     const before = this.snapshot();
-    const old = { timeline: this.timeline, source: this.source, isOpen: this.isOpen };
-    Object.assign(this, { timeline, source, isOpen: true });
+    const old = { timeline: this.timeline, source: this.source, isOpen: this.isOpen, reports: this.reports };
+    Object.assign(this, { timeline, source, isOpen: true, reports: [] });
     const rest = yield* this.runOn(new AsWritten(), (director) => director.inRace);
     if (timeline.problem !== undefined) {
       const { problem } = timeline;
@@ -181,10 +183,24 @@ export class Session {
   }
   /** The script that leads here, and the schedule that it takes. */
   scriptToHere(): string {
+    const { timeline } = this;
     const text = this.textUpToHere().replace(/^schedule\s*"[^"\n]*"[^\n]*\n?/gm, "");
-    const { schedule } = this.timeline;
+    const lines = [...this.goneOn()];
+    // Without a step in its race a script stops there only if its schedule says so.
+    if (timeline.schedule.length > 0 || timeline.director.inRace)
+      lines.push(`schedule "${runsText(timeline.schedule)}"`);
     const end = text === "" || text.endsWith("\n") ? "" : "\n";
-    return schedule.length === 0 ? text : `${text}${end}schedule "${runsText(schedule)}"\n`;
+    return lines.length === 0 ? text : `${text}${end}${lines.join("\n")}\n`;
+  }
+  /** What CPUs did that were paused when the script had ended, as lines of a script. */
+  private *goneOn(): Generator<string> {
+    const { timeline } = this;
+    const steps = timeline.decisions.slice(this.stepsOfText(), timeline.at).map(({ actor }) => actor);
+    for (const cpu of new Set(steps.filter((actor) => actor < CPUS_MAX))) {
+      const count = steps.filter((actor) => actor === cpu).length;
+      const isThrough = timeline.director.machine.isFinished(cpu);
+      yield `cpu${cpu}: continue${isThrough ? "" : ` until step ${count}`}`;
+    }
   }
 
   // ---- steps
@@ -268,13 +284,12 @@ export class Session {
   // ---- other scripts
 
   /** Puts a script in the place of this one, at its first step. Throws Refused if it has mistakes. */
-  replace(source: SourceText, isOpen: boolean, decisions: Schedule = []): void {
-    const { program, warnings } = bound(source, this.readFile);
+  replace(source: SourceText, isOpen: boolean, readFile = this.readFile): void {
+    const { program, warnings } = bound(source, readFile);
     const timeline = Timeline.start(program, isOpen);
     this.remember(this.snapshot());
-    timeline.foresee(decisions);
     this.warnings = warnings;
-    Object.assign(this, { source, timeline, isOpen, reports: [], lineage: this.lineage + 1 });
+    Object.assign(this, { source, readFile, timeline, isOpen, reports: [], lineage: this.lineage + 1 });
   }
   /** The same script at its end rather than waiting for more of it, or at its first step, along a schedule. */
   *follow(schedule: Schedule): Breathing<void> {
@@ -297,8 +312,8 @@ export class Session {
     const decisions = this.timeline.decisions.slice(0, this.timeline.at);
     this.replaceTimeline(Timeline.start(this.program, false), false);
     this.timeline.foresee(decisions);
-    yield* this.replay(decisions.length);
-    return yield* this.runOn(new AsWritten(), () => false);
+    yield* this.replay(decisions.length, []);
+    return yield* this.runOn(new AsWritten(), () => false, []);
   }
 
   // ---- stops
@@ -328,8 +343,8 @@ export class Session {
   // ---- undo
 
   private snapshot(): Snapshot {
-    const { source, isOpen, timeline } = this;
-    return { source, isOpen, decisions: timeline.decisions.slice(), at: timeline.at };
+    const { source, readFile, isOpen, timeline } = this;
+    return { source, readFile, isOpen, decisions: timeline.decisions.slice(), at: timeline.at };
   }
   private remember(snapshot: Snapshot): void {
     this.undos = [...this.undos.slice(-SNAPSHOTS_MAX + 1), snapshot];
@@ -346,11 +361,11 @@ export class Session {
     const snapshot = from.pop();
     if (snapshot === undefined) return false;
     to.push(this.snapshot());
-    const { source, isOpen, decisions, at } = snapshot;
-    const timeline = Timeline.start(bound(source, this.readFile).program, isOpen);
+    const { source, readFile, isOpen, decisions, at } = snapshot;
+    const timeline = Timeline.start(bound(source, readFile).program, isOpen);
     timeline.foresee(decisions);
     while (timeline.at < at && timeline.forward());
-    Object.assign(this, { source, isOpen, timeline, lineage: this.lineage + 1 });
+    Object.assign(this, { source, readFile, isOpen, timeline, lineage: this.lineage + 1 });
     return true;
   }
 }
@@ -360,8 +375,12 @@ function bound(
   readFile: ReadFile | undefined,
 ): { readonly program: Program; readonly warnings: readonly Diagnostic[] } {
   const { programs, diagnostics } = bindScript(source, readFile === undefined ? {} : { readFile });
-  const [program] = programs;
+  const [program, ...others] = programs;
   if (program === undefined) throw new Refused("the script has mistakes", diagnostics);
+  if (others.length > 0 || /^\s*for\s+kernel\b/m.test(source.text))
+    throw new Refused(
+      "a session is about one kernel: take `for kernel` out, and use `:kernel` to go from one to another",
+    );
   return { program, warnings: diagnostics };
 }
 /** Whether the longer program has other functions or another kernel: then what has run may have to run otherwise. */

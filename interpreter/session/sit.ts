@@ -1,16 +1,15 @@
 /** From what the command line names to a session somebody can sit at. */
 import { renderAll } from "../../grammar/diagnostic.ts";
 import { SourceText } from "../../grammar/span.ts";
-import { bindScript } from "../bind/script.ts";
 import type { Breathing } from "../breathing.ts";
 import { includesOf, nameOf, readText } from "../commands/load.ts";
 import type { Io } from "../io.ts";
 import { AsWritten, Scheduled, Seeded } from "../pickers.ts";
-import { kernelText, type Program } from "../program.ts";
+import type { Program } from "../program.ts";
 import { readToken } from "../schedule.ts";
 import type { Picker } from "../trace.ts";
 import type { Desk } from "./desk.ts";
-import { onKernel } from "./script-text.ts";
+import { onOneKernel } from "./script-text.ts";
 import { Refused, Session } from "./session.ts";
 
 export interface Seat {
@@ -42,7 +41,8 @@ export function* sitDown(seat: Seat, io: Io): Breathing<Desk | undefined> {
       session,
       io,
       depth: seat.plain ? "statements" : "steps",
-      path: seat.path === "-" ? undefined : seat.path,
+      path: seat.path,
+      written: undefined,
     };
     const why = yield* goAlong(session, seat);
     if (why === undefined) return desk;
@@ -52,17 +52,6 @@ export function* sitDown(seat: Seat, io: Io): Breathing<Desk | undefined> {
     io.err(`${renderAll(error.diagnostics)}\n`);
   }
   return undefined;
-}
-/** A session is about one kernel: the one that is asked for, or the first of several. */
-function onOneKernel(
-  source: SourceText,
-  kernel: string | undefined,
-  readFile: Parameters<typeof Session.open>[2],
-): string {
-  if (kernel !== undefined) return onKernel(source, kernel);
-  const { programs } = bindScript(source, readFile === undefined ? {} : { readFile });
-  const [first, ...others] = programs;
-  return first === undefined || others.length === 0 ? source.text : onKernel(source, kernelText(first.kernel));
 }
 /** Takes the way that was asked for, and goes back to its start. Returns what does not fit, if anything. */
 function* goAlong(session: Session, seat: Seat): Breathing<string | undefined> {

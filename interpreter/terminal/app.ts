@@ -5,7 +5,7 @@
 import type { Answer } from "../session/desk.ts";
 import type { PanelName, View } from "../view/view.ts";
 import { commonPrefix, inColumns } from "./candidates.ts";
-import { partsOf, panelOf } from "./frame.tsx";
+import { inputTop, panelOf, partsOf, SMALLEST } from "./frame.tsx";
 import type { Front } from "./front.ts";
 import { inputWindow } from "./input-window.ts";
 import type { Key } from "./keys.ts";
@@ -26,6 +26,7 @@ export interface AppEvents {
 
 const ORDER: readonly PanelName[] = ["script", "cpus", "locks", "mm", "notifiers", "devices", "objects", "events"];
 const SLOW_MS = 150;
+const QUERY_MAX = 16; // of what is looked for in the history
 const ALWAYS: readonly PanelName[] = ["script", "cpus", "locks", "mm", "events"];
 
 export class App {
@@ -102,14 +103,16 @@ export class App {
       answer: this.answer,
       prompt,
       input,
+      inputRow: window.row,
       message: this.message,
 
       bar: this.bar(),
     };
     const parts = partsOf(state, this.size);
     const top = this.size.rows - 1 - parts.input;
-    const row = top + window.row - (input.length - parts.input);
-    const hasCursor = !this.isSlow && (this.focus === undefined || this.finding?.isTyped === true);
+    const row = top + window.row - inputTop(state, parts.input);
+    const isDrawn = this.size.columns >= SMALLEST.columns && this.size.rows >= SMALLEST.rows;
+    const hasCursor = isDrawn && !this.isSlow && (this.focus === undefined || this.finding?.isTyped === true);
     return { state, cursor: hasCursor ? { row, column: prompt.length + window.column } : undefined };
   }
   private line(): { prompt: string; text: string; cursor: number } {
@@ -117,7 +120,11 @@ export class App {
     if (finding?.isTyped === true) return { prompt: "/", text: finding.text, cursor: finding.text.length };
     if (editor.search !== undefined) {
       const { query, failed } = editor.search;
-      return { prompt: `(${failed ? "no " : ""}\`${query}') `, text: editor.text, cursor: editor.cursor };
+      return {
+        prompt: `(${failed ? "no " : ""}\`${query.slice(-QUERY_MAX)}') `,
+        text: editor.text,
+        cursor: editor.cursor,
+      };
     }
     return { prompt: this.front.promptText(), text: editor.text, cursor: editor.cursor };
   }

@@ -168,12 +168,16 @@ const COLOURS: Readonly<Record<Colour, Record<string, string | boolean>>> = {
   comment: { dimColor: true },
   command: { color: "magenta" },
 };
+/** The first line of the prompt that is in sight. */
+export function inputTop({ input, inputRow }: FrameState, height: number): number {
+  return Math.max(0, Math.min(input.length - height, inputRow - Math.floor(height / 2)));
+}
 function Input({ state, width, height }: { state: FrameState; width: number; height: number }): ReactElement {
   const { input, prompt } = state;
-  const top = input.length - height;
+  const top = inputTop(state, height);
   return (
     <Box flexDirection="column" width={width} height={height}>
-      {input.slice(top).map((segments, i) => (
+      {input.slice(top, top + height).map((segments, i) => (
         <Text key={i} wrap="truncate-end">
           <Text bold>{top + i === 0 ? prompt : "... ".padStart(prompt.length)}</Text>
           <Segments segments={segments} />

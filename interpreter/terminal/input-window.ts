@@ -1,4 +1,6 @@
 /** The part of what was typed that fits beside the prompt, with the cursor in it. */
+import { endOf, startOf, widthOf } from "./width.ts";
+
 export interface InputWindow {
   readonly lines: readonly string[];
   /** Of the cursor, within them. */
@@ -12,12 +14,14 @@ export function inputWindow(text: string, cursor: number, width: number): InputW
   const lines = text.split("\n");
   const before = text.slice(0, cursor).split("\n");
   const row = before.length - 1;
-  const column = before.at(-1)?.length ?? 0;
+  const left = before.at(-1) ?? "";
   const room = Math.max(4, width);
-  const shift = column < room ? 0 : column - Math.floor(room * 0.75);
+  // So much of what stands before the cursor is in sight.
+  const kept = widthOf(left) < room ? left : endOf(left, Math.floor(room * 0.75));
+  const isShifted = kept !== left;
   const seen = lines.map((line, i) => {
-    const from = i === row ? shift : 0;
-    return `${from > 0 ? LEFT : ""}${line.slice(from > 0 ? from + 1 : 0, from + room)}`;
+    if (i !== row || !isShifted) return startOf(line, room);
+    return LEFT + startOf(kept + line.slice(left.length), room - LEFT.length);
   });
-  return { lines: seen, row, column: column - shift };
+  return { lines: seen, row, column: widthOf(kept) + (isShifted ? LEFT.length : 0) };
 }

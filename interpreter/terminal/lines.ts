@@ -9,12 +9,10 @@ export interface LineIo {
   readonly stdout: NodeJS.WriteStream;
   /** Stops what is running; false if nothing is. */
   readonly interrupt: () => boolean;
-  /** Keeps a line for the next session. */
-  readonly keep: (line: string) => void;
 }
 
 /** Reads to the end of the input. Prompts are printed only where somebody types. */
-export async function sitAtLines(plain: PlainPrompt, { stdin, stdout, interrupt, keep }: LineIo): Promise<ExitCode> {
+export async function sitAtLines(plain: PlainPrompt, { stdin, stdout, interrupt }: LineIo): Promise<ExitCode> {
   const isTyped = stdin.isTTY === true;
   const ask = (): void => void (isTyped && stdout.write(plain.text));
   const onInterrupt = (): void => {
@@ -29,7 +27,6 @@ export async function sitAtLines(plain: PlainPrompt, { stdin, stdout, interrupt,
   try {
     // One line after the other: the next one waits until this one is through.
     for await (const line of reader) {
-      if (isTyped && line.trim() !== "") keep(line);
       await drive(plain.line(line));
       if (plain.isOver) break;
       ask();

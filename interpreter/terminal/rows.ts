@@ -1,5 +1,6 @@
 /** Rows of a panel as lines of a screen: cut or folded to its width, and the part of them that is in sight. */
 import type { PanelName, Row, Tone } from "../view/view.ts";
+import { endOf, startOf, widthOf } from "./width.ts";
 
 export interface Line {
   readonly mark: string;
@@ -15,16 +16,16 @@ const FOLDED: ReadonlySet<PanelName> = new Set(["cpus", "mm", "notifiers", "devi
 const HANGING = "    ";
 const CUT = "~";
 
-/** Text of at most `width` columns; what is cut off is marked. */
+/** Text of at most `width` columns; what is cut off is marked. Nothing in it moves the cursor. */
 export function cut(text: string, width: number): string {
-  const safe = text.replace(/[\p{Cc}\p{Cf}]/gu, "?");
-  return safe.length <= width ? safe : `${safe.slice(0, Math.max(0, width - 1))}${CUT}`.slice(0, Math.max(0, width));
+  const safe = text.replace(UNPRINTABLE, "?");
+  return widthOf(safe) <= width ? safe : startOf(startOf(safe, width - CUT.length) + CUT, width);
 }
-
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** The first few characters, and as much of the end as fits. */
 function cutMiddle(text: string, width: number, start: number): string {
-  if (text.length <= width || width <= start + 1) return cut(text, width);
-  return cut(text.slice(0, start) + CUT + text.slice(text.length - (width - start - 1)), width);
+  if (widthOf(text) <= width || width <= start + 1) return cut(text, width);
+  return cut(text.slice(0, start) + CUT + endOf(text.slice(start), width - start - CUT.length), width);
 }
 
 export function linesOf(name: PanelName, rows: readonly Row[], width: number): Line[] {

@@ -27,6 +27,8 @@ export interface FrameState {
   /** What stands at the left of the prompt, and what was typed, line by line. */
   readonly prompt: string;
   readonly input: readonly (readonly Segment[])[];
+  /** The line of it that the cursor is in: that one is in sight. */
+  readonly inputRow: number;
   /** In one line: progress, a hint. */
   readonly message: string;
   /** The keys that matter now: the key, and what it does. */

@@ -31,10 +31,10 @@ export function sitDown(script = "", isOpen = true, readFile?: ReadFile, name = 
     status: () => {},
   };
   const session = Session.open(new SourceText(name, script), isOpen, readFile);
-  const desk: Desk = { session, io, depth: "statements", path: undefined };
+  const desk: Desk = { session, io, depth: "statements", path: undefined, written: undefined };
   let said = "";
   const say = (text: string): void => void (said += text);
-  const plain = new PlainPrompt(desk, { out: say, err: say });
+  const plain = new PlainPrompt(desk, { out: say, err: say, keep: () => {} });
   return {
     desk,
     files,

@@ -5,13 +5,15 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SourceText } from "../../grammar/span.ts";
 import { drain } from "../../interpreter/breathing.ts";
+import { onOneKernel } from "../../interpreter/session/script-text.ts";
 import { Refused, Session } from "../../interpreter/session/session.ts";
 import { dump, sitDown } from "./desk.ts";
 
 const scripts = readdirSync("scripts")
   .filter((name) => name.endsWith(".hmm"))
   .map((name) => ({ name, text: readFileSync(`scripts/${name}`, "utf8") }))
-  .filter(({ text }) => !text.includes("include "));
+  .filter(({ text }) => !text.includes("include "))
+  .map(({ name, text }) => ({ name, text: onOneKernel(new SourceText(name, text), undefined, undefined) }));
 
 /** A number for each choice on the way. */
 const turns = fc.array(fc.nat({ max: 1000 }), { minLength: 1, maxLength: 80 });

@@ -159,7 +159,7 @@ const KNOWS: readonly (readonly [prefix: RegExp, may: RegExp])[] = [
     /^interpreter\/(cli|main|launch|seats)\.ts$/,
     /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/|node:)/,
   ],
-  [/^interpreter\/terminal\//, /^(grammar\/|interpreter\/|node:|ink$|react$)/],
+  [/^interpreter\/terminal\//, /^(grammar\/|interpreter\/|node:|ink$|react$|string-width$)/],
   [/^interpreter\//, /^(grammar\/(span|diagnostic)\.ts$|runtime\/machine\/|interpreter\/)/],
   [/^docs\//, /^(grammar\/|docs\/|node:)/],
   [/^test\//, /./],
