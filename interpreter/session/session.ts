@@ -15,7 +15,7 @@ import { runsText, type Decision, type Schedule } from "../schedule.ts";
 import type { Picker } from "../trace.ts";
 import type { End, Trace } from "../trace-events.ts";
 import { upToHere } from "./script-text.ts";
-import { stopsAt, type Stop } from "./stops.ts";
+import { rebound, stopsAt, type Stop } from "./stops.ts";
 import { Timeline } from "./timeline.ts";
 
 /** Why a run came to rest. */
@@ -53,8 +53,9 @@ export class Session {
   source: SourceText;
   /** More statements may come. A script that was opened has an end, until something is typed. */
   isOpen: boolean;
-  /** Breakpoints and watched expressions, by number. */
-  stops: readonly Stop[] = [];
+  private asked: readonly Stop[] = [];
+  /** Which program their expressions are bound to. */
+  private askedOf: Program | undefined;
   private stopCount = 0;
   /** Another number whenever another run took the place of this one, rather than going on. */
   lineage = 0;
@@ -318,18 +319,24 @@ export class Session {
 
   // ---- stops
 
+  /** Breakpoints and watched expressions, by number: what these name is what the script now calls so. */
+  get stops(): readonly Stop[] {
+    if (this.askedOf !== this.program) this.asked = this.asked.map((stop) => rebound(stop, this.program));
+    this.askedOf = this.program;
+    return this.asked;
+  }
   addStop(
     stop: Omit<Extract<Stop, { kind: "break" }>, "number"> | Omit<Extract<Stop, { kind: "watch" }>, "number">,
   ): Stop {
     const added = { ...stop, number: ++this.stopCount } as Stop;
-    this.stops = [...this.stops, added];
+    this.asked = [...this.stops, added];
     return added;
   }
   /** False if there is none of that number. */
   deleteStop(number: number): boolean {
     const rest = this.stops.filter((stop) => stop.number !== number);
     const found = rest.length < this.stops.length;
-    this.stops = rest;
+    this.asked = rest;
     return found;
   }
   /** Binds an expression to the names that the script has by now. Throws Refused. */

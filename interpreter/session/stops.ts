@@ -1,5 +1,6 @@
 /** Where a run is stopped for somebody to look: breakpoints and watched expressions, forward and back. */
-import type { Look } from "../program.ts";
+import { SourceText } from "../../grammar/span.ts";
+import type { Look, Program } from "../program.ts";
 import type { Timeline } from "./timeline.ts";
 
 interface Numbered {
@@ -22,6 +23,17 @@ export interface Watch extends Numbered {
   readonly look: Look;
 }
 export type Stop = Breakpoint | Watch;
+
+/** The same stop in another program. What its expression names may not be there: then it never stops. */
+export function rebound(stop: Stop, program: Program): Stop {
+  if (stop.kind === "watch") return { ...stop, look: lookAgain(stop.look, program) };
+  return stop.condition === undefined ? stop : { ...stop, condition: lookAgain(stop.condition, program) };
+}
+function lookAgain({ text }: Look, program: Program): Look {
+  const look = program.look?.(new SourceText("expression", text));
+  if (look !== undefined && "holds" in look) return look;
+  return { text, holds: () => false, value: () => "not known here" };
+}
 
 /** What the last step of a timeline ran into, in words: "breakpoint 1: find_vma", "mm.mm_users: 1 -> 0". */
 export function stopsAt(timeline: Timeline, stops: readonly Stop[]): string[] {
