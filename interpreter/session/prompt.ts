@@ -76,14 +76,21 @@ export class Prompt {
       const answer = yield* raceLine(session, statements);
       if (answer !== undefined) return answer;
     }
-    const before = session.timeline.recorder.events.length;
+    const { end } = session.timeline.now;
+    if (
+      end !== undefined &&
+      end !== "waits" &&
+      end !== "final" &&
+      statements.some((one) => runs(one) || startsRace(one))
+    )
+      return refused(`${statusLine(session)}; \`:back\` goes to before it`);
     const rest = yield* session.enter(text);
     const answer = restAnswer(session, rest);
     const warnings = session.warnings.length === 0 ? [] : renderAll(session.warnings).split("\n");
     const { inRace } = session.timeline.director;
     const choices = inRace && statements.some(startsRace) ? [statusLine(session), RACE_HINT] : [];
     const waits = inRace && !statements.some(startsRace) && statements.some(runs) ? [LATER] : [];
-    return told(...warnings, ...answer.lines, ...choices, ...(before >= 0 ? waits : []));
+    return told(...warnings, ...answer.lines, ...choices, ...waits);
   }
   /** `help`, `quit`, `locks`, `s`, `c`: no statement means anything of the kind. */
   private commandWithoutColon(text: string): string | undefined {

@@ -112,11 +112,15 @@ export class Session {
     const between = base.text === "" || base.text.endsWith("\n") ? "" : "\n";
     const source = new SourceText(this.source.name, `${base.text}${between}${text}\n`);
     const { program, warnings } = bound(source, this.readFile);
-    const isLonger = this.isOpen && base === this.source && this.program.items.length <= program.items.length;
-    const timeline =
-      isLonger && this.timeline.at === this.timeline.length && !declares(this.program, program)
-        ? this.timeline.extended(program)
-        : this.again(program);
+    const { timeline: shorter } = this;
+    // Statements were added to a run that is at its end: the rest stays as it is.
+    const isLonger =
+      this.isOpen &&
+      base === this.source &&
+      shorter.at === shorter.length &&
+      shorter.problem === undefined &&
+      !declares(this.program, program);
+    const timeline = isLonger ? shorter.extended(program) : this.again(program);
     const before = this.snapshot();
     const old = { timeline: this.timeline, source: this.source, isOpen: this.isOpen, reports: this.reports };
     Object.assign(this, { timeline, source, isOpen: true, reports: [] });

@@ -82,7 +82,17 @@ export class Timeline {
       this.path.length = this.at;
       this.path.push(decision);
     }
-    const end = this.recorder.take(decision);
+    let end: Moment["end"];
+    try {
+      end = this.recorder.take(decision);
+    } catch (error) {
+      if (!(error instanceof ScriptError)) throw error;
+      // The step is not taken: the script must not ask for it.
+      this.backTo(this.at);
+      this.path.length = this.at;
+      this.problem = error;
+      return;
+    }
     this.moments.push(this.settle(end));
   }
   /** Takes the next step of the known way again; false at its end. */
