@@ -28,8 +28,6 @@ class script_position extends Struct {
   phase = int();
   /** Who runs now, outside races. */
   current = int();
-  /** Steps still to go of a `step N`. */
-  steps = int();
   /** Per actor: Status; the item whose `until` it runs under plus one; how often that place was met. */
   status = words(ACTORS_MAX);
   governs = words(ACTORS_MAX);
@@ -150,15 +148,11 @@ export class Director {
   private afterStep(actor: number, events: readonly ControlEvent[]): void {
     const isThere = this.countsTowardsUntil(actor, events, true);
     if (this.machine.isFinished(actor)) {
-      if (this.untilOf(actor) !== undefined && !isThere) this.listener?.missed?.(actor);
+      const until = this.untilOf(actor);
+      if (until !== undefined && until.place.kind !== "steps" && !isThere) this.listener?.missed?.(actor);
       return this.leave(actor, Status.idle);
     }
     if (isThere) return this.leave(actor, Status.paused);
-    const left = this.get(position.steps);
-    if (left > 0 && this.get(position.phase) === 1) {
-      this.put(position.steps, left - 1);
-      if (left === 1) this.leave(actor, Status.paused);
-    }
   }
   private leave(actor: number, status: number): void {
     this.put(position.status.at(actor), status);
@@ -171,6 +165,7 @@ export class Director {
   }
   private untilOf(actor: number): Until | undefined {
     const item = this.program.items[this.get(position.governs.at(actor)) - 1];
+    if (item?.kind === "step") return { place: { kind: "steps" }, count: item.count };
     return item?.kind === "run" || item?.kind === "continue" ? item.until : undefined;
   }
   /** How often it came to an instruction of a function of the script. */
@@ -296,11 +291,7 @@ export class Director {
         return this.begin(item);
       case "continue":
       case "step":
-        if (this.machine.isFinished(item.cpu)) throw nothingToContinue(item.cpu, item);
-        if (item.kind === "step") this.put(position.steps, item.count);
-        this.put(position.governs.at(item.cpu), this.itemIndex + 1);
-        this.put(position.met.at(item.cpu), 0);
-        return this.resume(item.cpu, 1);
+        return this.goOn(item);
       case "race":
         return this.beginRace(item);
       case "expect":
@@ -310,6 +301,16 @@ export class Director {
         this.put(position.item, this.itemIndex + 1);
         return "goes on";
     }
+  }
+  private goOn(item: Extract<Item, { kind: "continue" | "step" }>): Stuck {
+    const { cpu } = item;
+    if (this.machine.isFinished(cpu)) throw nothingToContinue(cpu, item);
+    this.put(position.governs.at(cpu), this.itemIndex + 1);
+    this.put(position.met.at(cpu), 0);
+    this.resume(cpu, 1);
+    if (item.kind === "continue" && item.until?.place.kind === "steps" && item.until.count === 0)
+      this.leave(cpu, Status.paused);
+    return "goes on";
   }
   private expect(item: ExpectItem): Stuck {
     const { expectation } = item;
@@ -337,7 +338,6 @@ export class Director {
     this.put(position.governs.at(cpu), this.itemIndex + 1);
     this.put(position.met.at(cpu), 0);
     this.put(position.phase, 1);
-    this.put(position.steps, 0);
     const events: ControlEvent[] = [];
     const moved = this.load(cpu, item.code.fn, events);
     if (moved === Moved.fatal) return "fatal";

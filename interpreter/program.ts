@@ -90,7 +90,6 @@ export interface ContinueItem extends Placed {
 export interface StepItem extends Placed {
   readonly kind: "step";
   readonly cpu: number;
-  /** How often the place is met; of `steps`, how many are taken: from 0. */
   readonly count: number;
 }
 export interface RaceItem extends Placed {
@@ -141,5 +140,6 @@ export interface Until {
     | { readonly kind: "steps" }
     /** A label in a function of the script: the instruction, in every form in which the function was bound. */
     | { readonly kind: "label"; readonly places: () => readonly { readonly fn: number; readonly pc: number }[] };
+  /** How often the place is met; of `steps`, how many are taken: from 0. */
   readonly count: number;
 }

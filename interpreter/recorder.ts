@@ -110,6 +110,7 @@ export class Recorder {
   }
   /** Untells what came after the mark. The machine is undone by who keeps its marks. */
   undoTo(mark: RecorderMark): void {
+    this.pending = []; // of a step that was never taken
     this.events.length = mark.events;
     this.decisions.length = mark.decisions;
     this.findings.length = mark.findings;

@@ -1,5 +1,5 @@
 /** Commands that move through time: step by step, statement by statement, as far as something of interest. */
-import { actorName } from "../actors.ts";
+import { actorName, RCU_ACTOR } from "../actors.ts";
 import type { Director } from "../director.ts";
 import { AsWritten } from "../pickers.ts";
 import type { Breathing } from "../breathing.ts";
@@ -20,6 +20,8 @@ export function restAnswer(session: Session, rest: Rest): Answer {
       return told(...rest.stops);
     case "round":
       return told(`${rest.actors.map(actorName).join(" and ")} only comes back to where it was: livelock on this way`);
+    case "limit":
+      return told(`stopped after ${rest.steps} steps: \`:continue\` takes as many again`);
     case "interrupt":
       return told(`stopped at step ${session.timeline.at}`);
   }
@@ -42,7 +44,7 @@ class Only implements Picker {
 
 /** `step`, `step 3`, `step cpu1`, `step cpu1 3`, `step cpu1 ?1` */
 export function* step({ session }: Desk, args: string): Answering {
-  const match = /^(?:(cpu\d|rcu|srcu|work)\b)?\s*(?:\?(\d+))?\s*(\d+)?$/.exec(args);
+  const match = /^(?:(cpu[0-7]|rcu|srcu|work)\b)?\s*(?:\?(\d+))?\s*(\d+)?$/.exec(args);
   if (match === null) return refused("`:step`, `:step 3`, `:step cpu1`, `:step cpu1 3`, `:step cpu1 ?1`");
   const [, name, choiceText, countText] = match;
   const count = countText === undefined ? 1 : Number(countText);
@@ -63,10 +65,13 @@ export function* step({ session }: Desk, args: string): Answering {
 export function* stepsOf(session: Session, actor: number, count: number, choice?: number): Answering {
   const { timeline } = session;
   const until = timeline.at + count;
-  let rest = yield* session.runOn(new Only(actor, choice), () => timeline.at >= Math.min(until, timeline.at + count));
-  if (choice !== undefined && rest.why === "there" && timeline.at < until)
-    rest = yield* session.runOn(new Only(actor), () => timeline.at >= until);
-  return restAnswer(session, rest);
+  // The choice is about the first step only.
+  if (choice !== undefined) {
+    const first = timeline.at + 1;
+    const rest = yield* session.runOn(new Only(actor, choice), () => timeline.at >= first);
+    if (rest.why !== "there" || count === 1) return restAnswer(session, rest);
+  }
+  return restAnswer(session, yield* session.runOn(new Only(actor), () => timeline.at >= until));
 }
 /** One actor alone, until it cannot go on or is where it should be. */
 export function runOnly(session: Session, actor: number, isThere: () => boolean): Breathing<Rest> {
@@ -74,7 +79,7 @@ export function runOnly(session: Session, actor: number, isThere: () => boolean)
 }
 export function actorCalled(name: string): number {
   if (name.startsWith("cpu")) return Number(name.slice(3));
-  return ["rcu", "srcu", "work"].indexOf(name) + 8;
+  return RCU_ACTOR + ["rcu", "srcu", "work"].indexOf(name);
 }
 /** Why nobody can take a step now. */
 export function cannotStep(session: Session): Answer | undefined {
@@ -92,6 +97,8 @@ export function cannotMove(session: Session, actor: number, choice?: number): An
   const { director } = timeline;
   const { machine } = director;
   if (machine.isFinished(actor)) return refused(`${name} has nothing to do`);
+  if (director.inRace && !director.actors().includes(actor))
+    return refused(`${name} takes no part in this race, and waits for its end`);
   if (director.actors().includes(actor) || director.statusOf(actor) === "blocked")
     return refused(`${name} cannot go on: it waits in ${machine.nextStep(actor)?.text(machine) ?? "nothing"}`);
   const [now] = director.actors();

@@ -105,7 +105,10 @@ export class PlainPrompt {
     const after = stand(desk);
     // What happened on the way, where the way was followed on; where it has changed, only where that has led.
     if (after.lineage === before.lineage && after.step >= before.step) {
-      this.say(eventLines(session.program, session.trace, before.events, desk.depth));
+      // What is typed in the past takes the place of what had just begun there.
+      const isAdded = !isCommand && answer.isError !== true;
+      const from = isAdded ? Math.min(before.events, session.toldBefore) : before.events;
+      this.say(eventLines(session.program, session.trace, from, desk.depth));
     }
     if (answer.isError === true) this.complain(answer.lines);
     else this.say(answer.lines);

@@ -25,7 +25,7 @@ export class Prompt {
   }
   /** "hmm cpu1> ": whose a statement without a label is. */
   get text(): string {
-    const cpu = this.desk.session.program.currentCpu ?? 0;
+    const cpu = this.desk.session.currentCpu;
     return cpu === 0 ? "hmm> " : `hmm cpu${cpu}> `;
   }
   /** Whether a line waits for more lines. */
@@ -97,6 +97,7 @@ export class Prompt {
     const match = /^\.?([A-Za-z]+)(\s+\d+)?$/.exec(text);
     const word = match?.[1] ?? "";
     const isCommand = commands.some(({ name, aliases }) => name === word || aliases.includes(word));
+    if (this.desk.session.program.functionNames?.().includes(word) === true) return undefined;
     if (!isCommand && !["exit", "where", "bt", "info", "run"].includes(word)) return undefined;
     // A script may well have a variable of that name, and `continue` and `step` are statements.
     if (["continue", "step"].includes(word) && !this.desk.session.timeline.director.inRace) return undefined;

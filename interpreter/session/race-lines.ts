@@ -19,6 +19,10 @@ export function* raceLine(session: Session, statements: readonly Statement[]): B
   const why = cannotMove(session, cpu);
   if (why !== undefined) return why;
   if (body.kind === "step") return yield* stepsOf(session, cpu, body.count);
+  if (body.until?.what.kind === "label")
+    return refused(
+      'in a race a CPU stops at functions, texts and counts: `until f`, `until "kfree(vma)"`, `until step 3`',
+    );
   const isThere = body.until === undefined ? () => false : placeMet(session, cpu, body.until);
   return restAnswer(session, yield* runOnly(session, cpu, isThere));
 }
@@ -42,13 +46,13 @@ function placeMet(session: Session, cpu: number, { what, returns, count }: Until
         times += Number(machine.nextStep(cpu)?.text(machine).includes(what.text) ?? false);
         break;
       }
-      case "function":
-      case "label": {
-        const name = what.kind === "function" ? what.name.name : `${what.function.name}.${what.label.name}`;
+      case "function": {
+        const { name } = what.name;
         const kind = returns ? "return" : "call";
         times += news.filter((event) => event.kind === kind && event.actor === cpu && event.name === name).length;
         break;
       }
+      case "label":
       case "blocked":
         return false; // it runs until it is, anyway
     }

@@ -21,6 +21,9 @@ export interface Progress {
 /** The script without what has not begun; undefined where it is in the middle of a file that it includes. */
 export function upToHere(source: SourceText, { items, begun, under }: Progress): string | undefined {
   if (under !== undefined && (under.item.from !== source || isPrepared(under.item))) return undefined;
+  // Statements of a file that is included stand or fall with the line that includes it.
+  const included = items.map((item, i) => ({ item, hasBegun: i < begun })).filter(({ item }) => item.from !== source);
+  if (included.length > 0 && included.some(({ hasBegun }) => !hasBegun)) return undefined;
   const { script } = parse(source);
   let text = "";
   let from = 0;
@@ -35,7 +38,7 @@ export function upToHere(source: SourceText, { items, begun, under }: Progress):
     const mains = own.filter(({ item }) => !isPrepared(item));
     const kept = mains.filter(({ hasBegun }) => hasBegun).map(({ item }) => item);
     const stops = under !== undefined && kept.includes(under.item);
-    if (own.length === 0 ? keeps(statement, begun, items) : kept.length === mains.length && !stops) continue;
+    if (own.length === 0 ? keeps(statement, begun, items, source) : kept.length === mains.length && !stops) continue;
     const lines = kept.map((item) => lineOf(source, statement, item, item === under?.item ? under.steps : undefined));
     // What was made for a statement that has not begun itself.
     const next = own.findLast(({ hasBegun }) => hasBegun)?.item;
@@ -47,10 +50,10 @@ export function upToHere(source: SourceText, { items, begun, under }: Progress):
   return text + source.text.slice(from);
 }
 /** What makes no item of its own: a declaration, which is read before anything runs, or a label for what follows. */
-function keeps(statement: Statement, begun: number, items: readonly Item[]): boolean {
+function keeps(statement: Statement, begun: number, items: readonly Item[], source: SourceText): boolean {
   if (statement.kind === "schedule") return false;
   if (statement.kind !== "onCpu") return true;
-  const next = items[begun];
+  const next = items.slice(begun).find(({ from }) => from === source);
   return next === undefined || statement.at.start < next.at.start;
 }
 const isInside = (inner: Span, outer: Span): boolean => inner.start >= outer.start && inner.end <= outer.end;
@@ -116,4 +119,13 @@ export function onOneKernel(source: SourceText, kernel: string | undefined, read
   const { programs } = bindScript(source, readFile === undefined ? {} : { readFile });
   const [first, ...others] = programs;
   return first === undefined || others.length === 0 ? source.text : onKernel(source, kernelText(first.kernel));
+}
+
+/** The script without a schedule of its own. */
+export function withoutSchedule(source: SourceText): string {
+  const { text } = source;
+  const line = parse(source).script.statements.find(({ kind }) => kind === "schedule");
+  if (line === undefined) return text;
+  const { start, end } = wholeLine(source, line.at);
+  return text.slice(0, start) + text.slice(end);
 }

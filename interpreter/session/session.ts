@@ -9,12 +9,13 @@ import { bindScript } from "../bind/script.ts";
 import type { Breathing } from "../breathing.ts";
 import type { CheckedReport } from "../check.ts";
 import { actorName, CPUS_MAX } from "../actors.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { GoesRound, AsWritten, Scheduled } from "../pickers.ts";
-import { kernelText, type Look, type Program } from "../program.ts";
+import { kernelText, type Item, type Look, type Program } from "../program.ts";
 import { runsText, type Decision, type Schedule } from "../schedule.ts";
 import type { Picker } from "../trace.ts";
 import type { End, Trace } from "../trace-events.ts";
-import { upToHere } from "./script-text.ts";
+import { upToHere, withoutSchedule, type Progress } from "./script-text.ts";
 import { rebound, stopsAt, type Stop } from "./stops.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -24,6 +25,8 @@ export type Rest =
   | { readonly why: "there" }
   | { readonly why: "stop"; readonly stops: readonly string[] }
   | { readonly why: "round"; readonly actors: readonly number[] }
+  /** So many steps that it may never end. */
+  | { readonly why: "limit"; readonly steps: number }
   | { readonly why: "interrupt" };
 
 /** Text and steps: enough to come back to it. */
@@ -36,6 +39,7 @@ interface Snapshot {
 }
 const SNAPSHOTS_MAX = 100;
 const STEPS_A_BREATH = 256;
+const STEPS_MAX = DEFAULT_LIMITS.maxSteps;
 
 /** A mistake in what was typed; nothing has changed. */
 export class Refused extends Error {
@@ -57,6 +61,8 @@ export class Session {
   /** Which program their expressions are bound to. */
   private askedOf: Program | undefined;
   private stopCount = 0;
+  /** How many events stand before those of the line that was typed last. */
+  toldBefore = 0;
   /** Another number whenever another run took the place of this one, rather than going on. */
   lineage = 0;
   /** What the last search has found. */
@@ -95,11 +101,6 @@ export class Session {
     const how: End = end === undefined || end === "waits" ? "stopped" : end;
     return { events, end: how, decisions, findings };
   }
-  /** Names of actors that can move, as a person calls them. */
-  nameOf(actor: number): string {
-    return actorName(actor);
-  }
-
   // ---- what is typed
 
   /**
@@ -123,6 +124,7 @@ export class Session {
     const timeline = isLonger ? shorter.extended(program) : this.again(program);
     const before = this.snapshot();
     const old = { timeline: this.timeline, source: this.source, isOpen: this.isOpen, reports: this.reports };
+    this.toldBefore = toldBefore(timeline, base.text.length);
     Object.assign(this, { timeline, source, isOpen: true, reports: [] });
     const rest = yield* this.runOn(new AsWritten(), (director) => director.inRace);
     if (timeline.problem !== undefined) {
@@ -154,9 +156,10 @@ export class Session {
     const { timeline, program } = this;
     const { director } = timeline;
     const { items } = program;
-    if (timeline.now.item >= items.length || director.inRace) return this.source.text;
+    if (timeline.now.item >= items.length) return this.source.text;
+    if (timeline.problem !== undefined) return this.cutAt({ items, begun: timeline.now.item }); // without the mistake
     const [actor] = director.actors();
-    if (actor === undefined || timeline.problem !== undefined) return this.source.text;
+    if (director.inRace || actor === undefined) return this.source.text;
     if (actor >= CPUS_MAX)
       throw new Refused(`${actorName(actor)} is in the middle of a callback: let it come to its end first (:step)`);
     const index = items.findLastIndex(
@@ -174,9 +177,20 @@ export class Session {
       begun: isBegun ? timeline.now.item + 1 : timeline.now.item,
       ...(isBegun ? { under: { item, steps } } : {}),
     };
+    return this.cutAt(progress);
+  }
+  private cutAt(progress: Progress): string {
     const text = upToHere(this.source, progress);
     if (text !== undefined) return text;
     throw new Refused("a script cannot stop here: step on, or back, to a statement of its own");
+  }
+  /** Whose a statement without a label is, if it is typed now. */
+  get currentCpu(): number {
+    const { items, currentCpu = 0 } = this.program;
+    if (this.timeline.now.item >= items.length) return currentCpu;
+    const begun = items.slice(0, this.timeline.now.item + 1).findLast((item) => "cpu" in item || item.kind === "race");
+    if (begun === undefined) return 0;
+    return begun.kind === "race" ? (begun.programs.at(-1)?.cpu ?? 0) : "cpu" in begun ? begun.cpu : 0;
   }
   /** How many steps an actor has taken since an item began. */
   private stepsSince(item: number, actor: number): number {
@@ -189,7 +203,7 @@ export class Session {
   /** The script that leads here, and the schedule that it takes. */
   scriptToHere(): string {
     const { timeline } = this;
-    const text = this.textUpToHere().replace(/^schedule\s*"[^"\n]*"[^\n]*\n?/gm, "");
+    const text = withoutSchedule(new SourceText(this.source.name, this.textUpToHere()));
     const lines = [...this.goneOn()];
     // Without a step in its race a script stops there only if its schedule says so.
     if (timeline.schedule.length > 0 || timeline.director.inRace)
@@ -243,6 +257,7 @@ export class Session {
       if (this.goesRound(seen)) return { why: "round", actors: timeline.director.actors() };
       if (steps % STEPS_A_BREATH === 0) yield;
       if (this.interrupted) return { why: "interrupt" };
+      if (steps === STEPS_MAX) return { why: "limit", steps };
     }
     return { why: "there" };
   }
@@ -369,14 +384,15 @@ export class Session {
     return this.restore(this.redos, this.undos);
   }
   private restore(from: Snapshot[], to: Snapshot[]): boolean {
-    const snapshot = from.pop();
+    const snapshot = from.at(-1);
     if (snapshot === undefined) return false;
-    to.push(this.snapshot());
     const { source, readFile, isOpen, decisions, at } = snapshot;
     const timeline = Timeline.start(bound(source, readFile).program, isOpen);
     timeline.foresee(decisions);
     while (timeline.at < at && timeline.forward());
-    Object.assign(this, { source, readFile, isOpen, timeline, lineage: this.lineage + 1 });
+    from.pop();
+    to.push(this.snapshot());
+    Object.assign(this, { source, readFile, isOpen, timeline, reports: [], lineage: this.lineage + 1 });
     return true;
   }
 }
@@ -393,6 +409,15 @@ function bound(
       "a session is about one kernel: take `for kernel` out, and use `:kernel` to go from one to another",
     );
   return { program, warnings: diagnostics };
+}
+/** How many events there are before the first statement that stands behind so much of the text. */
+function toldBefore({ program, recorder }: Timeline, length: number): number {
+  const isRun = ({ kind }: Item): boolean => kind === "run" || kind === "continue" || kind === "step";
+  const older = program.items.filter((item) => isRun(item) && (item.from !== program.source || item.at.start < length));
+  const { events } = recorder;
+  let statements = 0;
+  const index = events.findIndex(({ kind }) => kind === "statement" && ++statements > older.length);
+  return index === -1 ? events.length : index;
 }
 /** Whether the longer program has other functions or another kernel: then what has run may have to run otherwise. */
 function declares(old: Program, longer: Program): boolean {

@@ -8,7 +8,7 @@ const FORM = "`:break find_vma`, `:break cpu1: find_vma returns`, `:break find_v
 
 /** `break F`, `break cpu1: F returns if EXPR` */
 export function* breakAt({ session }: Desk, args: string): Answering {
-  const match = /^(?:cpu(\d):?\s+)?([A-Za-z_][\w.]*)(?:\(\))?(\s+returns)?(?:\s+if\s+(.+))?$/.exec(args);
+  const match = /^(?:cpu([0-7]):?\s+)?([A-Za-z_][\w.]*)(?:\(\))?(\s+returns)?(?:\s+if\s+(.+))?$/.exec(args);
   if (match === null) return refused(`\`:break\` takes a function: ${FORM}`);
   const [, cpu, name = "", returns, condition] = match;
   const known = functionNames(session);

@@ -388,12 +388,13 @@ export class App {
       });
   }
   private show(answer: Answer, before: number): void {
-    const at = this.front.view(0).step;
+    const at = this.front.step();
     // Forward: what has changed since; back: what the last step had changed.
     this.view = this.front.view(at > before ? before : Math.max(0, at - 1));
     this.noteShown();
     this.scrolled.clear();
     this.eventsEnd = undefined;
+    this.found = undefined;
     const isLine = answer.lines.length === 1 && (answer.lines[0]?.length ?? 0) < this.size.columns - 1;
     this.answer =
       answer.lines.length === 0 || isLine

@@ -18,6 +18,8 @@ export interface Front {
   interrupt(): void;
   complete(text: string, cursor: number): Completion;
   coloured(text: string): readonly Segment[];
+  /** How many steps have been taken. */
+  step(): number;
   /** `since`: the step from which on changes are marked. */
   view(since: number): View;
   readonly history: {

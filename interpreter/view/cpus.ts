@@ -10,16 +10,17 @@ export function cpuRows(session: Session): PanelView {
   const open = new Map<number, number>();
   for (const { actor } of timeline.open()) open.set(actor, (open.get(actor) ?? 0) + 1);
   const rows: Row[] = [];
-  let focus = 0;
+  let focus: number | undefined;
   for (let actor = 0; actor < ACTORS; actor++) {
     if (machine.isFinished(actor) || machine.isIdle(actor)) continue;
     const choices = open.get(actor) ?? 0;
-    if (choices > 0 && focus === 0) focus = rows.length;
+    if (choices > 0) focus ??= rows.length;
     const stack = machine
       .stackOf(actor)
       .map((frame) => frame.name)
       .reverse();
-    const status = director.inRace || choices > 0 ? "" : director.statusOf(actor);
+    const isOut = !director.actors().includes(actor); // of the race, or of the statement that runs
+    const status = choices > 0 ? "" : isOut ? director.statusOf(actor) : "";
     const calls = [...stack, ...(status === "paused" ? ["(paused)"] : [])].join(" > ");
     rows.push({
       mark: choices > 0 ? ">" : " ",
@@ -40,7 +41,7 @@ export function cpuRows(session: Session): PanelView {
       rows.push({ mark: "!", text: `     waits in ${step}${holders(session, actor)}`, tone: "bad" });
   }
   if (rows.length === 0) rows.push({ mark: " ", text: "idle", tone: "quiet" });
-  return { name: "cpus", rows, focus };
+  return { name: "cpus", rows, focus: focus ?? 0 };
 }
 /** What it would touch next is gone. */
 function isFreed({ timeline }: Session, actor: number): boolean {

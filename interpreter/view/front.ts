@@ -22,6 +22,7 @@ export function frontOf(desk: Desk, history: Pick<History, "entries" | "problem"
     interrupt: () => (desk.session.interrupted = true),
     complete: (text, cursor) => complete(desk, text, cursor),
     coloured,
+    step: () => desk.session.timeline.at,
     view: (since) => viewOf(desk.session, since, desk.depth),
     history,
     onStatus: () => {},

@@ -25,7 +25,7 @@ export function scriptRows(session: Session): PanelView {
   }
   const { item } = director;
   const current = item !== undefined && item.from === source ? source.position(item.at.start).line : 0;
-  const lines = text.split("\n");
+  const lines = text.split(/\r\n|\n|\r/);
   const width = String(lines.length).length;
   const rows = lines.map((line, i): Row => {
     const who = places.get(i + 1) ?? "";

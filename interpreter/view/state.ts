@@ -18,7 +18,7 @@ export function stateRows(session: Session, since: number): Readonly<Record<Head
   const watched = (): string[] =>
     session.stops.flatMap((stop) => (stop.kind === "watch" ? watchLine(stop, machine) : []));
   const look = (): Lines => ({
-    ...stateLines(machine, program),
+    ...stateLines(machine),
     objects: [...watched(), ...objects(machine, program)],
   });
   const now = look();
@@ -32,7 +32,7 @@ function watchLine(
 ): string {
   return `watch ${stop.number}: ${stop.look.text} = ${stop.look.value(m)}`;
 }
-function stateLines(machine: Machine, _program: Program): Omit<Lines, "objects"> {
+function stateLines(machine: Machine): Omit<Lines, "objects"> {
   return {
     mm: [
       ...objectLines(machine, "mm"),
