@@ -16,7 +16,7 @@ import { runsText, type Decision, type Schedule } from "../schedule.ts";
 import type { Picker } from "../trace.ts";
 import type { End, Trace } from "../trace-events.ts";
 import { upToHere, withoutSchedule, type Progress } from "./script-text.ts";
-import { rebound, stopsAt, type Stop } from "./stops.ts";
+import { breaksSince, rebound, stopsAt, type Stop } from "./stops.ts";
 import { Timeline } from "./timeline.ts";
 
 /** Why a run came to rest. */
@@ -126,7 +126,10 @@ export class Session {
     const old = { timeline: this.timeline, source: this.source, isOpen: this.isOpen, reports: this.reports };
     this.toldBefore = toldBefore(timeline, base.text.length);
     Object.assign(this, { timeline, source, isOpen: true, reports: [] });
-    const rest = yield* this.runOn(new AsWritten(), (director) => director.inRace);
+    // A statement is inside its function before its first step.
+    const stops = breaksSince(timeline, this.stops, this.toldBefore);
+    const rest: Rest =
+      stops.length > 0 ? { why: "stop", stops } : yield* this.runOn(new AsWritten(), (director) => director.inRace);
     if (timeline.problem !== undefined) {
       const { problem } = timeline;
       Object.assign(this, old);

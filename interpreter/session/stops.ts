@@ -38,12 +38,16 @@ function lookAgain({ text }: Look, program: Program): Look {
 /** What the last step of a timeline ran into, in words: "breakpoint 1: find_vma", "mm.mm_users: 1 -> 0". */
 export function stopsAt(timeline: Timeline, stops: readonly Stop[]): string[] {
   if (timeline.at === 0) return [];
-  return stops.flatMap((stop) => (stop.kind === "break" ? hits(timeline, stop) : changes(timeline, stop)));
+  const since = timeline.moment(timeline.at - 1).told.events;
+  return stops.flatMap((stop) => (stop.kind === "break" ? hits(timeline, stop, since) : changes(timeline, stop)));
 }
 
-function hits(timeline: Timeline, stop: Breakpoint): string[] {
+/** The breakpoints among them that the events from a certain one on have run into. */
+export function breaksSince(timeline: Timeline, stops: readonly Stop[], since: number): string[] {
+  return stops.flatMap((stop) => (stop.kind === "break" ? hits(timeline, stop, since) : []));
+}
+function hits(timeline: Timeline, stop: Breakpoint, since: number): string[] {
   const { machine } = timeline.director;
-  const since = timeline.moment(timeline.at - 1).told.events;
   const isMet = timeline.recorder.events
     .slice(since)
     .some(
