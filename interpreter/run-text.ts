@@ -16,7 +16,9 @@ export function runText(program: Program, trace: Trace, depth: TraceDepth): stri
 
 /** The lines of the events from a certain one on. */
 export function eventLines(program: Program, trace: Trace, from: number, depth: TraceDepth): string[] {
-  return new RunPrinter(program, trace, depth).printEvents(trace.events.slice(from));
+  const printer = new RunPrinter(program, trace, depth);
+  const before = printer.printEvents(trace.events.slice(0, from)).length; // for calls that are not through
+  return printer.printEvents(trace.events.slice(from)).slice(before);
 }
 
 class RunPrinter {

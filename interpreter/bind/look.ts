@@ -4,10 +4,11 @@ import { parse } from "../../grammar/parse.ts";
 import type { SourceText } from "../../grammar/span.ts";
 import { showValue } from "../../runtime/machine/access.ts";
 import type { Machine } from "../../runtime/machine/machine.ts";
+import { STATIC_ARENA } from "../../runtime/machine/types.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import type { Look } from "../program.ts";
 import { ScriptError } from "../script-error.ts";
-import { look, truth } from "./expression.ts";
+import { look, truth, type Onlooker } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { showNumber } from "./values.ts";
 
@@ -25,20 +26,30 @@ export function bindLook(binder: ExpressionBinder, source: SourceText): Look | r
   if (bound === undefined || mistakes.length > 0) return mistakes;
   return {
     text: source.slice(statement.at).trim(),
-    holds: (machine) => orElse(false, () => truth(look(bound, machine))),
-    value: (machine) => orElse("nothing: it cannot be computed here", () => valueText(look(bound, machine), machine)),
+    holds: (machine) => seen(machine, (onlooker) => truth(look(bound, onlooker))) === true,
+    value: (machine) => {
+      const value = seen(machine, (onlooker) => look(bound, onlooker));
+      return value instanceof Unseen ? value.message : valueText(value, machine);
+    },
   };
 }
-/** A division by what is 0 just now, or the like: who only looks on is not stopped by that. */
-function orElse<R>(otherwise: R, compute: () => R): R {
+/** What cannot be seen, and why: "<freed memory>". */
+class Unseen extends Error {}
+/** Looks as a CPU would: not through NULL, not at what is freed, not at what a division by 0 comes to. */
+function seen<R>(machine: Machine, compute: (onlooker: Onlooker) => R): R | Unseen {
+  const peek = (addr: number): number => {
+    if (addr < STATIC_ARENA) throw new Unseen("<NULL dereference>");
+    if (machine.memory.header(addr) < 0) throw new Unseen("<freed memory>");
+    return machine.peek(addr);
+  };
   try {
-    return compute();
+    return compute({ peek });
   } catch (error) {
-    if (error instanceof ScriptError) return otherwise;
+    if (error instanceof Unseen) return error;
+    if (error instanceof ScriptError) return new Unseen("<it cannot be computed here>");
     throw error;
   }
 }
-
 function valueText(value: Value, machine: Machine): string {
   return typeof value === "number" && value < 2 ** 52 ? showNumber(value) : showValue(value, machine);
 }

@@ -82,7 +82,8 @@ function expression({ session: { program } }: Desk, before: string): Candidates 
   }
   return word(before, program.vocabulary?.names() ?? []);
 }
-function files({ io }: Desk, before: string, typed: string): Candidates {
+function files(desk: Desk, before: string, typed: string): Candidates {
+  const { io } = desk;
   const folder = typed.slice(0, typed.lastIndexOf("/") + 1);
   let names: string[] = [];
   try {
@@ -91,5 +92,18 @@ function files({ io }: Desk, before: string, typed: string): Candidates {
     // There is nothing to complete where nothing can be read.
   }
   const visible = names.filter((name) => typed.slice(folder.length).startsWith(".") || !name.startsWith("."));
-  return { start: before.length - typed.length, words: visible.map((name) => folder + name) };
+  const words = visible.map((name) => folder + name);
+  return {
+    start: before.length - typed.length,
+    words: words.map((path) => (isFolder(desk, path) ? `${path}/` : path)),
+  };
+}
+function isFolder({ io }: Desk, path: string): boolean {
+  if (/\.\w+$/.test(path)) return false; // spares a look at most of what there is
+  try {
+    io.listFolder(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

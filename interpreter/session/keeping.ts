@@ -15,6 +15,11 @@ export function* save(desk: Desk, args: string): Answering {
   if (path === undefined) return refused("`:save` takes the name of a file: `:save race.hmm`");
   const { session, io } = desk;
   const text = session.scriptToHere();
+  const isMoved = dirname(path) !== dirname(session.source.name);
+  if (isMoved && /^\s*include\s+"/m.test(text))
+    return refused(
+      `it includes files that lie beside ${session.source.name}: save it there, in ${dirname(session.source.name)}`,
+    );
   if (!force && path !== desk.written && io.exists(path))
     return refused(`${path} is there already: \`:save! ${path}\` writes over it`);
   try {
@@ -85,4 +90,8 @@ export function* redo({ session }: Desk): Answering {
 /** Nothing more comes: what `hmm run` would do at the end of the script. */
 export function* end({ session }: Desk): Answering {
   return restAnswer(session, yield* session.end());
+}
+
+function dirname(path: string): string {
+  return path.includes("/") ? path.replace(/\/[^/]*$/, "") : ".";
 }

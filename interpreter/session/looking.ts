@@ -33,8 +33,9 @@ export function* where({ session }: Desk): Answering {
     const how = status === "" || status === "running" ? "" : ` is ${status}`;
     const locks = machine.lockTexts(actor);
     const holds = locks.length === 0 ? "" : `; holds ${locks.join(", ")}`;
+    const verb = status === "blocked" ? "waits in" : "next";
     lines.push(
-      `${actorName(actor)}${how}${inside}; next ${machine.nextStep(actor)?.text(machine) ?? "nothing"}${holds}`,
+      `${actorName(actor)}${how}${inside}; ${verb} ${machine.nextStep(actor)?.text(machine) ?? "nothing"}${holds}`,
     );
   }
   return told(...lines);

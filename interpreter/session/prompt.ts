@@ -89,8 +89,12 @@ export class Prompt {
     const warnings = session.warnings.length === 0 ? [] : renderAll(session.warnings).split("\n");
     const { inRace } = session.timeline.director;
     const choices = inRace && statements.some(startsRace) ? [statusLine(session), RACE_HINT] : [];
+    const { dropped } = session;
+    const what = dropped === 1 ? "the statement" : `the ${dropped} statements`;
+    const lost =
+      dropped > 0 ? [`${what} that came after this point ${dropped === 1 ? "is" : "are"} gone: \`:undo\``] : [];
     const waits = inRace && !statements.some(startsRace) && statements.some(runs) ? [LATER] : [];
-    return told(...warnings, ...answer.lines, ...choices, ...waits);
+    return told(...warnings, ...answer.lines, ...choices, ...waits, ...lost);
   }
   /** `help`, `quit`, `locks`, `s`, `c`: no statement means anything of the kind. */
   private commandWithoutColon(text: string): string | undefined {

@@ -129,3 +129,7 @@ export function withoutSchedule(source: SourceText): string {
   const { start, end } = wholeLine(source, line.at);
   return text.slice(0, start) + text.slice(end);
 }
+
+export function statementsIn(source: SourceText): number {
+  return parse(source).script.statements.length;
+}

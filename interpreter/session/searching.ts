@@ -33,8 +33,8 @@ export function* check(desk: Desk, args: string): Answering {
         session.reports = value.reports;
         const text = checkHeadline(program, value.reports[0], options) + checkText(value, verdict, options);
         const ways = value.reports.map((report, i) => `  :report ${i + 1}  ${reportTitle(report.finding)}`);
-        const list = ways.length === 0 ? [] : ["", "Walk there, back and on from there:", ...ways];
-        return { lines: [...text.trimEnd().split("\n"), ...list] };
+        const list = ways.length === 0 ? [] : ["Walk there, back and on from there:", ...ways];
+        return { lines: [verdict.line, ...list, "", ...text.trimEnd().split("\n")] };
       }
       yield;
       if (session.interrupted && watch !== undefined) watch.interrupted = true;

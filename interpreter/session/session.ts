@@ -15,7 +15,7 @@ import { kernelText, type Item, type Look, type Program } from "../program.ts";
 import { runsText, type Decision, type Schedule } from "../schedule.ts";
 import type { Picker } from "../trace.ts";
 import type { End, Trace } from "../trace-events.ts";
-import { upToHere, withoutSchedule, type Progress } from "./script-text.ts";
+import { statementsIn, upToHere, withoutSchedule, type Progress } from "./script-text.ts";
 import { breaksSince, rebound, stopsAt, type Stop } from "./stops.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -61,6 +61,8 @@ export class Session {
   /** Which program their expressions are bound to. */
   private askedOf: Program | undefined;
   private stopCount = 0;
+  /** How many statements the line that was typed last has taken the place of. */
+  dropped = 0;
   /** How many events stand before those of the line that was typed last. */
   toldBefore = 0;
   /** Another number whenever another run took the place of this one, rather than going on. */
@@ -113,6 +115,7 @@ export class Session {
     const between = base.text === "" || base.text.endsWith("\n") ? "" : "\n";
     const source = new SourceText(this.source.name, `${base.text}${between}${text}\n`);
     const { program, warnings } = bound(source, this.readFile);
+    this.dropped = statementsIn(this.source) - statementsIn(base);
     const { timeline: shorter } = this;
     // Statements were added to a run that is at its end: the rest stays as it is.
     const isLonger =
@@ -257,7 +260,7 @@ export class Session {
       this.take(decision);
       const stops = stopsAt(timeline, asked);
       if (stops.length > 0) return { why: "stop", stops };
-      if (this.goesRound(seen)) return { why: "round", actors: timeline.director.actors() };
+      if (!timeline.isOver && this.goesRound(seen)) return { why: "round", actors: timeline.director.actors() };
       if (steps % STEPS_A_BREATH === 0) yield;
       if (this.interrupted) return { why: "interrupt" };
       if (steps === STEPS_MAX) return { why: "limit", steps };

@@ -32,7 +32,7 @@ export function* sitDown(seat: Seat, io: Io): Breathing<Desk | undefined> {
   const text = seat.text ?? (seat.path === undefined ? "" : readText(seat.path, io));
   if (text === undefined) return undefined;
   const name = !hasScript ? "prompt" : seat.path === undefined ? "-e" : nameOf(seat.path);
-  const readFile = seat.path === undefined ? undefined : includesOf(seat.path, io);
+  const readFile = includesOf(seat.path ?? "prompt", io);
   let source = new SourceText(name, text);
   try {
     source = new SourceText(name, onOneKernel(source, seat.kernel, readFile));

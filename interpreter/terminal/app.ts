@@ -5,11 +5,10 @@
 import type { Answer } from "../session/desk.ts";
 import type { PanelName, View } from "../view/view.ts";
 import { commonPrefix, inColumns } from "./candidates.ts";
-import { inputTop, panelOf, partsOf, SMALLEST } from "./frame.tsx";
+import { inputTop, layoutOf, panelOf, partsOf, SMALLEST } from "./frame.tsx";
 import type { Front } from "./front.ts";
 import { inputWindow } from "./input-window.ts";
 import type { Key } from "./keys.ts";
-import { layOut } from "./layout.ts";
 import { gutterOf } from "./panel.tsx";
 import { linesOf, topOf } from "./rows.ts";
 import { LineEditor } from "./line-editor.ts";
@@ -220,7 +219,8 @@ export class App {
     const typed = editor.text.slice(start, end);
     const [only, ...others] = candidates;
     if (only === undefined) return this.events.bell();
-    if (others.length === 0) return editor.replace(start, end, /[/:]$/.test(only) ? only : `${only} `);
+    if (others.length === 0)
+      return editor.replace(start, end, /[/:]$/.test(only) || isMember(editor.text, start) ? only : `${only} `);
     const prefix = commonPrefix(candidates);
     if (prefix.length > typed.length) return editor.replace(start, end, prefix);
     if (isSecond) this.answer = { lines: inColumns(candidates, this.size.columns), isError: false, top: 0 };
@@ -294,7 +294,7 @@ export class App {
   private placeOf(name: PanelName): { rows: number; width: number } | undefined {
     const { state } = this.frame();
     const { columns: width } = this.size;
-    const layout = layOut(width, partsOf(state, this.size).panels, this.shown, state.isZoomed ? this.focus : undefined);
+    const layout = layoutOf(state, { columns: width, rows: partsOf(state, this.size).panels });
     if (name === "events") return layout.events === 0 ? undefined : { rows: layout.events, width };
     const column = layout.columns.find(({ places }) => places.some((place) => place.name === name));
     const rows = column?.places.find((place) => place.name === name)?.rows;
@@ -406,4 +406,9 @@ export class App {
   private noteShown(): void {
     for (const { name, rows } of this.view.panels) if (rows.length > 0) this.shown.add(name);
   }
+}
+
+/** Behind a member there may come another. */
+function isMember(text: string, start: number): boolean {
+  return /(?:\.|->)$/.test(text.slice(0, start));
 }

@@ -3,7 +3,7 @@ import { Box, Text } from "ink";
 import { Fragment, type ReactElement } from "react";
 import type { Colour, Segment } from "../session/colour.ts";
 import type { PanelName, PanelView } from "../view/view.ts";
-import { layOut } from "./layout.ts";
+import { layOut, type Layout } from "./layout.ts";
 import { gutterOf, Panel, Title } from "./panel.tsx";
 import { cut, linesOf, topOf, type Line } from "./rows.ts";
 import type { AnswerPane, FrameState, Size } from "./state.ts";
@@ -53,9 +53,17 @@ function Header({ state, width }: { state: FrameState; width: number }): ReactEl
   return <Text inverse>{left.padEnd(width - right.length) + right}</Text>;
 }
 
+/** Where the panels of a state lie in the room that there is for them. */
+export function layoutOf(state: FrameState, room: Size): Layout {
+  const wanted = (name: PanelName, width: number): number => {
+    const { rows } = panelOf(state, name);
+    return linesOf(name, rows, width - gutterOf(rows)).length;
+  };
+  return layOut(room, state.shown, wanted, state.isZoomed ? state.focus : undefined);
+}
 function Panels({ state, columns, rows }: { state: FrameState; columns: number; rows: number }): ReactElement {
-  const { view, shown, focus, isZoomed } = state;
-  const layout = layOut(columns, rows, shown, isZoomed ? focus : undefined);
+  const { view, focus } = state;
+  const layout = layoutOf(state, { columns, rows });
   const height = rows - (layout.events > 0 ? layout.events + 1 : 0);
   return (
     <Box flexDirection="column" width={columns} height={rows}>

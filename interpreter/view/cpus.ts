@@ -12,7 +12,14 @@ export function cpuRows(session: Session): PanelView {
   const rows: Row[] = [];
   let focus: number | undefined;
   for (let actor = 0; actor < ACTORS; actor++) {
-    if (machine.isFinished(actor) || machine.isIdle(actor)) continue;
+    const queued = machine.isIdle(actor) ? machine.peek(machine.nextStep(actor)?.addr ?? 0) : 0;
+    if (queued > 0 && !open.has(actor))
+      rows.push({
+        mark: " ",
+        text: `${actorName(actor).padEnd(5)}${queued} queued, waiting for readers`,
+        tone: "plain",
+      });
+    if (machine.isFinished(actor) || (machine.isIdle(actor) && !open.has(actor))) continue;
     const choices = open.get(actor) ?? 0;
     if (choices > 0) focus ??= rows.length;
     const stack = machine

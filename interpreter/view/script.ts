@@ -16,8 +16,7 @@ export function scriptRows(session: Session): PanelView {
     // Innermost first: a function of the script's own rather than the statement that calls it.
     for (const frame of machine.framesOf(cpu)) {
       const code = program.codes?.get(frame.fn);
-      const [pc] = frame.args;
-      const at = typeof pc === "number" ? code?.places[pc] : undefined;
+      const at = typeof frame.at === "number" ? code?.places[frame.at] : undefined;
       if (at === undefined || code?.from !== source) continue;
       put(source.position(at.start).line, String(cpu));
       break;

@@ -348,7 +348,8 @@ export class Automaton {
       const { fn, args } = (this.localNode[l] as Node).root;
       const script = this.isScript(fn);
       const hidden = script || (this.infoOf(fn).internal ?? false);
-      frames.push({ fn, name: this.functionName(fn), args: script ? args : this.givenArgs(fn, args), hidden, script });
+      const given = script ? args : this.givenArgs(fn, args);
+      frames.push({ fn, name: this.functionName(fn), args: given, at: args[0], hidden, script });
     }
     return frames;
   }

@@ -25,6 +25,8 @@ export interface Frame {
   readonly fn: number;
   readonly name: string;
   readonly args: readonly Value[];
+  /** What it was entered with first: in code of the script, the number of the instruction. */
+  readonly at: Value | undefined;
   /** No function of the kernel: the statements of a CPU, or a helper of ours. */
   readonly hidden: boolean;
   /** The statements of a CPU. */

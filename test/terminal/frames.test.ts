@@ -119,7 +119,7 @@ test("completion: one way is taken, several are listed", async () => {
   assert.is(await typed(":loc", "tab"), ":locks ");
   assert.is(await typed("cpu0: mmget_n", "tab"), "cpu0: mmget_not_zero ");
   assert.is(await typed(":break hmm_range_fa", "tab"), ":break hmm_range_fault ");
-  assert.is(await typed(":print mm.mm_u", "tab"), ":print mm.mm_users ");
+  assert.is(await typed(":print mm.mm_u", "tab"), ":print mm.mm_users");
   assert.is(await typed(":print mm.mm_", "tab"), ":print mm.mm_");
   assert.match(seat.frame(), /3 ways to go on; Tab again lists them/);
   await seat.press("tab");
@@ -289,11 +289,20 @@ test("no size overflows: not in the middle of things, nor with an answer and a b
     }
 });
 
+test("a CPU in a function of the script is marked there, not at the call", async () => {
+  const script = "var x\nfn f(a) {\n  x = a\n  x = 2\n}\nrace {\n  cpu0: f 1\n  cpu1: f 2\n}\n";
+  const seat = takeSeat(SMALL, script, false);
+  assert.match(seat.frame(), /^01 3   x = a/m);
+  await seat.press(":step cpu1", "return");
+  assert.match(seat.frame(), /^0 3   x = a/m);
+  assert.match(seat.frame(), /^1 4   x = 2/m);
+});
+
 test("the layout fills its rows, whichever panels there are", () => {
   for (let columns = 40; columns <= 220; columns += 6)
     for (let rows = 6; rows <= 80; rows++)
       for (const shown of [PANELS, PANELS.slice(0, 4), ["script", "events"] as const]) {
-        const layout = layOut(columns, rows, new Set<PanelName>(shown));
+        const layout = layOut({ columns, rows }, new Set<PanelName>(shown), (name) => name.length * 3);
         const below = layout.events === 0 ? 0 : layout.events + 1;
         const width = layout.columns.reduce((sum, column) => sum + column.width, layout.columns.length - 1);
         assert.is(width, columns);
