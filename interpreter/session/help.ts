@@ -51,6 +51,7 @@ const KEYS = [
   "  s n c               step, next statement, continue   N C      the same backwards",
   "  Tab, Up Down, PgUp PgDn   the next panel, scrolling   b        breakpoint: type a function",
   "  / and Enter         find in the events, go to that step       u   undo",
+  "  z or Enter          one panel alone, and back        Home End  its first and last line",
   "  any other key, or : goes back to the prompt           ?        help",
   "At the prompt: Tab completes, Up and Down are the history, Ctrl-R searches it; Ctrl-A E K U W Y edit; Ctrl-C drops",
   "the line or stops what runs; Ctrl-L draws everything anew; Ctrl-Z suspends; Ctrl-D leaves.",

@@ -139,7 +139,11 @@ export function* goto({ session }: Desk, args: string): Answering {
 /** The known way to its end first; then as the script has it. */
 export function* goOn({ session }: Desk): Answering {
   const { timeline } = session;
-  if (timeline.at < timeline.length) return restAnswer(session, yield* session.replay(timeline.length));
+  if (timeline.at < timeline.length) {
+    const rest = yield* session.replay(timeline.length);
+    const isKnownEnd = rest.why === "there" && !timeline.isOver;
+    return isKnownEnd ? told("the way that was known ends here: `:continue` goes on") : restAnswer(session, rest);
+  }
   const whole = cannotStep(session);
   if (whole !== undefined) return whole;
   return restAnswer(session, yield* session.runOn(new AsWritten(), () => false));

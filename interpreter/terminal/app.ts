@@ -10,7 +10,7 @@ import type { Front } from "./front.ts";
 import { inputWindow } from "./input-window.ts";
 import type { Key } from "./keys.ts";
 import { gutterOf } from "./panel.tsx";
-import { linesOf, topOf } from "./rows.ts";
+import { linesOf, topOf, wrapped } from "./rows.ts";
 import { LineEditor } from "./line-editor.ts";
 import type { AnswerPane, FrameState, Size } from "./state.ts";
 
@@ -99,7 +99,10 @@ export class App {
       scrolled: this.scrolled,
       found: this.found,
       eventsEnd: this.eventsEnd,
-      answer: this.answer,
+      answer: this.answer && {
+        ...this.answer,
+        lines: this.answer.lines.flatMap((line) => wrapped(line, this.size.columns)),
+      },
       prompt,
       input,
       inputRow: window.row,
@@ -304,11 +307,13 @@ export class App {
   // ---- scrolling and finding
 
   private page(direction: 1 | -1): void {
-    const { answer } = this;
-    const rows = Math.max(1, partsOf(this.frame().state, this.size).answer - 2);
-    if (answer === undefined) return this.scroll("events", direction * Math.max(1, this.heightOf("events") - 1));
+    const { state } = this.frame();
+    const { answer } = state;
+    const rows = Math.max(1, partsOf(state, this.size).answer - 2);
+    if (answer === undefined || this.answer === undefined)
+      return this.scroll("events", direction * Math.max(1, this.heightOf("events") - 1));
     const last = Math.max(0, answer.lines.length - rows - 1);
-    this.answer = { ...answer, top: Math.min(last, Math.max(0, answer.top + direction * rows)) };
+    this.answer = { ...this.answer, top: Math.min(last, Math.max(0, answer.top + direction * rows)) };
   }
   private scroll(name: PanelName, by: number): void {
     const height = this.heightOf(name);

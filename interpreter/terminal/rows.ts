@@ -68,3 +68,20 @@ export function topOf(lines: readonly Line[], height: number, focus: number, scr
   // A third of the panel stands above what matters.
   return Math.min(Math.max(0, at - Math.floor(height / 3)), last);
 }
+
+/** A line of prose that is too long goes on below, indented as it is and a little more. */
+export function wrapped(text: string, width: number): string[] {
+  if (widthOf(text) <= width || width < 20) return [text];
+  const indent = `${/^ */.exec(text)?.[0] ?? ""}    `.slice(0, Math.floor(width / 2));
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/(?<=\S) (?=\S)/)) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line === "" || widthOf(longer) <= width) line = longer;
+    else {
+      lines.push(line);
+      line = indent + word.trimStart();
+    }
+  }
+  return [...lines, line];
+}
