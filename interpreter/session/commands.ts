@@ -54,7 +54,7 @@ export const commands: readonly Command[] = [
   },
   {
     ...{ name: "continue", aliases: ["c"], topic: "stepping", args: "", takes: "none", key: "c" },
-    ...{ summary: "on to a breakpoint, a report or the end", repeats: true, run: goOn },
+    ...{ summary: "on to a breakpoint, or as far as it goes", repeats: true, run: goOn },
   },
   {
     ...{ name: "reverse", aliases: ["C"], topic: "stepping", args: "", takes: "none", key: "C" },

@@ -40,6 +40,7 @@ for (const [columns, rows] of [
       await line("cpu0: mmap 0x1000..0x4000", "step 8/8");
       await line("cpu0: ib_umem_odp_get umem 0x1000..0x4000", /step \d\d\/\d\d/);
       for (const text of RACE) await line(text, text);
+      await pty.until("moves one CPU");
       await shows(pty, size, "2-race");
       await line("cpu1: continue until find_vma", "next mm->mm_rb.rb_node");
       await line(":step cpu0 8", "next hmm->dead = true");
