@@ -12,3 +12,5 @@ export function actorName(actor: number): string {
   if (actor === WORK_ACTOR) return "work";
   return `cpu${actor}`;
 }
+/** Everybody's name, by number. */
+export const ACTOR_NAMES: readonly string[] = Array.from({ length: ACTORS }, (_, actor) => actorName(actor));

@@ -308,8 +308,8 @@ export class Director {
     this.put(position.governs.at(cpu), this.itemIndex + 1);
     this.put(position.met.at(cpu), 0);
     this.resume(cpu, 1);
-    if (item.kind === "continue" && item.until?.place.kind === "steps" && item.until.count === 0)
-      this.leave(cpu, Status.paused);
+    const until = this.untilOf(cpu);
+    if (until?.place.kind === "steps" && this.countsSteps(cpu, until.count, false)) this.leave(cpu, Status.paused);
     return "goes on";
   }
   private expect(item: ExpectItem): Stuck {

@@ -4,13 +4,12 @@
  */
 import type { ControlEvent } from "../runtime/machine/automaton.ts";
 import { Moved } from "../runtime/machine/machine.ts";
-import { showValue } from "../runtime/machine/access.ts";
 import { describe, isFatal, type Finding } from "../runtime/machine/report.ts";
 import { waiters } from "../runtime/machine/rwsem.ts";
 import { WORD } from "../runtime/machine/struct.ts";
 import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import type { FunctionInfo } from "../runtime/machine/function.ts";
-import { showNumber } from "./bind/values.ts";
+import { showNumber, showOne } from "./bind/values.ts";
 import { actorName } from "./actors.ts";
 import type { Director, Stuck } from "./director.ts";
 import { deadlockFinding } from "./findings.ts";
@@ -337,9 +336,8 @@ export class Recorder {
     }
   }
   private argText(value: Value): string {
-    if (typeof value === "number" && value < 2 ** 52) return showNumber(value);
     if (Array.isArray(value)) return `(${(value as readonly Value[]).map((v) => this.argText(v)).join(", ")})`;
-    return showValue(value, this.director.machine);
+    return showOne(value, this.director.machine);
   }
   private resultText(result: number, step: Step): string {
     if (isQuiet(step)) return "";

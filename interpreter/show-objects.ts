@@ -4,6 +4,7 @@ import { FunctionPointer } from "../runtime/machine/function.ts";
 import { hlist_head, list_head } from "../runtime/machine/list.ts";
 import type { Machine } from "../runtime/machine/machine.ts";
 import { headerType } from "../runtime/machine/memory.ts";
+import type { Value } from "../runtime/machine/step.ts";
 import { rw_semaphore } from "../runtime/machine/rwsem.ts";
 import {
   addressText,
@@ -21,7 +22,7 @@ import {
   type StructClass,
 } from "../runtime/machine/struct.ts";
 import { arenaOf, firstFreeStatic, STATIC_ARENA, typeByNumber } from "../runtime/machine/types.ts";
-import { showNumber } from "./bind/values.ts";
+import { showOne } from "./bind/values.ts";
 
 const OBJECTS = "objects";
 const LIST_MAX = 16;
@@ -79,7 +80,7 @@ function cellsOf(machine: Machine, name: string, member: Member, isAskedFor: boo
 function valueText(machine: Machine, member: Ref<unknown> | Atomic | Refcount): string {
   const word = machine.peek(member.addr);
   const value = member instanceof Ref ? member.decode(word) : word;
-  return typeof value === "number" && value < 2 ** 52 ? showNumber(value) : showValue(value, machine);
+  return showOne(value as Value, machine);
 }
 /** What is on a list, in its order, by the names of the objects that hold the links. */
 function listText(machine: Machine, head: list_head | hlist_head): string {

@@ -1,10 +1,9 @@
 /** The lines of a `show` statement: a part of the state as it stands. */
 import type { Machine } from "../runtime/machine/machine.ts";
-import { Atomic, membersOf, Mutex, Ref, Refcount, SpinLock, Struct, Words } from "../runtime/machine/struct.ts";
+import { Atomic, membersOf, Ref, Refcount, Struct, Words, type Member } from "../runtime/machine/struct.ts";
 import { rw_semaphore } from "../runtime/machine/rwsem.ts";
 import { showValue } from "../runtime/machine/access.ts";
 import { showNumber } from "./bind/values.ts";
-
 import type { Director } from "./director.ts";
 import type { ShowItem } from "./program.ts";
 import { deviceLines } from "./show-device.ts";
@@ -37,12 +36,12 @@ export function showText({ machine }: Director, word: string, name: string | und
   return [`${word}:`, ...(lines.length === 0 ? ["  none"] : lines.map((line) => `  ${line}`))];
 }
 
-function membersDeep(struct: Struct): (Ref<unknown> | SpinLock | Mutex | Atomic | Refcount | rw_semaphore)[] {
+function membersDeep(struct: Struct): Member[] {
   return membersOf(struct).flatMap(([, member]) => {
-    if (member instanceof rw_semaphore) return [member];
+    if (member instanceof rw_semaphore) return []; // a lock
     if (member instanceof Struct) return membersDeep(member);
     if (member instanceof Words) return [];
-    return [member as Ref<unknown>];
+    return [member];
   });
 }
 

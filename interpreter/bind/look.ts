@@ -2,15 +2,13 @@
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { parse } from "../../grammar/parse.ts";
 import type { SourceText } from "../../grammar/span.ts";
-import { showValue } from "../../runtime/machine/access.ts";
 import type { Machine } from "../../runtime/machine/machine.ts";
 import { STATIC_ARENA } from "../../runtime/machine/types.ts";
-import type { Value } from "../../runtime/machine/step.ts";
 import type { Look } from "../program.ts";
 import { ScriptError } from "../script-error.ts";
 import { look, truth, type Onlooker } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { showNumber } from "./values.ts";
+import { showOne } from "./values.ts";
 
 /** Binds an expression to the names of a script; or what is wrong with it: nothing, if it is a statement. */
 export function bindLook(binder: ExpressionBinder, source: SourceText): Look | readonly Diagnostic[] {
@@ -29,7 +27,7 @@ export function bindLook(binder: ExpressionBinder, source: SourceText): Look | r
     holds: (machine) => seen(machine, (onlooker) => truth(look(bound, onlooker))) === true,
     value: (machine) => {
       const value = seen(machine, (onlooker) => look(bound, onlooker));
-      return value instanceof Unseen ? value.message : valueText(value, machine);
+      return value instanceof Unseen ? value.message : showOne(value, machine);
     },
   };
 }
@@ -49,7 +47,4 @@ function seen<R>(machine: Machine, compute: (onlooker: Onlooker) => R): R | Unse
     if (error instanceof ScriptError) return new Unseen("<it cannot be computed here>");
     throw error;
   }
-}
-function valueText(value: Value, machine: Machine): string {
-  return typeof value === "number" && value < 2 ** 52 ? showNumber(value) : showValue(value, machine);
 }

@@ -8,7 +8,7 @@ import type { Limits, Watch } from "../limits.ts";
 import { ScriptError } from "../script-error.ts";
 import { checkStatsText } from "../stats-text.ts";
 import { judge } from "../verdict.ts";
-import { grouped } from "../numbers.ts";
+import { progress } from "../progress.ts";
 import type { Program } from "../program.ts";
 import { loadPrograms, printDiagnostics, type ScriptChoice } from "./load.ts";
 
@@ -55,9 +55,7 @@ function* checkOne(
   try {
     const onWatch = (watch: Watch): void => {
       stopListening = io.onInterrupt(() => (watch.interrupted = true));
-      watch.onProgress = everySecond((states, depth, seconds) =>
-        io.status(`${grouped(states)} states in ${seconds} s, depth ${depth}; Ctrl-C prints what was found`),
-      );
+      watch.onProgress = progress((text) => io.status(text));
     };
     result = yield* search(program, { limits: options.limits, all: options.all, onWatch, onHeadline: tell });
   } catch (error) {
@@ -74,18 +72,4 @@ function* checkOne(
   else io.out(checkText(result, verdict, textOptions));
   if (options.stats) io.err(checkStatsText(result, performance.now() - started));
   return verdict.exitCode;
-}
-
-/** Passes on what it is told when the first second is over, and then at most once a second. */
-function everySecond(
-  tell: (states: number, depth: number, seconds: number) => void,
-): (states: number, depth: number) => void {
-  const started = performance.now();
-  let last = 0;
-  return (states, depth) => {
-    const seconds = Math.floor((performance.now() - started) / 1000);
-    if (seconds === last) return;
-    last = seconds;
-    tell(states, depth, seconds);
-  };
 }

@@ -71,9 +71,14 @@ export function reason(error: unknown): string {
   return (code === undefined ? undefined : known[code]) ?? (error instanceof Error ? error.message : String(error));
 }
 
+/** The folder of a script. */
+export function folderOf(path: string): string {
+  return posix.dirname(posix.normalize(path.replaceAll("\\", "/")));
+}
+
 /** Included files lie beside the script or below its folder, never above. */
 export function includesOf(script: string, io: Pick<Io, "readFile">): ReadFile {
-  const root = posix.dirname(posix.normalize(script.replaceAll("\\", "/")));
+  const root = folderOf(script);
   return (path, from) => {
     if (posix.isAbsolute(path)) return { error: "the path is relative to this file" };
     const name = posix.normalize(posix.join(posix.dirname(from), path));

@@ -1,6 +1,7 @@
 /** What may stand where the cursor is: from the tables that say what there is. */
 import { patches } from "../../runtime/kernel.ts";
 import { ERAS } from "../../runtime/patch.ts";
+import { ACTOR_NAMES } from "../actors.ts";
 import { showWords } from "../show.ts";
 import { commands, commandsCalled } from "./commands.ts";
 import type { Desk } from "./desk.ts";
@@ -53,7 +54,7 @@ function argument(desk: Desk, name: string, before: string): Candidates {
     case "kernel":
       return kernels(before);
     case "cpu":
-      return word(before, ["cpu0", "cpu1", "cpu2", "cpu3", "rcu", "srcu", "work"]);
+      return word(before, ACTOR_NAMES);
     case "word":
       return word(before, command.name === "help" ? helpWords(desk) : (command.words ?? []));
     case "none":

@@ -1,6 +1,6 @@
 /** Commands that change or keep the script as a whole. */
 import { SourceText } from "../../grammar/span.ts";
-import { includesOf, reason } from "../commands/load.ts";
+import { folderOf, includesOf, reason } from "../commands/load.ts";
 import { kernelText } from "../program.ts";
 import { nothing, refused, told, type Answering, type Desk } from "./desk.ts";
 import { restAnswer } from "./moving.ts";
@@ -15,10 +15,10 @@ export function* save(desk: Desk, args: string): Answering {
   if (path === undefined) return refused("`:save` takes the name of a file: `:save race.hmm`");
   const { session, io } = desk;
   const text = session.scriptToHere();
-  const isMoved = dirname(path) !== dirname(session.source.name);
+  const isMoved = folderOf(path) !== folderOf(session.source.name);
   if (isMoved && /^\s*include\s+"/m.test(text))
     return refused(
-      `it includes files that lie beside ${session.source.name}: save it there, in ${dirname(session.source.name)}`,
+      `it includes files that lie beside ${session.source.name}: save it there, in ${folderOf(session.source.name)}`,
     );
   if (!force && path !== desk.written && io.exists(path))
     return refused(`${path} is there already: \`:save! ${path}\` writes over it`);
@@ -90,8 +90,4 @@ export function* redo({ session }: Desk): Answering {
 /** Nothing more comes: what `hmm run` would do at the end of the script. */
 export function* end({ session }: Desk): Answering {
   return restAnswer(session, yield* session.end());
-}
-
-function dirname(path: string): string {
-  return path.includes("/") ? path.replace(/\/[^/]*$/, "") : ".";
 }

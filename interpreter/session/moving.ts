@@ -1,5 +1,5 @@
 /** Commands that move through time: step by step, statement by statement, as far as something of interest. */
-import { actorName, RCU_ACTOR } from "../actors.ts";
+import { ACTOR_NAMES, actorName } from "../actors.ts";
 import type { Director } from "../director.ts";
 import { AsWritten } from "../pickers.ts";
 import type { Breathing } from "../breathing.ts";
@@ -56,7 +56,7 @@ export function* step({ session }: Desk, args: string): Answering {
     const rest = yield* session.runOn(new AsWritten(), () => timeline.at >= until);
     return restAnswer(session, rest);
   }
-  const actor = name === undefined ? (timeline.open()[0]?.actor ?? 0) : actorCalled(name);
+  const actor = name === undefined ? (timeline.open()[0]?.actor ?? 0) : ACTOR_NAMES.indexOf(name);
   const why = cannotMove(session, actor, choiceText === undefined ? undefined : Number(choiceText));
   if (why !== undefined) return why;
   return yield* stepsOf(session, actor, count, choiceText === undefined ? undefined : Number(choiceText));
@@ -76,10 +76,6 @@ export function* stepsOf(session: Session, actor: number, count: number, choice?
 /** One actor alone, until it cannot go on or is where it should be. */
 export function runOnly(session: Session, actor: number, isThere: () => boolean): Breathing<Rest> {
   return session.runOn(new Only(actor), isThere);
-}
-export function actorCalled(name: string): number {
-  if (name.startsWith("cpu")) return Number(name.slice(3));
-  return RCU_ACTOR + ["rcu", "srcu", "work"].indexOf(name);
 }
 /** Why nobody can take a step now. */
 export function cannotStep(session: Session): Answer | undefined {

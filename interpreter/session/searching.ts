@@ -2,7 +2,7 @@
 import { check as search } from "../check.ts";
 import { checkHeadline, checkText } from "../check-text.ts";
 import { DEFAULT_LIMITS, type Watch } from "../limits.ts";
-import { grouped } from "../numbers.ts";
+import { progress } from "../progress.ts";
 import { reportTitle } from "../report-text.ts";
 import { ScriptError } from "../script-error.ts";
 import { judge } from "../verdict.ts";
@@ -14,14 +14,10 @@ export function* check(desk: Desk, args: string): Answering {
   const { session, io } = desk;
   const { program } = session;
   const options = { full: args === "full", path: desk.path ?? "SCRIPT", kernelOption: undefined };
-  const started = performance.now();
   let watch: Watch | undefined;
   const onWatch = (made: Watch): void => {
     watch = made;
-    made.onProgress = (states, depth) => {
-      const seconds = Math.floor((performance.now() - started) / 1000);
-      io.status(`${grouped(states)} states in ${seconds} s, depth ${depth}; Ctrl-C prints what was found`);
-    };
+    made.onProgress = progress((text) => io.status(text));
   };
   session.interrupted = false;
   try {

@@ -60,7 +60,6 @@ export class App {
     this.editor = new LineEditor(() => front.history.entries);
     this.view = front.view(0);
     this.noteShown();
-    if (front.greeting.length > 0) this.answer = { lines: front.greeting, isError: false, top: 0 };
     this.message = front.history.problem ?? "";
     front.onStatus = (text) => {
       this.message = text;
@@ -143,7 +142,7 @@ export class App {
         ? [["Enter", "run"], ...always, ...end]
         : [["Esc", "close"], ["PgUp PgDn", "scroll"], ...always, ...end];
     }
-    const movable = this.view.movable.filter((actor) => actor < 8).map(String);
+    const movable = this.view.movable.map(String);
     const keys = this.front.keys.filter(({ key }) => !["/", "?", "b", "N", "C"].includes(key));
     return [
       ...(movable.length === 0 ? [] : ([[movable.join(" "), "that CPU"]] as const)),

@@ -5,8 +5,6 @@ import type { Segment } from "../session/colour.ts";
 import type { View } from "../view/view.ts";
 
 export interface Front {
-  /** What is shown above the prompt when the session begins. */
-  readonly greeting: readonly string[];
   /** A line to run at once. */
   readonly first: string | undefined;
   readonly keys: readonly KeyCommand[];

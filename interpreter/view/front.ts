@@ -13,7 +13,6 @@ import { viewOf } from "./view.ts";
 export function frontOf(desk: Desk, history: Pick<History, "entries" | "problem" | "add">, first?: string): Front {
   const prompt = new Prompt(desk);
   const front: Front = {
-    greeting: [],
     first,
     keys: commands.flatMap(({ key, name, summary }) => (key === undefined ? [] : { key, command: name, summary })),
     promptText: () => prompt.text,

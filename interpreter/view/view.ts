@@ -2,6 +2,7 @@
  * Everything that a screen shows of a session, as plain rows of text: panels are made of these and know nothing else.
  * A new kind of kernel object brings its rows with it (`heading` and `shows` of its class).
  */
+import { CPUS_MAX } from "../actors.ts";
 import type { Session } from "../session/session.ts";
 import { statusLine } from "../session/moment-text.ts";
 import { cpuRows } from "./cpus.ts";
@@ -51,7 +52,7 @@ export function viewOf(session: Session, since: number, depth: "statements" | "c
     step: timeline.at,
     steps: timeline.length,
     status: statusLine(session),
-    movable: [...new Set(timeline.open().map(({ actor }) => actor))],
+    movable: [...new Set(timeline.open().map(({ actor }) => actor))].filter((actor) => actor < CPUS_MAX),
     panels: [
       scriptRows(session),
       cpuRows(session),
