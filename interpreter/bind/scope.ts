@@ -204,7 +204,8 @@ export class Scope {
     if (mine === undefined) this.results.set(cpu, (mine = new Map()));
     let variable = mine.get(name);
     if (variable === undefined) mine.set(name, (variable = this.makeVariable(name, cpu, type)));
-    else if (variable.type.kind === "null" || variable.type.kind === "void") variable.type = type;
+    // The last result is of the type that the last call gives, whatever the one before it gave.
+    else if (name === "$" || variable.type.kind === "null" || variable.type.kind === "void") variable.type = type;
     return variable;
   }
   findResult(cpu: number, name: string): Variable | undefined {
