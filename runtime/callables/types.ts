@@ -49,6 +49,12 @@ export const kernelTypes: Types = {
   page: () => page,
   vm_area_struct: () => vm_area_struct,
 };
+/** Types that only some eras have. */
+export const livesOfTypes: Readonly<Record<string, { readonly since?: string; readonly until?: string }>> = {
+  hmm: { until: "v5.6" },
+  hmm_mirror: { until: "v5.6" },
+  hmm_mirror_ops: { until: "v5.6" },
+};
 const tables: readonly StructClass[] = [pgd_table, pmd_table, pte_table, pud_table];
 
 // Numbers of types are part of a state: they must not depend on which body runs first.

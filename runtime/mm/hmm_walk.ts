@@ -75,6 +75,7 @@ const hmm_vma_do_fault = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DOFAULT",
     params: ["vma", "addr", "write_fault", "pfn"],
     summary: "Faults one page in. -EBUSY: done, look again.",
@@ -90,6 +91,7 @@ export const hmm_vma_walk_hole = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "HOLE",
     params: ["addr", "end", "walk"],
     summary: "Faults in what is asked for where nothing is mapped.",
@@ -113,6 +115,7 @@ const range_need_fault = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "need_fault",
     params: ["addr", "end", "walk", "fault"],
     summary: "Whether any page of a range is asked for.",
@@ -129,6 +132,7 @@ const hmm_vma_walk_hole_ = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "HOLE_",
     params: ["addr", "end", "fault", "write_fault", "walk"],
     summary: "Empties the entries of a range, and faults the pages in if asked to.",
@@ -171,6 +175,7 @@ const hmm_vma_handle_pte = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "PTE",
     params: ["pte", "addr", "end", "walk"],
     summary: "What a PTE means for the device: its page, nothing, a fault, or (zero page) an error.",
@@ -187,7 +192,7 @@ const handle_ptes = kernelFunction(
     const next = addr + PAGE_SIZE;
     return next >= end ? [0, end] : yield* handle_ptes.restart(pte, next, end, walk);
   },
-  { source: "mm/hmm.c", facts: "PMD", params: ["pte", "addr", "end", "walk"] },
+  { source: "mm/hmm.c", until: "v5.6", facts: "PMD", params: ["pte", "addr", "end", "walk"] },
 );
 
 export const hmm_vma_walk_pmd = kernelFunction(
@@ -199,6 +204,7 @@ export const hmm_vma_walk_pmd = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "PMD",
     params: ["pmd", "addr", "end", "walk"],
     summary: "The entries of one PTE table, or a hole.",
