@@ -24,11 +24,24 @@ import { tasksImage } from "./mm/current.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
 import { pgd_table } from "./mm/pgtable.ts";
-import type { Patch } from "./patch.ts";
+import { declarableTypes, kernelTypes, livesOfTypes } from "./callables/types.ts";
+import type { StructClass } from "./machine/struct.ts";
+import { existsIn, type Era, type Life, type Patch } from "./patch.ts";
 
 export { constants } from "./callables/constants.ts";
 export { callbackTables } from "./callables/ops.ts";
 export { declarableTypes, kernelTypes } from "./callables/types.ts";
+
+/** The eras that have a type of the kernel. */
+export const lifeOfType = (name: string): Life => (Object.hasOwn(livesOfTypes, name) && livesOfTypes[name]) || {};
+/** What a name of a type stands for in an era. */
+export function typeIn(name: string, era: Era): StructClass | undefined {
+  const types = Object.hasOwn(declarableTypes, name) ? declarableTypes : kernelTypes;
+  return Object.hasOwn(types, name) && existsIn(lifeOfType(name), era) ? types[name]?.() : undefined;
+}
+/** The types of which a script can declare objects. */
+export const declarableIn = (era: Era): string[] =>
+  Object.keys(declarableTypes).filter((name) => existsIn(lifeOfType(name), era));
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];

@@ -16,7 +16,7 @@ import { asDeclare, isObjectDeclaration } from "./declarations.ts";
 import { bindExpectation, bindInvariant, bindUntil, checkShow } from "./expectations.ts";
 import { Functions } from "./functions.ts";
 import type { PlacedStatement } from "./includes.ts";
-import { tablesOf, type ChosenKernel } from "./kernels.ts";
+import type { ChosenKernel } from "./kernels.ts";
 import { bindLook } from "./look.ts";
 import { ExpressionBinder } from "./names.ts";
 import { applyOwn, asBase, bindPatch, type OwnPatch, type OwnReplacement } from "./patches.ts";
@@ -59,8 +59,7 @@ export class ScriptBinder {
   constructor(source: SourceText, kernel: ChosenKernel) {
     this.source = source;
     this.kernel = kernel;
-    const { here, elsewhere } = tablesOf(kernel);
-    this.scope = new Scope(source, here, elsewhere);
+    this.scope = new Scope(source, kernel);
     this.ownFunctions = new Functions(this.scope, kernel.text, this.enter, (id, body) => this.functions.set(id, body));
     this.scope.functions = this.ownFunctions;
     this.scope.constantOf = (expr) => {

@@ -19,7 +19,8 @@ import { rangeEnds } from "./ranges.ts";
 import type { Scope, Variable } from "./scope.ts";
 import { ANY, BOOLEAN, compatible, isCounter, NUMBER, objectType, typeOfMember, typeText, type Type } from "./types.ts";
 import { bindUnary } from "./unary.ts";
-import { existsSomewhere, olderMember, unknownFunction } from "./unknown.ts";
+import { olderMember } from "./eras.ts";
+import { existsSomewhere, unknownFunction } from "./unknown.ts";
 
 const LAST_RESULT = "$";
 /** Calls that do no more than the name of a word does. */

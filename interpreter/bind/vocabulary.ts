@@ -2,7 +2,7 @@
 import { wordHeads } from "../../grammar/parser.ts";
 import { parse } from "../../grammar/parse.ts";
 import { SourceText } from "../../grammar/span.ts";
-import { constants, declarableTypes } from "../../runtime/kernel.ts";
+import { constants, declarableIn } from "../../runtime/kernel.ts";
 import { at, membersOf, type StructClass } from "../../runtime/machine/struct.ts";
 import { builtinNames } from "./builtins.ts";
 import type { ExpressionBinder } from "./names.ts";
@@ -18,7 +18,7 @@ export function vocabulary({ scope }: ExpressionBinder): string[] {
     ...scope.callables.keys(),
     ...(scope.functions?.names() ?? []),
     ...builtinNames(),
-    ...Object.keys(declarableTypes),
+    ...declarableIn(scope.kernel.era),
     ...Object.keys(constants),
   ];
 }

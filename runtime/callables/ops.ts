@@ -54,23 +54,30 @@ const mirror = object("mirror", () => hmm_mirror);
 
 type Table = Readonly<Record<string, CallbackSignature>>;
 
+interface CallbackTable {
+  readonly cls: () => StructClass;
+  readonly callbacks: Table;
+  /** Eras that have it, as for functions. */
+  readonly since?: string;
+  readonly until?: string;
+}
 /** By type of table and name of callback. */
-export const callbackTables: Readonly<Record<string, { readonly cls: () => StructClass; readonly callbacks: Table }>> =
-  {
-    mmu_notifier_ops: {
-      cls: () => mmu_notifier_ops,
-      callbacks: {
-        release: { params: [mn, mm], result: returnsNothing },
-        invalidate_range_start: { params: [mn, range], result: returnsNumber },
-        invalidate_range_end: { params: [mn, range], result: returnsNothing },
-        invalidate_range: { params: [mn, mm, number("start"), number("end")], result: returnsNothing },
-      },
+export const callbackTables: Readonly<Record<string, CallbackTable>> = {
+  mmu_notifier_ops: {
+    cls: () => mmu_notifier_ops,
+    callbacks: {
+      release: { params: [mn, mm], result: returnsNothing },
+      invalidate_range_start: { params: [mn, range], result: returnsNumber },
+      invalidate_range_end: { params: [mn, range], result: returnsNothing },
+      invalidate_range: { params: [mn, mm, number("start"), number("end")], result: returnsNothing },
     },
-    hmm_mirror_ops: {
-      cls: () => hmm_mirror_ops,
-      callbacks: {
-        release: { params: [mirror], result: returnsNothing },
-        sync_cpu_device_pagetables: { params: [mirror, update], result: returnsNumber },
-      },
+  },
+  hmm_mirror_ops: {
+    cls: () => hmm_mirror_ops,
+    until: "v5.6",
+    callbacks: {
+      release: { params: [mirror], result: returnsNothing },
+      sync_cpu_device_pagetables: { params: [mirror, update], result: returnsNumber },
     },
-  };
+  },
+};

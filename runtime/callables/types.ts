@@ -55,6 +55,12 @@ const internals: readonly StructClass[] = [
   ...[pgd_table, pmd_table, pte_table, pud_table, huge_page, dax_memory],
   ...[anon_vma, address_space, swap_slot, mm_walk, mm_walk_ops, hmm_vma_walk],
 ];
+/** Types that only some eras have. */
+export const livesOfTypes: Readonly<Record<string, { readonly since?: string; readonly until?: string }>> = {
+  hmm: { until: "v5.6" },
+  hmm_mirror: { until: "v5.6" },
+  hmm_mirror_ops: { until: "v5.6" },
+};
 
 // Numbers of types are part of a state: they must not depend on which body runs first.
 for (const type of [declarableTypes, kernelTypes].flatMap((types) => Object.values(types))) typeNumber(type());

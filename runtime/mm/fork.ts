@@ -135,4 +135,9 @@ const __mmdrop = kernelFunction(
     summary: "Frees what is left of an address space.",
     differs: "Counters of pages and page tables are not kept, so check_mm() has nothing to check.",
   },
-);
+).since("v5.6", function* (mm: mm_struct): Kernel<void> {
+  const pgd = yield* loadPrivate(mm.pgd);
+  yield* fact(3, freeBy("pgd_free", pgd));
+  yield* fact(5, mmu_notifier_mm_destroy(mm));
+  yield* fact(7, freeBy("free_mm", mm));
+});

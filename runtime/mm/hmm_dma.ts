@@ -20,6 +20,7 @@ export const hmm_range_dma_map = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DMAMAP",
     params: ["range", "daddrs", "block"],
     summary: "Faults a range in and maps its pages for a device; how many.",
@@ -40,6 +41,7 @@ const map_pages = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DMAMAP",
     params: ["range", "pfns", "daddrs", "i", "npages", "mapped"],
   },
@@ -55,6 +57,7 @@ export const hmm_range_dma_unmap = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DMAUNMAP",
     params: ["range", "daddrs", "dirty"],
     summary: "Unmaps the pages of a range from a device; how many. Whatever excludes invalidation must be held.",
@@ -83,5 +86,5 @@ export const dma_unmap_pages = kernelFunction(
       p === null ? count : count + 1,
     );
   },
-  { source: "mm/hmm.c", facts: "DMAUNMAP", params: ["owner", "pfns", "daddrs", "n", "dirty", "count"] },
+  { source: "mm/hmm.c", until: "v5.6", facts: "DMAUNMAP", params: ["owner", "pfns", "daddrs", "n", "dirty", "count"] },
 );

@@ -155,6 +155,7 @@ export const mmu_notifier_unregister_no_release = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "C2 additions",
     params: ["mn", "mm"],
     summary: "Unregisters a notifier without callback or grace period: its memory must wait for one by itself.",
@@ -168,6 +169,7 @@ export const mmu_notifier_call_srcu = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "C2 additions",
     params: ["rcu", "func"],
     summary: "Calls func once every callback that runs now is over.",

@@ -18,7 +18,7 @@ import { callables, declarableTypes, patches } from "../../runtime/kernel.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { allFunctions } from "../../runtime/machine/function.ts";
 import { mutated, type Mutation } from "../../runtime/machine/mutation.ts";
-import { ERAS, resolveBodies, type Era } from "../../runtime/patch.ts";
+import { DEFAULT_ERA, ERAS, resolveBodies, type Era } from "../../runtime/patch.ts";
 import { hmm, type Ran } from "../support/cli.ts";
 
 const test = suite("doc");
@@ -103,7 +103,7 @@ test("every name can be documented in every kernel, in lines that fit a page", (
     const [era, ...names] = kernel.split(" + ");
     const chosen = names.flatMap((name) => patches.filter((p) => p.name === name));
     for (const [id, { name, body }] of resolveBodies(era as Era, chosen).bodies) {
-      const isNew = !seen.has(body) && kernel !== ERAS[ERAS.length - 1];
+      const isNew = !seen.has(body) && kernel !== DEFAULT_ERA;
       seen.add(body);
       const fn = allFunctions().find((f) => f.id === id);
       if (isNew && fn?.info.internal !== true && allNames().includes(name))
