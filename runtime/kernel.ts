@@ -4,6 +4,7 @@ import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
 import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
@@ -52,6 +53,7 @@ export const callables: readonly Callable[] = [
   ...counterCallables,
   ...listCallables,
   ...notifierCallables,
+  ...intervalCallables,
   ...deferredCallables,
   ...hmmCallables,
   ...odpCallables,
@@ -59,7 +61,7 @@ export const callables: readonly Callable[] = [
 ];
 
 /** What `...` stands for where a script has registered nothing. */
-export const defaultObjects: readonly DefaultObject[] = [defaultMirror, defaultNotifier];
+export const defaultObjects: readonly DefaultObject[] = [defaultMirror, defaultNotifier, defaultInterval];
 
 const images: readonly ((write: ImageWriter) => void)[] = [
   pageImage,
@@ -67,6 +69,7 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   umemOdpImage,
   mlx5OdpImage,
   idleMirrorImage,
+  idleIntervalImage,
 ];
 
 /** For setting a machine up, before its first step. */

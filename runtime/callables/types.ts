@@ -11,7 +11,14 @@ import { device } from "../drivers/device.ts";
 import { ib_ucontext_per_mm, ib_umem_odp } from "../drivers/ib_types.ts";
 import { hmm, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
 import { mm_struct, page, vm_area_struct } from "../mm/mm_types.ts";
-import { mmu_notifier, mmu_notifier_mm, mmu_notifier_ops } from "../mm/mmu_notifier_types.ts";
+import {
+  mmu_interval_notifier,
+  mmu_interval_notifier_ops,
+  mmu_notifier,
+  mmu_notifier_mm,
+  mmu_notifier_ops,
+  mmu_notifier_subscriptions,
+} from "../mm/mmu_notifier_types.ts";
 import { pgd_table, pmd_table, pte_table, pud_table } from "../mm/pgtable.ts";
 
 type Types = Readonly<Record<string, () => StructClass>>;
@@ -27,6 +34,8 @@ export const declarableTypes: Types = {
   ib_umem_odp: () => ib_umem_odp,
   kref: () => kref,
   list_head: () => list_head,
+  mmu_interval_notifier: () => mmu_interval_notifier,
+  mmu_interval_notifier_ops: () => mmu_interval_notifier_ops,
   mmu_notifier: () => mmu_notifier,
   mmu_notifier_ops: () => mmu_notifier_ops,
   rcu_head: () => rcu_head,
@@ -46,6 +55,7 @@ export const kernelTypes: Types = {
   ib_ucontext_per_mm: () => ib_ucontext_per_mm,
   mm_struct: () => mm_struct,
   mmu_notifier_mm: () => mmu_notifier_mm,
+  mmu_notifier_subscriptions: () => mmu_notifier_subscriptions,
   page: () => page,
   vm_area_struct: () => vm_area_struct,
 };
@@ -54,6 +64,10 @@ export const livesOfTypes: Readonly<Record<string, { readonly since?: string; re
   hmm: { until: "v5.6" },
   hmm_mirror: { until: "v5.6" },
   hmm_mirror_ops: { until: "v5.6" },
+  mmu_interval_notifier: { since: "v5.6" },
+  mmu_interval_notifier_ops: { since: "v5.6" },
+  mmu_notifier_mm: { until: "v5.6" },
+  mmu_notifier_subscriptions: { since: "v5.6" },
 };
 const tables: readonly StructClass[] = [pgd_table, pmd_table, pte_table, pud_table];
 
