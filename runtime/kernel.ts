@@ -4,6 +4,7 @@ import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
 import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
@@ -53,6 +54,7 @@ export const callables: readonly Callable[] = [
   ...counterCallables,
   ...listCallables,
   ...notifierCallables,
+  ...intervalCallables,
   ...deferredCallables,
   ...hmmCallables,
   ...odpCallables,
@@ -60,7 +62,7 @@ export const callables: readonly Callable[] = [
 ];
 
 /** What `...` stands for where a script has registered nothing. */
-export const defaultObjects: readonly DefaultObject[] = [defaultMirror, defaultNotifier];
+export const defaultObjects: readonly DefaultObject[] = [defaultMirror, defaultNotifier, defaultInterval];
 
 const images: readonly ((write: ImageWriter) => void)[] = [
   pageImage,
@@ -69,6 +71,7 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   umemOdpImage,
   mlx5OdpImage,
   idleMirrorImage,
+  idleIntervalImage,
 ];
 
 /** For setting a machine up, before its first step. */

@@ -5,7 +5,7 @@ import { allFunctions, type AnyBody } from "../../runtime/machine/function.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { Op, type Call, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import type { StructClass } from "../../runtime/machine/struct.ts";
-import { defaultObjects, firstMm } from "../../runtime/kernel.ts";
+import { constants, defaultObjects, firstMm } from "../../runtime/kernel.ts";
 import { applyPatch, resolveBodies, type Era } from "../../runtime/patch.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { CPUS_MAX } from "../actors.ts";
@@ -119,7 +119,7 @@ export class ScriptBinder {
       outcomeWords: this.outcomeWords(),
       barriers: this.scope.barriers.size,
       cpus: this.cpus,
-      machine: { bodies: this.bodies() },
+      machine: { bodies: this.bodies(), era: this.kernel.era },
       codes: new Map([...this.codes, ...this.ownFunctions.codes()]),
       functionNames: () => [...this.ownFunctions.names(), ...this.scope.callbackNames],
       vocabulary: {
@@ -350,7 +350,8 @@ export class ScriptBinder {
     while (this.scope.isTaken(name)) name += "_";
     const object = this.scope.addObject(name, cls);
     const mm = this.scope.objects.get("mm") as mm_struct;
-    const body = (): ReturnType<typeof recipe.prepare> => recipe.prepare(mm, object);
+    const range = this.scope.lastRange ?? ([0, constants["TASK_SIZE"] ?? 0] as const);
+    const body = (): ReturnType<typeof recipe.prepare> => recipe.prepare(mm, object, range);
     const fn = this.enter({ name: `cpu${cpu}`, body: body as AnyBody, script: true });
     const code = { fn, places: [at], statements: [0] };
     this.addItem({ kind: "run", cpu, code, until: undefined, at, note: `${name}: ${recipe.note}` });

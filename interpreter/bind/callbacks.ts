@@ -31,14 +31,14 @@ export function declareOps(scope: Scope, { type, name }: Ops): Struct | undefine
   return scope.addObject(name.name, table.cls());
 }
 
-export function bindOps(scope: Scope, { type, callbacks }: Ops, object: Struct): void {
-  const table = callbackTables[type.name];
+export function bindOps(scope: Scope, { type, callbacks: given }: Ops, object: Struct): void {
+  const callbacks = callbackTables[type.name]?.callbacks ?? {};
   const seen = new Set<string>();
-  for (const callback of callbacks) {
+  for (const callback of given) {
     const { name, at } = callback.name;
-    const signature = table === undefined ? undefined : Object.hasOwn(table.callbacks, name) && table.callbacks[name];
-    if (!signature) {
-      const known = Object.keys(table?.callbacks ?? {});
+    const known = Object.keys(callbacks).filter((one) => existsIn(callbacks[one] ?? {}, scope.kernel.era));
+    const signature = known.includes(name) ? callbacks[name] : undefined;
+    if (signature === undefined) {
       const meant = nearest(name, known);
       const help = meant === undefined ? `it has: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
       scope.error("E221", at, `struct ${type.name} has no callback \`${name}\` in this version`, help);

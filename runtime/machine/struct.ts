@@ -146,6 +146,9 @@ export class Words {
   }
 }
 
+/** First and first-no-more era of members. */
+export type Lives = Readonly<Record<string, { readonly since?: string; readonly until?: string }>>;
+
 export interface StructClass<S extends Struct = Struct> {
   new (addr: number): S;
   /** How kernel code calls a variable of this type: "vma", "mm". Defaults to the name of the class. */
@@ -168,6 +171,8 @@ export interface StructClass<S extends Struct = Struct> {
   readonly heading?: string;
   /** Which members, in which order; lists by what is on them. All but locks and links, if it does not say. */
   readonly shows?: readonly string[];
+  /** Members that only some eras have. */
+  readonly lives?: Lives;
   /** It is an array: its words go by the array's name and an index. */
   readonly elements?: boolean;
   readonly name: string;

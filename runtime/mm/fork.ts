@@ -9,6 +9,7 @@ import { NULL } from "../machine/struct.ts";
 import { hmm_mm_destroy } from "./hmm.ts";
 import { exit_mmap } from "./mmap.ts";
 import { mmu_notifier_mm_destroy } from "./mmu_notifier.ts";
+import { mmu_notifier_subscriptions_destroy } from "./mmu_notifier_subscriptions.ts";
 import { mm_struct } from "./mm_types.ts";
 import { allocate, initCount } from "./page_alloc.ts";
 import { pgd_table } from "./pgtable.ts";
@@ -138,6 +139,6 @@ const __mmdrop = kernelFunction(
 ).since("v5.6", function* (mm: mm_struct): Kernel<void> {
   const pgd = yield* loadPrivate(mm.pgd);
   yield* fact(3, freeBy("pgd_free", pgd));
-  yield* fact(5, mmu_notifier_mm_destroy(mm));
+  yield* fact(5, mmu_notifier_subscriptions_destroy(mm));
   yield* fact(7, freeBy("free_mm", mm));
 });

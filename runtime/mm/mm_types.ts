@@ -5,8 +5,10 @@ import { rw_semaphore } from "../machine/rwsem.ts";
 import { list_head } from "../machine/list.ts";
 import { atomic, embed, flag, int, pointer, spinlock, Struct, words } from "../machine/struct.ts";
 import { hmm } from "./hmm_types.ts";
-import { mmu_notifier_mm } from "./mmu_notifier_types.ts";
+import { mmu_notifier_mm, mmu_notifier_subscriptions } from "./mmu_notifier_types.ts";
 import { dax_memory, pgd_table } from "./pgtable.ts";
+
+const UP_TO_5_5 = { until: "v5.6" };
 
 export const VM_READ = 0x1;
 export const VM_WRITE = 0x2;
@@ -97,7 +99,14 @@ export class vm_area_struct extends Struct {
 export class mm_struct extends Struct {
   static readonly short: string = "mm";
   static readonly heading: string = "mm";
-  static readonly shows: readonly string[] = ["mm_users", "mm_count", "hmm", "mmu_notifier_mm"];
+  static readonly shows: readonly string[] = [
+    "mm_users",
+    "mm_count",
+    "hmm",
+    "mmu_notifier_mm",
+    "notifier_subscriptions",
+  ];
+  static readonly lives = { hmm: UP_TO_5_5, mmu_notifier_mm: UP_TO_5_5, notifier_subscriptions: { since: "v5.6" } };
   /** Head of the list of VMAs. mmap_sem; exit_mmap() needs no lock. */
   mmap = pointer(() => vm_area_struct);
   /** Search tree of VMAs, by address. mmap_sem; exit_mmap() leaves it as it is. */
@@ -114,6 +123,8 @@ export class mm_struct extends Struct {
   mmap_sem = embed(rw_semaphore);
   /** Set once, under mmap_sem and mm_take_all_locks(); read without a lock. */
   mmu_notifier_mm = pointer(() => mmu_notifier_mm);
+  /** The same under its newer name. */
+  notifier_subscriptions = pointer(() => mmu_notifier_subscriptions);
   /** Writers: page_table_lock. Readers: none in 5.2. */
   hmm = pointer(() => hmm);
   /** How many gathers and the like have changed entries and not yet flushed. Atomic. */

@@ -18,7 +18,7 @@ import { callables, declarableTypes, patches } from "../../runtime/kernel.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { allFunctions } from "../../runtime/machine/function.ts";
 import { mutated, type Mutation } from "../../runtime/machine/mutation.ts";
-import { DEFAULT_ERA, ERAS, resolveBodies, type Era } from "../../runtime/patch.ts";
+import { DEFAULT_ERA, ERAS, functionIn, resolveBodies, type Era } from "../../runtime/patch.ts";
 import { hmm, type Ran } from "../support/cli.ts";
 
 const test = suite("doc");
@@ -165,8 +165,8 @@ test("whatever a script makes the machine do stands in what is printed of the fu
 });
 
 function bodyOf(name: string, mutations: readonly Mutation[] = []): string[] {
-  const { bodies } = resolveBodies(ERAS[0] as Era, []);
-  const fn = allFunctions().find((f) => f.name === name && f.info.internal !== true);
+  const { bodies } = resolveBodies(ERAS[0], []);
+  const fn = functionIn(name, ERAS[0]);
   if (fn === undefined) throw new Error(`no function ${name}`);
   const changed = new Map(
     [...bodies].map(([id, entry]): [number, FunctionBody] => {

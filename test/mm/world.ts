@@ -36,7 +36,7 @@ export class World {
       if (patch === undefined) throw new Error(`no patch ${name}`);
       return patch;
     });
-    this.machine = new Machine({ bodies: resolveBodies(era, chosen).bodies, mutations });
+    this.machine = new Machine({ bodies: resolveBodies(era, chosen).bodies, mutations, era });
     this.mm = this.object(mm_struct);
     firstMm(this.machine, this.mm);
     this.machine.load(SRCU_ACTOR, invoke_callbacks.id, [srcu]);
