@@ -20,6 +20,7 @@ import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
 import { hmmImage } from "./mm/hmm.ts";
+import { hmmWalkImage } from "./mm/hmm_walk.ts";
 import { tasksImage } from "./mm/current.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
@@ -66,6 +67,7 @@ export const defaultObjects: readonly DefaultObject[] = [defaultMirror, defaultN
 const images: readonly ((write: ImageWriter) => void)[] = [
   pageImage,
   hmmImage,
+  hmmWalkImage,
   umemOdpImage,
   mlx5OdpImage,
   idleMirrorImage,

@@ -9,8 +9,10 @@ import { completion, wait_queue_head } from "../machine/wait.ts";
 import { work_struct } from "../machine/workqueue.ts";
 import { device } from "../drivers/device.ts";
 import { ib_ucontext_per_mm, ib_umem_odp } from "../drivers/ib_types.ts";
-import { hmm, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
-import { mm_struct, page, vm_area_struct } from "../mm/mm_types.ts";
+import { hmm, hmm_vma_walk, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
+import { address_space, anon_vma, mm_struct, vm_area_struct } from "../mm/mm_types.ts";
+import { mm_walk, mm_walk_ops } from "../mm/pagewalk_types.ts";
+import { swap_slot } from "../mm/swap_slot.ts";
 import {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,
@@ -19,7 +21,7 @@ import {
   mmu_notifier_ops,
   mmu_notifier_subscriptions,
 } from "../mm/mmu_notifier_types.ts";
-import { pgd_table, pmd_table, pte_table, pud_table } from "../mm/pgtable.ts";
+import { dax_memory, huge_page, page, pgd_table, pmd_table, pte_table, pud_table } from "../mm/pgtable.ts";
 
 type Types = Readonly<Record<string, () => StructClass>>;
 
@@ -59,6 +61,10 @@ export const kernelTypes: Types = {
   page: () => page,
   vm_area_struct: () => vm_area_struct,
 };
+const internals: readonly StructClass[] = [
+  ...[pgd_table, pmd_table, pte_table, pud_table, huge_page, dax_memory],
+  ...[anon_vma, address_space, swap_slot, mm_walk, mm_walk_ops, hmm_vma_walk],
+];
 /** Types that only some eras have. */
 export const livesOfTypes: Readonly<Record<string, { readonly since?: string; readonly until?: string }>> = {
   hmm: { until: "v5.6" },
@@ -69,8 +75,7 @@ export const livesOfTypes: Readonly<Record<string, { readonly since?: string; re
   mmu_notifier_mm: { until: "v5.6" },
   mmu_notifier_subscriptions: { since: "v5.6" },
 };
-const tables: readonly StructClass[] = [pgd_table, pmd_table, pte_table, pud_table];
 
 // Numbers of types are part of a state: they must not depend on which body runs first.
 for (const type of [declarableTypes, kernelTypes].flatMap((types) => Object.values(types))) typeNumber(type());
-for (const type of tables) typeNumber(type);
+for (const type of internals) typeNumber(type);

@@ -1,6 +1,6 @@
 /** Where new objects go. */
 import { liveHeader, type Memory } from "./memory.ts";
-import { SLOT, WORD } from "./struct.ts";
+import { slotSize, WORD } from "./struct.ts";
 import { arenaOf, COMMON_ARENA, typeByNumber } from "./types.ts";
 
 interface Owner {
@@ -16,9 +16,11 @@ interface Owner {
  */
 export function takeSlot(owner: Owner, actor: number, type: number): number {
   const { memory } = owner;
-  const arena = typeByNumber(type).common === true ? COMMON_ARENA : arenaOf(actor);
+  const cls = typeByNumber(type);
+  const arena = cls.arena ?? (cls.common === true ? COMMON_ARENA : arenaOf(actor));
+  const size = slotSize(arena);
   for (let n = 0; ; n++) {
-    const base = arena + n * SLOT;
+    const base = arena + n * size;
     const header = memory.peek(base);
     if (header > 0 || (header < 0 && (isStored(memory, base) || owner.isRemembered(base)))) continue;
     memory.set(memory.wordAt(base), liveHeader(type));
@@ -27,7 +29,7 @@ export function takeSlot(owner: Owner, actor: number, type: number): number {
 }
 /** Whether any word holds an address in the slot at `base`. */
 function isStored({ words, size }: Memory, base: number): boolean {
-  const end = base + SLOT;
+  const end = base + slotSize(base);
   for (let i = 0; i < size; i++) {
     const value = words[i] as number;
     if (value >= base && value < end) return true;
