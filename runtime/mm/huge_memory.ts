@@ -340,7 +340,7 @@ const split_locked = kernelFunction(
     yield* fact("m5", flush_tlb_range(mm, start, start + PMD_SIZE));
     yield* split_anon(pmd, leaf, freeze);
   },
-  { source: "mm/huge_memory.c", facts: "Splits PMD", params: ["vma", "pmd", "haddr", "freeze"] },
+  { source: "mm/huge_memory.c", facts: "Splits PMD", params: ["vma", "pmd", "haddr", "freeze"], internal: true },
 );
 const split_zero = kernelFunction(
   "__split_huge_zero_page_pmd",
@@ -355,7 +355,7 @@ const split_zero = kernelFunction(
     });
     yield* populate(pmd, table);
   },
-  { source: "mm/huge_memory.c", facts: "Splits PMD", params: ["pmd"] },
+  { source: "mm/huge_memory.c", facts: "Splits PMD", params: ["pmd"], internal: true },
 );
 const unmap_file_leaf = kernelFunction(
   "__split_huge_pmd_locked",
@@ -386,7 +386,13 @@ export const split_huge_pmd = kernelFunction(
   function* (vma: vm_area_struct, pmd: PmdEntry, addr: number): Kernel<void> {
     if (yield* pmd_is_huge(pmd)) yield* __split_huge_pmd(vma, pmd, addr, false);
   },
-  { source: "include/linux/huge_mm.h", facts: "Helpers", params: ["vma", "pmd", "address"], atom: true },
+  {
+    source: "include/linux/huge_mm.h",
+    facts: "Helpers",
+    params: ["vma", "pmd", "address"],
+    summary: "The same, if a look without the lock says so.",
+    atom: true,
+  },
 );
 /** One more PMD maps a huge page. */
 export const page_add_huge_rmap = kernelFunction(

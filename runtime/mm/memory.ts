@@ -82,7 +82,12 @@ const __handle_mm_fault = kernelFunction(
     const table = yield* fact("F3", value(pud));
     return yield* below_pud.restart(vma, vmFlags, pud, table, addr, flags);
   },
-  { source: "mm/memory.c", facts: "handle_mm_fault", params: ["vma", "vm_flags", "pud", "address", "flags"] },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pud", "address", "flags"],
+    internal: true,
+  },
 );
 /** `table`: what the PUD entry held when the address of the PMD entry was computed. */
 const below_pud = kernelFunction(
@@ -98,7 +103,12 @@ const below_pud = kernelFunction(
     const pmd = yield* pmd_offset(table, addr);
     return yield* fault_pmd.restart(vma, vmFlags, pmd, addr, flags);
   },
-  { source: "mm/memory.c", facts: "handle_mm_fault", params: ["vma", "vm_flags", "pud", "table", "address", "flags"] },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pud", "table", "address", "flags"],
+    internal: true,
+  },
 ).since("v5.6", function* (vma, vmFlags, pud, table, addr, flags) {
   if ((vmFlags & VM_HUGEPAGE) !== 0 && (yield* fact("F4", pud_trans_unstable(pud))))
     return yield* __handle_mm_fault.restart(vma, vmFlags, pud, addr, flags);
@@ -129,7 +139,12 @@ const fault_pmd = kernelFunction(
     }
     return yield* handle_pte_fault(vma, vmFlags, pmd, addr, flags);
   },
-  { source: "mm/memory.c", facts: "handle_mm_fault", params: ["vma", "vm_flags", "pmd", "address", "flags"] },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pmd", "address", "flags"],
+    internal: true,
+  },
 );
 const fault_huge_pmd = kernelFunction(
   "__handle_mm_fault",
@@ -145,7 +160,12 @@ const fault_huge_pmd = kernelFunction(
     if (write && !pte_write(orig)) return yield* wp_huge_pmd(vma, vmFlags, pmd, addr, orig);
     return 0;
   },
-  { source: "mm/memory.c", facts: "handle_mm_fault", params: ["vma", "vm_flags", "pmd", "address", "flags"] },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pmd", "address", "flags"],
+    internal: true,
+  },
 );
 
 const handle_pte_fault = kernelFunction(
@@ -189,7 +209,12 @@ const no_pte = kernelFunction(
     if (!file.isNull) return yield* fact("F7", do_fault(vma, vmFlags, pmd, addr, flags));
     return yield* fact("F7", do_anonymous_page(vma, vmFlags, pmd, addr, flags % 2 === FAULT_FLAG_WRITE));
   },
-  { source: "mm/memory.c", facts: "handle_mm_fault", params: ["vma", "vm_flags", "pmd", "address", "flags"] },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pmd", "address", "flags"],
+    internal: true,
+  },
 );
 
 export const mayWrite = (vmFlags: number): boolean => (vmFlags & VM_WRITE) !== 0;

@@ -62,7 +62,7 @@ const walk_segment = kernelFunction(
     if (error !== 0 || next >= end) return error;
     return yield* walk_segment.restart(mm, ahead, next, end, walk);
   },
-  { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"] },
+  { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"], internal: true },
 );
 const walk_one = kernelFunction(
   "walk_page_range",
@@ -189,7 +189,7 @@ const walk_mapped = kernelFunction(
     const next = yield* list_next_vma(vma, mapping.i_mmap);
     return next.isNull ? 0 : yield* walk_mapped.restart(mapping, next, first, last, walk);
   },
-  { source: "mm/pagewalk.c", params: ["mapping", "vma", "first_index", "last_index", "walk"] },
+  { source: "mm/pagewalk.c", params: ["mapping", "vma", "first_index", "last_index", "walk"], internal: true },
 );
 
 const walk_pgd_range = kernelFunction(

@@ -8,7 +8,7 @@ import { down_write, up_write } from "../machine/rwsem.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { type Kernel } from "../machine/step.ts";
 import { container_of, NULL } from "../machine/struct.ts";
-import { anon_vma, vm_area_struct } from "./mm_types.ts";
+import { anon_vma, vm_area_struct, type address_space } from "./mm_types.ts";
 import { allocate, count, initCount, initList } from "./page_alloc.ts";
 import { PG_anon, PG_lru } from "./page_flags.ts";
 import { PAGE_SIZE, type page } from "./pgtable.ts";
@@ -80,28 +80,42 @@ export const unlink_anon_vmas = kernelFunction(
   { source: "mm/rmap.c", params: ["vma"], summary: "Takes a VMA out of its family; the last one frees the anon_vma." },
 );
 
-/** A VMA is found by its file from here on. */
-export const vma_link_file = kernelFunction(
+/** A VMA of a file is found by it from here on. */
+export function* vma_link_file(vma: vm_area_struct): Kernel<void> {
+  const file = yield* loadPrivate(vma.vm_file);
+  if (!file.isNull) yield* __vma_link_file(vma, file);
+}
+const __vma_link_file = kernelFunction(
   "__vma_link_file",
-  function* (vma: vm_area_struct): Kernel<void> {
-    const file = yield* loadPrivate(vma.vm_file);
-    if (file.isNull) return;
+  function* (vma: vm_area_struct, file: address_space): Kernel<void> {
     yield* down_write(file.i_mmap_rwsem);
     yield* list_add_tail(vma.shared, file.i_mmap);
     yield* up_write(file.i_mmap_rwsem);
   },
-  { source: "mm/mmap.c", params: ["vma"], summary: "Enters a VMA into the list of those that map its file." },
+  {
+    source: "mm/mmap.c",
+    params: ["vma", "file"],
+    own: ["file"],
+    summary: "Enters a VMA into the list of those that map its file.",
+  },
 );
-export const unlink_file_vma = kernelFunction(
+export function* unlink_file_vma(vma: vm_area_struct): Kernel<void> {
+  const file = yield* loadPrivate(vma.vm_file);
+  if (!file.isNull) yield* __unlink_file_vma(vma, file);
+}
+const __unlink_file_vma = kernelFunction(
   "unlink_file_vma",
-  function* (vma: vm_area_struct): Kernel<void> {
-    const file = yield* loadPrivate(vma.vm_file);
-    if (file.isNull) return;
+  function* (vma: vm_area_struct, file: address_space): Kernel<void> {
     yield* down_write(file.i_mmap_rwsem);
     yield* list_del(vma.shared);
     yield* up_write(file.i_mmap_rwsem);
   },
-  { source: "mm/mmap.c", params: ["vma"], summary: "Takes a VMA off the list of those that map its file." },
+  {
+    source: "mm/mmap.c",
+    params: ["vma", "file"],
+    own: ["file"],
+    summary: "Takes a VMA off the list of those that map its file.",
+  },
 );
 
 /**
