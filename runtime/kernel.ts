@@ -4,6 +4,7 @@ import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
 import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { hmmFaultCallables } from "./callables/hmm_fault.ts";
 import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
@@ -21,6 +22,7 @@ import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
 import { hmmImage } from "./mm/hmm.ts";
 import { hmmWalkImage } from "./mm/hmm_walk.ts";
+import { hmmFaultImage } from "./mm/hmm_fault_walk.ts";
 import { tasksImage } from "./mm/current.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
@@ -57,6 +59,7 @@ export const callables: readonly Callable[] = [
   ...intervalCallables,
   ...deferredCallables,
   ...hmmCallables,
+  ...hmmFaultCallables,
   ...odpCallables,
   ...deviceCallables,
 ];
@@ -70,6 +73,7 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   hmmWalkImage,
   umemOdpImage,
   mlx5OdpImage,
+  hmmFaultImage,
   idleMirrorImage,
   idleIntervalImage,
 ];
