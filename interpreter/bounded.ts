@@ -214,6 +214,7 @@ class BoundedSearch {
   private file(moved: Moved, switches: number): boolean {
     const { machine } = this.director;
     let ends = moved === Moved.fatal;
+    this.findings.addLockOrder(machine, this.schedule);
     for (const report of [...machine.reports]) {
       if (isFatal(report.kind)) ends = true;
       if (report.kind !== "pruned") this.hit(this.findings.addReport(machine, report, this.schedule), switches);

@@ -220,6 +220,7 @@ class Explorer {
   private file(moved: Moved, d: number, decision: number): boolean {
     const { machine } = this.director;
     this.path.decision[d] = decision;
+    this.findings.addLockOrder(machine, this.schedule);
     for (const report of [...machine.reports])
       if (report.kind !== "pruned") this.findings.addReport(machine, report, this.schedule);
     return moved === Moved.fatal || machine.reports.some((report) => isFatal(report.kind));

@@ -15,12 +15,14 @@ import { failsNow, SLAB } from "./failure.ts";
 import { mixHi, mixLo } from "./hash.ts";
 import { diagnose, PathEnd } from "./diagnosis.ts";
 import { HeldSets, holdingText, type Holding } from "./held.ts";
-import { freedHeader, headerType, liveHeader, Memory } from "./memory.ts";
+import { LockOrder, type Dependency } from "./lockdep-order.ts";
+import { LockWatch } from "./lockdep-watch.ts";
+import { headerType, liveHeader, Memory } from "./memory.ts";
 import { Moved, type Mark } from "./moved.ts";
 import type { Mutation } from "./mutation.ts";
-import { HELD_LOCK_FREED, type Frame, type Report } from "./report.ts";
+import type { Frame, Report } from "./report.ts";
 import { ACTORS_MAX } from "./rcu.ts";
-import { takeSlot } from "./slab.ts";
+import { freeObject, takeSlot } from "./slab.ts";
 import {
   BLOCKED,
   HoldMode,
@@ -31,8 +33,8 @@ import {
   type Value,
   type WarningKind,
 } from "./step.ts";
-import { headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
-import { arenaOf, staticObjects, typeByNumber, typeNumber } from "./types.ts";
+import { headerAddress, SLOT, type Names, type StructClass } from "./struct.ts";
+import { staticObjects, typeByNumber, typeNumber } from "./types.ts";
 
 export { Moved, type Mark };
 
@@ -45,7 +47,8 @@ export interface MachineOptions {
 export class Machine implements PrimitiveContext, Names {
   readonly memory = new Memory();
   readonly automaton: Automaton;
-  private readonly heldSets = new HeldSets();
+  readonly heldSets = new HeldSets(new LockOrder(this));
+  private readonly locks = new LockWatch(this);
   /** Per actor: local state and held set. */
   readonly locals = new Int32Array(ACTORS_MAX);
   readonly held = new Int32Array(ACTORS_MAX);
@@ -55,6 +58,8 @@ export class Machine implements PrimitiveContext, Names {
   private readonly names = new Map<number, string>();
   /** What the last step had to say. */
   reports: Report[] = [];
+  /** In which order the last step took locks that nobody has filed yet. */
+  news: Dependency[] = [];
   /** What the last step gave. */
   result = 0;
   // What a primitive may ask for while it runs:
@@ -121,6 +126,7 @@ export class Machine implements PrimitiveContext, Names {
     const words = memory.words;
     const word = automaton.localWord[local] as number;
     if (this.reports.length > 0) this.reports = [];
+    if (this.news.length > 0) this.news = [];
     if ((words[automaton.localHeader[local] as number] as number) <= 0) return this.badAccess(actor, local);
     let result = 0;
     switch (automaton.localOp[local] as number) {
@@ -156,10 +162,7 @@ export class Machine implements PrimitiveContext, Names {
       case Op.mutexLock:
         if (words[word] !== 0) return Moved.blocked;
         memory.set(word, actor + 1);
-        this.setHeld(
-          actor,
-          this.heldSets.with(this.held[actor] as number, memory.addressOf(word), word, HoldMode.exclusive),
-        );
+        this.take(actor, memory.addressOf(word), word, automaton.localA[local] as number);
         break;
       case Op.spinUnlock:
       case Op.mutexUnlock:
@@ -183,7 +186,7 @@ export class Machine implements PrimitiveContext, Names {
     this.setLocal(actor, to);
     const op = automaton.localOp[to] as number;
     if (op >= Op.silentLoad && op <= Op.silentPrimitive) return this.settleSilent(actor, events);
-    return this.reports.length > 0 ? Moved.withReports : Moved.yes;
+    return this.reports.length > 0 || this.news.length > 0 ? Moved.withReports : Moved.yes;
   }
 
   /** The result, BLOCKED, or null when the path ends. */
@@ -193,7 +196,7 @@ export class Machine implements PrimitiveContext, Names {
     this.choice = choice;
     const { top, lo, hi } = this.memory;
     try {
-      if (step.op === Op.free) return this.free(local, step.addr, step.b !== 0);
+      if (step.op === Op.free) return freeObject(this, local, step.addr, step.b !== 0);
       return (step.primitive as NonNullable<Step["primitive"]>).run(this, ...step.args);
     } catch (error) {
       if (!(error instanceof PathEnd)) throw error;
@@ -209,7 +212,8 @@ export class Machine implements PrimitiveContext, Names {
     for (let turns = 0; ; turns++) {
       const local = this.locals[actor] as number;
       const op = automaton.localOp[local] as number;
-      if (op < Op.silentLoad || op > Op.silentPrimitive) return this.reports.length > 0 ? Moved.withReports : Moved.yes;
+      if (op < Op.silentLoad || op > Op.silentPrimitive)
+        return this.reports.length > 0 || this.news.length > 0 ? Moved.withReports : Moved.yes;
       const word = automaton.localWord[local] as number;
       const header = this.memory.words[automaton.localHeader[local] as number] as number;
       if (header <= 0) return this.badAccess(actor, local);
@@ -217,9 +221,8 @@ export class Machine implements PrimitiveContext, Names {
       if (op === Op.silentLoad) result = this.memory.words[word] as number;
       else if (op === Op.silentStore) this.memory.set(word, automaton.localA[local] as number);
       else if (op === Op.allocate) {
-        const fails = automaton.localB[local] !== 0 && failsNow(this, actor, SLAB);
-        result = fails ? 0 : takeSlot(this, actor, automaton.localA[local] as number);
-        if (!fails) events?.push({ kind: "allocate", addr: result, step: automaton.stepOf(local) });
+        result = this.allocate(actor, local);
+        if (result !== 0) events?.push({ kind: "allocate", addr: result, step: automaton.stepOf(local) });
       } else {
         this.silentLocal = local;
         const outcome = this.otherStep(actor, 0, local);
@@ -325,8 +328,21 @@ export class Machine implements PrimitiveContext, Names {
     const { kind, message } = diagnose(this.memory, addr, "Access");
     throw new PathEnd(kind, message, addr);
   }
-  hold(addr: number, mode: HoldMode, actor = this.actor): void {
-    this.setHeld(actor, this.heldSets.with(this.held[actor] as number, addr, this.memory.wordAt(addr), mode));
+  hold(addr: number, how: number, actor = this.actor): void {
+    this.take(actor, addr, this.memory.wordAt(addr), how);
+  }
+  private take(actor: number, lock: number, word: number, how: number): void {
+    const to = this.heldSets.with(this.held[actor] as number, lock, word, how);
+    if (to < 0) this.locks.judge(actor, lock, word, how);
+    this.setHeld(actor, to < 0 ? ~to : to);
+  }
+  wants(addr: number, how: number): void {
+    const word = this.memory.wordAt(addr);
+    if (this.heldSets.with(this.held[this.actor] as number, addr, word, how) < 0)
+      this.locks.judge(this.actor, addr, word, how);
+  }
+  sleeps(file: string, illegal?: string): void {
+    this.locks.sleeps(file, illegal);
   }
   release(addr: number, mode: HoldMode): boolean {
     const set = this.held[this.actor] as number;
@@ -341,9 +357,9 @@ export class Machine implements PrimitiveContext, Names {
   holds(addr: number, mode?: HoldMode): boolean {
     return this.locksOf(this.actor).some((h) => h.lock === addr && (mode === undefined || h.mode === mode));
   }
-  warn(kind: WarningKind, message: string, addr = 0): void {
+  warn(kind: WarningKind, message: string, addr = 0, dependency?: Dependency): void {
     const local = this.silentLocal === -1 ? (this.locals[this.actor] as number) : this.silentLocal;
-    this.report(kind, message, this.actor, local, addr);
+    this.file({ kind, message, actor: this.actor, local, addr, dependency });
   }
   fail(kind: FatalKind, message: string, addr = 0): never {
     throw new PathEnd(kind, message, addr);
@@ -351,6 +367,17 @@ export class Machine implements PrimitiveContext, Names {
 
   // ---- allocation
 
+  private allocate(actor: number, local: number): number {
+    const gfp = this.automaton.localB[local] as number;
+    if (gfp > 1 && this.held[actor] !== 0) {
+      this.actor = actor;
+      this.silentLocal = local;
+      this.locks.allocates(gfp);
+      this.silentLocal = -1;
+    }
+    if (gfp !== 0 && failsNow(this, actor, SLAB)) return 0;
+    return takeSlot(this, actor, this.automaton.localA[local] as number);
+  }
   /** Whether a call that is under way knows an address in the slot at `base`, or somebody holds a lock in there. */
   isRemembered(base: number): boolean {
     for (let actor = 0; actor < ACTORS_MAX; actor++) {
@@ -358,24 +385,6 @@ export class Machine implements PrimitiveContext, Names {
       if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base)) return true;
     }
     return false;
-  }
-  /** `slab`: it is kfree() that frees, which takes only what kmalloc() gave. */
-  private free(local: number, addr: number, slab: boolean): number {
-    const memory = this.memory;
-    const base = headerAddress(addr);
-    const header = memory.peek(base);
-    if (header < 0) this.fail("double-free", "Double free", addr);
-    if (header === 0) {
-      const { kind, message } = diagnose(this.memory, addr, "Free");
-      this.fail(kind, message, addr);
-    }
-    if (slab && base < arenaOf(0)) this.fail("double-free", "Invalid free: the object was never allocated", addr);
-    if (addr !== base + WORD) this.fail("double-free", "Invalid free: not the start of an object", addr);
-    for (let actor = 0; actor < ACTORS_MAX; actor++)
-      if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base)) this.warn("lockdep", HELD_LOCK_FREED, addr);
-    for (const word of memory.wordsOfObject(addr)) memory.set(word, 0);
-    memory.set(memory.wordAt(base), freedHeader(headerType(header), this.automaton.innermost(local)));
-    return 0;
   }
 
   // ---- reports
@@ -390,7 +399,10 @@ export class Machine implements PrimitiveContext, Names {
     return Moved.fatal;
   }
   private report(kind: Report["kind"], message: string, actor: number, local: number, addr: number): void {
-    this.reports.push({ kind, message, actor, local, addr, header: addr === 0 ? 0 : this.memory.header(addr) });
+    this.file({ kind, message, actor, local, addr });
+  }
+  file(report: Omit<Report, "header">): void {
+    this.reports.push({ ...report, header: report.addr === 0 ? 0 : this.memory.header(report.addr) });
   }
   /** A finding of somebody who looks at states from outside. */
   complain(kind: Report["kind"], message: string, actor = -1, addr = 0): void {

@@ -1,6 +1,9 @@
 /** What the machine has to say about a step, as it is met and as it is told. */
 import { FINISHED } from "./automaton.ts";
 import { holdingText } from "./held.ts";
+import type { DataRace } from "./kcsan.ts";
+import type { Dependency } from "./lockdep-order.ts";
+import { CIRCULAR } from "./lockdep-report.ts";
 import type { Machine } from "./machine.ts";
 import { headerFreedBy, headerType } from "./memory.ts";
 import type { FatalKind, ReportKind, Value } from "./step.ts";
@@ -19,6 +22,10 @@ export interface Report {
   readonly addr: number;
   /** Header of the object at that address. */
   readonly header: number;
+  /** Of lockdep: the order in which locks were taken, and must not be. */
+  readonly dependency?: Dependency | undefined;
+  /** Of a data race: the other access. */
+  readonly race?: DataRace | undefined;
 }
 
 export interface Frame {
@@ -96,10 +103,22 @@ export function placeOf(finding: Finding): string {
   return finding.stack[0]?.name ?? "";
 }
 
+/** Every function that it is in: of a data race and of a circle of locks there are several. */
+export function placesOf(finding: Finding): string[] {
+  const { dependency, race } = finding;
+  const inOrder = [dependency, ...(dependency?.circle ?? [])].flatMap((d) => d?.seen?.stack[0] ?? []);
+  const racing = race === undefined ? [] : race.accesses.flatMap(({ stack }) => stack[0] ?? []);
+  return [...new Set([placeOf(finding), ...inOrder, ...racing])];
+}
+
 /** Findings are the same when kind, type of object, freeing function and outermost racing call agree. */
 export function classOf(finding: Finding): string {
   const { kind } = finding;
   if (kind === "leak") return kind; // what one lost pointer loses is one finding
+  if (kind === "data-race") return [kind, finding.message].join("|");
+  // Which circle is closed first is chance, and one is as good as another: the kernel tells one.
+  if (finding.dependency?.circle !== undefined && finding.message.startsWith(CIRCULAR))
+    return [kind, CIRCULAR].join("|");
   const outermost = finding.stack.at(-1)?.name ?? "";
   if (kind === "use-after-free" || kind === "double-free" || kind === "null-deref")
     return [kind, finding.objectType?.name ?? "", finding.freedBy, outermost].join("|");
