@@ -54,7 +54,7 @@ export const non_block_end = leaving("nonBlock", "non_block_end");
 
 const asks = (name: string, file: string) =>
   primitive(name, (m) => {
-    m.sleeps(file);
+    m.locks.sleeps(file);
     return 0;
   });
 /** Says that the CPU may sleep here: reported where nobody may. `file`: where the kernel has it. */

@@ -116,6 +116,13 @@ export class HeldSets {
     }
     return to;
   }
+  /** What was said about taking locks is to be asked again. */
+  forget(): void {
+    for (const { taking, verdicts } of this.sets) {
+      taking.clear();
+      verdicts.clear();
+    }
+  }
   private entry(set: number): HeldSet {
     return this.sets[set] as HeldSet;
   }

@@ -3,6 +3,7 @@
  * in which both stand before their accesses is the race itself, so nothing has to be watched or delayed.
  */
 import type { Machine } from "./machine.ts";
+import { memberText } from "./struct.ts";
 import { Op, type Step } from "./step.ts";
 
 /** One of two accesses that race. */
@@ -14,6 +15,8 @@ export interface Access {
   /** Innermost function first. */
   readonly stack: readonly string[];
   readonly step: string;
+  /** The word, as C would write its address; "" if it has no name. */
+  readonly place: string;
 }
 export interface DataRace {
   /** Of a reader and a writer, the writer first. */
@@ -65,6 +68,7 @@ function accessOf(machine: Machine, actor: number): Access {
     isMarked: step.access === "marked",
     stack: machine.stackOf(actor).map(({ name }) => name),
     step: step.text(machine),
+    place: memberText(step.addr, machine)?.replace(/^&/, "") ?? "",
   };
 }
 /** The innermost function; where a script itself is at work, its CPU. */

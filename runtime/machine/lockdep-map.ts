@@ -25,7 +25,7 @@ const release = primitive("lock_map_release", (m, map = 0) => {
   return 0;
 });
 const want = primitive("might_lock", (m, lock = 0, how = 0) => {
-  m.wants(lock, how);
+  m.locks.wants(lock, how);
   return 0;
 });
 

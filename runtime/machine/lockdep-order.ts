@@ -1,6 +1,6 @@
 /**
- * The order in which locks are taken, as lockdep learns it: class by class, over everything that a machine ever did,
- * forward and back. A circle in it is a deadlock that some run may meet, though none has met it yet.
+ * The order in which locks are taken, as lockdep learns it: class by class: over everything that a machine ever did,
+ * forward and back, or over what led to where it is. A circle in it is a deadlock that some run may meet, though none has met it yet.
  *
  * What there is to say depends on the held set and the new lock only, so it is asked once for each pair of these
  * (held.ts), and the hot loop pays nothing.
@@ -39,11 +39,27 @@ export interface Verdict {
 }
 
 export class LockOrder {
+  /** What was undone counts too: for a search, which asks what can be. Otherwise only what has been counts. */
+  remembers = false;
+  /** Where in the journal the last dependency was learnt that undoing takes back. */
+  learntAt = -1;
+  private readonly learnt: { readonly dependency: Dependency; readonly at: number }[] = [];
   private readonly classes = new Map<string, LockClass>();
   private readonly names: Names;
+  private readonly now: () => number;
 
-  constructor(names: Names) {
+  constructor(names: Names, now: () => number) {
     this.names = names;
+    this.now = now;
+  }
+
+  /** Unlearns what was learnt from there on. */
+  undo(top: number): void {
+    while (this.learntAt >= top) {
+      const { held, taken } = this.learnt.pop()?.dependency as Dependency;
+      held.after.delete(taken);
+      this.learntAt = this.learnt.at(-1)?.at ?? -1;
+    }
   }
 
   /** `how`: as the lock is taken now. */
@@ -69,6 +85,7 @@ export class LockOrder {
     if (found === undefined) {
       found = { held, taken, circle: held === taken ? [] : shortest(taken, held) };
       held.after.set(taken, found);
+      if (!this.remembers) this.learnt.push({ dependency: found, at: (this.learntAt = this.now()) });
     }
     return found;
   }

@@ -2,10 +2,11 @@
 import { __GFP_DIRECT_RECLAIM } from "./gfp.ts";
 import { fs_reclaim, mayReclaim } from "./lockdep-map.ts";
 import { orderMessage, sleepMessages } from "./lockdep-report.ts";
+import { callers } from "./report.ts";
 import type { Machine } from "./machine.ts";
-import { HoldMode, Op, Taken } from "./step.ts";
+import { HoldMode, Op, Taken, type LockChecks } from "./step.ts";
 
-export class LockWatch {
+export class LockWatch implements LockChecks {
   private readonly machine: Machine;
 
   constructor(machine: Machine) {
@@ -20,12 +21,32 @@ export class LockWatch {
     machine.actor = actor;
     const step = machine.nextStep(actor);
     for (const dependency of verdict.fresh) {
-      const stack = machine.stackOf(actor).map(({ name }) => name);
+      const stack = callers(machine, machine.stackOf(actor)).map(({ name }) => name);
       dependency.seen ??= { actor, stack, step: step?.text(machine) ?? "" };
       if (dependency.way === undefined) machine.news.push(dependency);
     }
     if (verdict.wrong !== undefined) machine.warn("lockdep", orderMessage(verdict.wrong), lock, verdict.wrong);
     if (verdict.sleeps) this.sleeps(`kernel/locking/${step?.op === Op.mutexLock ? "mutex" : "rwsem"}.c`);
+  }
+
+  wants(lock: number, how: number): void {
+    const { actor, held, heldSets, memory } = this.machine;
+    const word = memory.wordAt(lock);
+    if (heldSets.with(held[actor] as number, lock, word, how) < 0) this.judge(actor, lock, word, how);
+  }
+
+  /** What was learnt from there on is undone. */
+  unlearn(top: number): void {
+    this.machine.lockOrder.undo(top);
+    this.machine.heldSets.forget();
+  }
+
+  isReader(): boolean {
+    const context = this.machine.heldSets.context(this.machine.held[this.machine.actor] as number);
+    return context !== undefined && context.rcu + context.preempt + context.irqs > 0;
+  }
+  isSrcuReader(): boolean {
+    return this.machine.locksOf(this.machine.actor).some(({ mode }) => mode === HoldMode.srcu);
   }
 
   /** `illegal`: what RCU calls that in its own section. */
@@ -39,6 +60,6 @@ export class LockWatch {
   /** Where an allocation has to wait for memory, locks that reclaim takes must not be held. */
   allocates(gfp: number): void {
     if ((gfp & __GFP_DIRECT_RECLAIM) !== 0) this.sleeps("mm/slab.h");
-    if (mayReclaim(gfp)) this.machine.wants(fs_reclaim.addr, HoldMode.exclusive + Taken.map);
+    if (mayReclaim(gfp)) this.wants(fs_reclaim.addr, HoldMode.exclusive + Taken.map);
   }
 }

@@ -47,8 +47,9 @@ export interface MachineOptions {
 export class Machine implements PrimitiveContext, Names {
   readonly memory = new Memory();
   readonly automaton: Automaton;
-  readonly heldSets = new HeldSets(new LockOrder(this));
-  private readonly locks = new LockWatch(this);
+  readonly lockOrder = new LockOrder(this, () => this.memory.top);
+  readonly heldSets = new HeldSets(this.lockOrder);
+  readonly locks = new LockWatch(this);
   /** Per actor: local state and held set. */
   readonly locals = new Int32Array(ACTORS_MAX);
   readonly held = new Int32Array(ACTORS_MAX);
@@ -282,6 +283,7 @@ export class Machine implements PrimitiveContext, Names {
   /** As undoTo, for those who keep the three numbers themselves. */
   undo(top: number, lo: number, hi: number): void {
     const memory = this.memory;
+    if (this.lockOrder.learntAt >= top) this.locks.unlearn(top);
     const { journalWord, journalOld, words } = memory;
     for (let i = memory.top - 1; i >= top; i--) {
       const word = journalWord[i] as number;
@@ -335,14 +337,6 @@ export class Machine implements PrimitiveContext, Names {
     const to = this.heldSets.with(this.held[actor] as number, lock, word, how);
     if (to < 0) this.locks.judge(actor, lock, word, how);
     this.setHeld(actor, to < 0 ? ~to : to);
-  }
-  wants(addr: number, how: number): void {
-    const word = this.memory.wordAt(addr);
-    if (this.heldSets.with(this.held[this.actor] as number, addr, word, how) < 0)
-      this.locks.judge(this.actor, addr, word, how);
-  }
-  sleeps(file: string, illegal?: string): void {
-    this.locks.sleeps(file, illegal);
   }
   release(addr: number, mode: HoldMode): boolean {
     const set = this.held[this.actor] as number;

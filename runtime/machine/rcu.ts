@@ -49,10 +49,10 @@ export const rcu = staticObject<rcu_state>(rcu_state);
 /** Who waits for readers must not be one. */
 function mustBeOutside(m: PrimitiveContext, domain: number): void {
   if (domain === rcu.addr)
-    return m.sleeps("kernel/sched/completion.c", "Illegal synchronize_rcu() in RCU read-side critical section");
+    return m.locks.sleeps("kernel/sched/completion.c", "Illegal synchronize_rcu() in RCU read-side critical section");
   const illegal = "Illegal synchronize_srcu() in same-type SRCU (or in RCU) read-side critical section";
   if (m.holds(domain)) m.warn("rcu", illegal, domain);
-  m.sleeps("kernel/sched/completion.c", illegal);
+  m.locks.sleeps("kernel/sched/completion.c", illegal);
 }
 
 const layout = at(srcu_struct as StructClass<srcu_struct>, 0); // offsets of the members, for the primitives
@@ -135,7 +135,7 @@ const dequeue = primitive(
 /** rcu_barrier() and srcu_barrier(): every callback queued so far has run. The model waits for all there are. */
 const drained = primitive("barrier", (m, domain = 0) => {
   if (m.read(domain + PENDING) !== 0 || m.read(domain + RUNNING_FUNCTION) !== 0) return BLOCKED;
-  m.sleeps("kernel/sched/completion.c");
+  m.locks.sleeps("kernel/sched/completion.c");
   return 0;
 });
 const ran = primitive("callback done", (m, domain = 0) => {

@@ -93,7 +93,7 @@ const takeRead = primitive("down_read", (m, sem = 0, subclass = 0) => {
     m.hold(sem, how);
     return 1;
   }
-  m.wants(sem, how);
+  m.locks.wants(sem, how);
   append(m, sem, READ);
   return 0;
 });
@@ -104,7 +104,7 @@ const takeWrite = primitive("down_write", (m, sem = 0, subclass = 0) => {
     m.hold(sem, how);
     return 1;
   }
-  m.wants(sem, how);
+  m.locks.wants(sem, how);
   append(m, sem, WRITE);
   return 0;
 });

@@ -80,10 +80,7 @@ export interface PrimitiveContext {
   peek(addr: number): number;
   /** This actor (or another, on whose behalf a lock is granted) now holds the lock at `addr`: mode and `Taken`. */
   hold(addr: number, how: number, actor?: number): void;
-  /** It would take the lock, or is about to wait for it: what lockdep says of that is said, and no more. */
-  wants(addr: number, how: number): void;
-  /** It may sleep here: reports it where nobody may. `illegal`: what RCU calls that in its own section. */
-  sleeps(file: string, illegal?: string): void;
+  readonly locks: LockChecks;
   /** Reports an unlock of something not held; false then. */
   release(addr: number, mode: HoldMode): boolean;
   holds(addr: number, mode?: HoldMode): boolean;
@@ -91,6 +88,18 @@ export interface PrimitiveContext {
   warn(kind: WarningKind, message: string, addr?: number): void;
   /** Ends the path with a report; nothing of this step is applied. */
   fail(kind: FatalKind, message: string, addr?: number): never;
+}
+
+/** What a primitive can ask lockdep and its relatives. */
+export interface LockChecks {
+  /** It would take the lock, or is about to wait for it: what lockdep says of that is said, and no more. */
+  wants(addr: number, how: number): void;
+  /** It may sleep here: reports it where nobody may. `illegal`: what RCU calls that in its own section. */
+  sleeps(file: string, illegal?: string): void;
+  /** Whether it is a reader for RCU: in a section, or where nothing else runs on its CPU. */
+  isReader(): boolean;
+  /** The same for SRCU, in whatever domain. */
+  isSrcuReader(): boolean;
 }
 
 /** How something is held. The last four are no locks but contexts in which nobody may sleep. */

@@ -135,7 +135,7 @@ const completeAll = primitive("complete_all", (m, x = 0) => {
 const waitFor = primitive("wait_for_completion", (m, x = 0) => {
   const done = m.read(x);
   if (done === 0) return BLOCKED;
-  m.sleeps("kernel/sched/completion.c");
+  m.locks.sleeps("kernel/sched/completion.c");
   if (done !== COMPLETE_ALL) m.write(x, done - 1);
   return 0;
 });

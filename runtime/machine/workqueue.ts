@@ -58,7 +58,7 @@ const finish = primitive("worker", (m) => {
 });
 const flushed = primitive("flush_work", (m, work = 0) => {
   if (m.read(system_wq.running.addr) === work || m.read(work + PENDING) !== 0) return BLOCKED;
-  m.sleeps("kernel/workqueue.c");
+  m.locks.sleeps("kernel/workqueue.c");
   return 0;
 });
 /** Takes a work item off the queue, if it is there, and keeps it pending, so that nobody can queue it meanwhile. */
@@ -75,7 +75,7 @@ const grab = primitive("cancel_work_sync", (m, work = 0) => {
 });
 const idle = primitive("cancel_work_sync", (m, work = 0) => {
   if (m.read(system_wq.running.addr) === work) return BLOCKED;
-  m.sleeps("kernel/workqueue.c");
+  m.locks.sleeps("kernel/workqueue.c");
   m.write(work + PENDING, 0);
   return 0;
 });
