@@ -641,13 +641,6 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: "cpu8: mmget mm",
     right: "cpu7: mmget mm",
   },
-  E257: {
-    summary: "a kind of report that does not exist",
-    explanation:
-      "Expecting it, or expecting none, would say nothing: whatever the kernel does, no such report " + "would come.",
-    wrong: "expect no sleeping-in-atomic",
-    right: "expect no use-after-free",
-  },
   E258: {
     summary: "a file that cannot be included",
     explanation:

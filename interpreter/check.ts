@@ -284,6 +284,7 @@ export function replay(director: Director, schedule: Schedule, rounders?: readon
     ...(rounders === undefined ? {} : { rounders }),
   });
   director.machine.undoTo(mark);
+  director.machine.news = []; // told, not searched
   return trace;
 }
 

@@ -62,7 +62,9 @@ export class Findings {
   }
   /** How one came to take locks in an order that nobody has met before. */
   addLockOrder(machine: Machine, schedule: () => Schedule): void {
+    if (machine.news.length === 0) return;
     for (const dependency of machine.news) dependency.way ??= schedule();
+    machine.news = [];
   }
 
   /** A deadlock: who waits for what tells one from another. */

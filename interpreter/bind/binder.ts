@@ -21,7 +21,7 @@ import { bindLook } from "./look.ts";
 import { ExpressionBinder } from "./names.ts";
 import { applyOwn, asBase, bindPatch, type OwnPatch, type OwnReplacement } from "./patches.ts";
 import { readRuns } from "../schedule.ts";
-import { bindSanitizer } from "./reports.ts";
+import { bindSanitizer } from "./sanitizers.ts";
 import { Scope, type Variable } from "./scope.ts";
 import { TopDeclarations } from "./top.ts";
 import { showWord } from "./values.ts";

@@ -81,18 +81,18 @@ export class HeldSets {
    * than zero: ~ of the set, and `verdict` knows what there is to say.
    */
   with(set: number, lock: number, word: number, how: number): number {
-    const { taking, holdings, verdicts, context } = this.entry(set);
-    let to = taking.get(word * MANNERS + how);
-    if (to === undefined) {
-      const mode = (how & (MODES - 1)) as HoldMode;
-      to = this.intern([...holdings, { lock, mode, flags: how & LASTING }]);
-      const verdict = this.order.judge(holdings, context !== undefined, lock, how);
-      if (verdict !== undefined) {
-        verdicts.set(word * MANNERS + how, verdict);
-        to = ~to;
-      }
-      taking.set(word * MANNERS + how, to);
+    const entry = this.entry(set);
+    return entry.taking.get(word * MANNERS + how) ?? this.add(entry, lock, word, how);
+  }
+  private add({ taking, holdings, verdicts, context }: HeldSet, lock: number, word: number, how: number): number {
+    const mode = (how & (MODES - 1)) as HoldMode;
+    let to = this.intern([...holdings, { lock, mode, flags: how & LASTING }]);
+    const verdict = this.order.judge(holdings, context !== undefined, lock, how);
+    if (verdict !== undefined) {
+      verdicts.set(word * MANNERS + how, verdict);
+      to = ~to;
     }
+    taking.set(word * MANNERS + how, to);
     return to;
   }
   /** What is to be said of a lock that is taken; what is said for good is not said again. */

@@ -41,8 +41,6 @@ export interface Verdict {
 export class LockOrder {
   /** What was undone counts too: for a search, which asks what can be. Otherwise only what has been counts. */
   remembers = false;
-  /** Where in the journal the last dependency was learnt that undoing takes back. */
-  learntAt = -1;
   private readonly learnt: { readonly dependency: Dependency; readonly at: number }[] = [];
   private readonly classes = new Map<string, LockClass>();
   private readonly names: Names;
@@ -53,12 +51,13 @@ export class LockOrder {
     this.now = now;
   }
 
-  /** Unlearns what was learnt from there on. */
-  undo(top: number): void {
-    while (this.learntAt >= top) {
-      const { held, taken } = this.learnt.pop()?.dependency as Dependency;
-      held.after.delete(taken);
-      this.learntAt = this.learnt.at(-1)?.at ?? -1;
+  /** Unlearns what was learnt from there on; where what is left was learnt last. */
+  undo(top: number): number {
+    for (;;) {
+      const last = this.learnt.at(-1);
+      if (last === undefined || last.at < top) return last?.at ?? -1;
+      this.learnt.pop();
+      last.dependency.held.after.delete(last.dependency.taken);
     }
   }
 
@@ -85,7 +84,7 @@ export class LockOrder {
     if (found === undefined) {
       found = { held, taken, circle: held === taken ? [] : shortest(taken, held) };
       held.after.set(taken, found);
-      if (!this.remembers) this.learnt.push({ dependency: found, at: (this.learntAt = this.now()) });
+      if (!this.remembers) this.learnt.push({ dependency: found, at: this.now() });
     }
     return found;
   }

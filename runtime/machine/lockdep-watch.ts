@@ -23,7 +23,7 @@ export class LockWatch implements LockChecks {
     for (const dependency of verdict.fresh) {
       const stack = callers(machine, machine.stackOf(actor)).map(({ name }) => name);
       dependency.seen ??= { actor, stack, step: step?.text(machine) ?? "" };
-      if (dependency.way === undefined) machine.news.push(dependency);
+      if (machine.lockOrder.remembers && dependency.way === undefined) machine.news.push(dependency);
     }
     if (verdict.wrong !== undefined) machine.warn("lockdep", orderMessage(verdict.wrong), lock, verdict.wrong);
     if (verdict.sleeps) this.sleeps(`kernel/locking/${step?.op === Op.mutexLock ? "mutex" : "rwsem"}.c`);
@@ -35,10 +35,10 @@ export class LockWatch implements LockChecks {
     if (heldSets.with(held[actor] as number, lock, word, how) < 0) this.judge(actor, lock, word, how);
   }
 
-  /** What was learnt from there on is undone. */
-  unlearn(top: number): void {
-    this.machine.lockOrder.undo(top);
+  /** What was learnt from there on is undone; where what is left was learnt last. */
+  unlearn(top: number): number {
     this.machine.heldSets.forget();
+    return this.machine.lockOrder.undo(top);
   }
 
   isReader(): boolean {

@@ -47,7 +47,9 @@ export interface MachineOptions {
 export class Machine implements PrimitiveContext, Names {
   readonly memory = new Memory();
   readonly automaton: Automaton;
-  readonly lockOrder = new LockOrder(this, () => this.memory.top);
+  /** Where in the journal lockdep last learnt something that undoing takes back. */
+  private learntAt = -1;
+  readonly lockOrder = new LockOrder(this, () => (this.learntAt = this.memory.top));
   readonly heldSets = new HeldSets(this.lockOrder);
   readonly locks = new LockWatch(this);
   /** Per actor: local state and held set. */
@@ -59,7 +61,7 @@ export class Machine implements PrimitiveContext, Names {
   private readonly names = new Map<number, string>();
   /** What the last step had to say. */
   reports: Report[] = [];
-  /** In which order the last step took locks that nobody has filed yet. */
+  /** In which order locks were taken, as far as nobody has filed that yet: whoever looks empties it. */
   news: Dependency[] = [];
   /** What the last step gave. */
   result = 0;
@@ -127,7 +129,6 @@ export class Machine implements PrimitiveContext, Names {
     const words = memory.words;
     const word = automaton.localWord[local] as number;
     if (this.reports.length > 0) this.reports = [];
-    if (this.news.length > 0) this.news = [];
     if ((words[automaton.localHeader[local] as number] as number) <= 0) return this.badAccess(actor, local);
     let result = 0;
     switch (automaton.localOp[local] as number) {
@@ -283,7 +284,7 @@ export class Machine implements PrimitiveContext, Names {
   /** As undoTo, for those who keep the three numbers themselves. */
   undo(top: number, lo: number, hi: number): void {
     const memory = this.memory;
-    if (this.lockOrder.learntAt >= top) this.locks.unlearn(top);
+    if (this.learntAt >= top) this.learntAt = this.locks.unlearn(top);
     const { journalWord, journalOld, words } = memory;
     for (let i = memory.top - 1; i >= top; i--) {
       const word = journalWord[i] as number;
