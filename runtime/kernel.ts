@@ -10,12 +10,17 @@ import { defaultInterval, idleIntervalImage, intervalCallables } from "./callabl
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
+import { mmOpsCallables } from "./callables/mm_ops.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
+import { mremapLateFlush } from "./kernels/mremap-late-flush.ts";
+import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
+import { munmapKeepWriteLock } from "./kernels/munmap-keep-write-lock.ts";
+import { numaClearsPmd } from "./kernels/numa-clears-pmd.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -48,11 +53,15 @@ export const declarableIn = (era: Era): string[] =>
   Object.keys(declarableTypes).filter((name) => existsIn(lifeOfType(name), era));
 
 /** Every patch, in no order; each says what it needs. */
-export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];
+export const patches: readonly Patch[] = [
+  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
+  ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd],
+];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
   ...mmCallables,
+  ...mmOpsCallables,
   ...lockCallables,
   ...contextCallables,
   ...counterCallables,
