@@ -1,5 +1,6 @@
 /** The modelled kernel as a whole: its patches, what scripts can call and declare, and what there is at the start. */
 import type { Callable, DefaultObject } from "./callable.ts";
+import { contextCallables } from "./callables/contexts.ts";
 import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
 import { deferredCallables } from "./callables/deferred.ts";
@@ -53,6 +54,7 @@ export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget]
 export const callables: readonly Callable[] = [
   ...mmCallables,
   ...lockCallables,
+  ...contextCallables,
   ...counterCallables,
   ...listCallables,
   ...notifierCallables,
