@@ -8,6 +8,7 @@ import { defaultInterval, idleIntervalImage, intervalCallables } from "./callabl
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
+import { pageCallables } from "./callables/pages.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
@@ -50,6 +51,7 @@ export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget]
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
   ...mmCallables,
+  ...pageCallables,
   ...lockCallables,
   ...counterCallables,
   ...listCallables,

@@ -14,6 +14,8 @@ const unlocking =
     ownerStep(Op.spinUnlock, name, lock);
 
 export const spin_lock = locking("spin_lock");
+/** A second lock of the same class: lockdep is told. */
+export const spin_lock_nested = locking("spin_lock_nested");
 export const spin_unlock = unlocking("spin_unlock");
 export const spin_lock_irq = locking("spin_lock_irq");
 export const spin_unlock_irq = unlocking("spin_unlock_irq");
