@@ -641,13 +641,6 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: "cpu8: mmget mm",
     right: "cpu7: mmget mm",
   },
-  E257: {
-    summary: "a kind of report that nothing can detect yet",
-    explanation:
-      "Expecting it, or expecting none, would say nothing: whatever the kernel does, no such report " + "would come.",
-    wrong: "expect no sleep-in-atomic",
-    right: "expect no use-after-free",
-  },
   E258: {
     summary: "a file that cannot be included",
     explanation:
@@ -684,13 +677,20 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     wrong: "cpu0: exit_mmap mm",
     right: ["cpu0: mmput mm until exit_mmap", "cpu0: continue"].join("\n"),
   },
+  E263: {
+    summary: "a sanitizer that does not exist",
+    explanation:
+      "`sanitizer kcsan` has data races looked for, and reported. The others are always on: it does no harm to name them.",
+    wrong: "sanitizer kscan",
+    right: "sanitizer kcsan",
+  },
   E290: {
     summary: "something that this version does not have yet",
     explanation:
       "The manual describes the language as a whole. What is still missing is refused, never passed " +
       "over in silence.",
-    wrong: "sanitizer kcsan",
-    right: "# sanitizer kcsan",
+    wrong: ["fn f(n) {", "  static int calls", "}", "cpu0: f 0"].join("\n"),
+    right: ["int calls", "fn f(n) {", "  calls += 1", "}", "cpu0: f 0"].join("\n"),
   },
   E300: {
     summary: "too few or too many arguments",

@@ -8,6 +8,7 @@ import { Moved } from "../runtime/machine/machine.ts";
 import { isFatal } from "../runtime/machine/report.ts";
 import { STEPS_A_BREATH, type Breathing } from "./breathing.ts";
 import { CostTable } from "./cost-table.ts";
+import { lookForRaces } from "./data-races.ts";
 import type { Director } from "./director.ts";
 import type { Event, Findings } from "./findings.ts";
 import { reportLeftovers } from "./at-end.ts";
@@ -155,6 +156,13 @@ class BoundedSearch {
     frame.choice = 0;
     frame.moved = false;
     frame.decision = null;
+    if (director.program.kcsan === true) this.fileRaces(parent?.decision?.actor ?? NOBODY);
+  }
+  private fileRaces(mover: number): void {
+    const { machine } = this.director;
+    machine.reports = [];
+    lookForRaces(this.director, mover);
+    for (const report of [...machine.reports]) this.hit(this.findings.addReport(machine, report, this.schedule));
   }
   /** The CPU that moved last goes first: staying costs nothing. */
   private inOrder(actors: readonly number[], last: number): readonly number[] {
@@ -214,6 +222,7 @@ class BoundedSearch {
   private file(moved: Moved, switches: number): boolean {
     const { machine } = this.director;
     let ends = moved === Moved.fatal;
+    this.findings.addLockOrder(machine, this.schedule);
     for (const report of [...machine.reports]) {
       if (isFatal(report.kind)) ends = true;
       if (report.kind !== "pruned") this.hit(this.findings.addReport(machine, report, this.schedule), switches);

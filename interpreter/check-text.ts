@@ -2,7 +2,7 @@
 import type { CheckedReport, CheckResult } from "./check.ts";
 import { diagram } from "./diagram.ts";
 import { fits } from "./expectation.ts";
-import { placeOf } from "../runtime/machine/report.ts";
+import { placesOf } from "../runtime/machine/report.ts";
 import { kernelText, type Program } from "./program.ts";
 import { reportLines, reportName, reportTitle } from "./report-text.ts";
 import { tokenOf } from "./schedule.ts";
@@ -36,7 +36,7 @@ export function checkText(result: CheckResult, verdict: Verdict, options: CheckT
 
 function reportBlock(program: Program, report: CheckedReport, options: CheckTextOptions): string {
   const { full } = report;
-  const replay = `replay: ${replayCommand(options)} --schedule ${tokenOf(program, report.schedule)}`;
+  const replay = `replay: ${replayCommand(options)} --schedule ${tokenOf(program, report.schedule, report.before)}`;
   if (full === null) return `${reportTitle(report.finding)}\n${replay}`;
   const lines = [...reportLines(report.finding, full.trace), ""];
   if (program.items.some((item) => item.kind === "race")) {
@@ -51,7 +51,8 @@ function reportBlock(program: Program, report: CheckedReport, options: CheckText
 /** Where else reports of the same class were met, in other interleavings. */
 function otherPlaces(result: CheckResult): string {
   const lines = result.reports.flatMap((report) => {
-    const others = [...report.places].filter((place) => place !== placeOf(report.finding)).sort();
+    const told = placesOf(report.finding);
+    const others = [...report.places].filter((place) => !told.includes(place)).sort();
     if (others.length === 0) return [];
     const more = `${others.length} more place${others.length === 1 ? "" : "s"}`;
     return `  ${reportName(report.finding)}, and ${more}: ${others.join(", ")}`;
@@ -77,7 +78,11 @@ function outcomeTable(result: CheckResult): string {
   for (const row of rows.filter((one) => rows.some((other) => other !== one && other.what === one.what)))
     if (row.holds.length > 0) row.what += ` (${row.holds.map(({ text }) => text.replace(/\s+/g, " ")).join("; ")})`;
   for (const report of result.reports)
-    rows.push({ what: reportName(report.finding), how: tokenOf(result.program, report.schedule), holds: [] });
+    rows.push({
+      what: reportName(report.finding),
+      how: tokenOf(result.program, report.schedule, report.before),
+      holds: [],
+    });
   if (rows.length < 2) return "";
   const width = Math.min(48, Math.max(...rows.map((row) => row.what.length)));
   const lines = rows.map((row) => `  ${row.what.padEnd(width)}  ${row.how}`.trimEnd());

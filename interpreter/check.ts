@@ -7,6 +7,7 @@ import { explore, type Explored } from "./explore.ts";
 import { fits } from "./expectation.ts";
 import { Findings, type Event, type FoundReport, type Outcome } from "./findings.ts";
 import { Watch, type Limits, type Stopped } from "./limits.ts";
+import { isCircle, showCircle, type CircleShown } from "./lock-circle.ts";
 import { findLivelock } from "./liveness.ts";
 import { Scheduled } from "./pickers.ts";
 import type { Director } from "./director.ts";
@@ -35,6 +36,8 @@ export interface CheckedReport {
   readonly finding: Finding;
   readonly places: ReadonlySet<string>;
   readonly schedule: Schedule;
+  /** What has to be run before, for the order in which it took its locks. */
+  readonly before?: readonly Schedule[];
   readonly switches: number;
   /** Told in full, with the shortest way to it; null: named in one line, for another one says it better. */
   readonly full: {
@@ -81,6 +84,7 @@ const LIVENESS_BUDGET = 5_000_000;
 
 export function* check(program: Program, options: CheckOptions): Breathing<CheckResult> {
   const director = simulate(program, options.mutations);
+  director.machine.lockOrder.remembers = true;
   const watch = new Watch(options.limits);
   options.onWatch?.(watch);
   const findings = new Findings(program);
@@ -93,7 +97,7 @@ export function* check(program: Program, options: CheckOptions): Breathing<Check
   const levels = hasRace && !inHaste ? yield* searchLevels(director, findings, watch) : [];
   let livelockDecided = explored.stopped === undefined;
   if (livelockDecided && explored.mayGoRound) livelockDecided = yield* addLivelock(director, findings);
-  const reports = yield* tellReports(director, findings, levels, headline, { all: options.all ?? false, inHaste });
+  const reports = yield* tellReports(director, findings, levels, headline, { ...options, inHaste });
   return {
     program,
     hasRace,
@@ -172,7 +176,7 @@ function* tellReports(
   findings: Findings,
   levels: readonly Level[],
   headline: Headline | undefined,
-  { all, inHaste }: { all: boolean; inHaste: boolean },
+  { all = false, inHaste, mutations = [] }: Omit<CheckOptions, "limits"> & { inHaste: boolean },
 ): Breathing<CheckedReport[]> {
   const found = ranked(findings, levels);
   const expectations = director.program.items.flatMap((item) => (item.kind === "expect" ? item.expectation : []));
@@ -182,7 +186,9 @@ function* tellReports(
   const reports: CheckedReport[] = [];
   for (const f of found) {
     const isNamed = expectations.some((e) => names(e, f));
-    if (f.event === headline?.event) reports.unshift({ ...headline, places: f.places });
+    const circle = isCircle(f.finding) ? showCircle(director.program, mutations, f.finding, f.schedule) : undefined;
+    if (circle !== undefined) reports.push(asCircle(f, circle));
+    else if (f.event === headline?.event) reports.unshift({ ...headline, places: f.places });
     else if (inHaste)
       reports.push(
         headline === undefined && f === found[0] ? inFull(director, f, f.schedule, false) : inBrief(director, f),
@@ -192,6 +198,11 @@ function* tellReports(
     else reports.push(inBrief(director, f));
   }
   return reports.sort((a, b) => Number(a.full === null) - Number(b.full === null));
+}
+function asCircle(found: FoundReport, { schedule, before, trace }: CircleShown): CheckedReport {
+  const { places } = found;
+  const full = { proven: false, trace };
+  return { finding: findingOf(trace, found), places, schedule, before, switches: switchesOf(schedule), full };
 }
 function inBrief(director: Director, found: FoundReport): CheckedReport {
   const { schedule, places } = found;
@@ -273,6 +284,7 @@ export function replay(director: Director, schedule: Schedule, rounders?: readon
     ...(rounders === undefined ? {} : { rounders }),
   });
   director.machine.undoTo(mark);
+  director.machine.news = []; // told, not searched
   return trace;
 }
 

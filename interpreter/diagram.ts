@@ -2,6 +2,7 @@
  * A run as the table that kernel people draw in mail: a column per CPU, time downwards. Plain ASCII, no tabs, at most
  * 78 columns for two CPUs and 100 for more.
  */
+import type { WrongOrder } from "../runtime/machine/report.ts";
 import { headerAddress } from "../runtime/machine/struct.ts";
 import { actorName } from "./actors.ts";
 import type { Role, StepEvent, Trace, TraceEvent } from "./trace-events.ts";
@@ -106,7 +107,8 @@ function chosenLines(events: readonly TraceEvent[]): Line[] {
     else if (event.kind === "return") callsOf(event.actor).pop();
     else if (event.kind === "step" && chosen.has(event)) {
       const { depth, inAtom } = descend(event.actor);
-      if (!inAtom || chosen.get(event) === "fatal") lines.push(stepLine(event, depth));
+      const isTold = lines.at(-1)?.actor === event.actor && lines.at(-1)?.text === event.text; // by the call
+      if (!inAtom || (chosen.get(event) === "fatal" && !isTold)) lines.push(stepLine(event, depth));
     } else if (event.kind === "blocked" && (event.racing || isDeadlock)) {
       const { depth, inAtom } = descend(event.actor);
       const comment = `waits${event.holder === "" ? "" : ` ${event.holder}`}`;
@@ -114,6 +116,8 @@ function chosenLines(events: readonly TraceEvent[]): Line[] {
       if (lines[asked]?.text === event.text) lines[asked] = { ...(lines[asked] as Line), comment };
       else lines.push({ actor: event.actor, depth: inAtom ? depth - 1 : depth, text: event.text, comment });
     } else if (event.kind === "report") {
+      for (const { actor, step } of event.finding.race?.accesses ?? [])
+        lines.push({ actor, depth: descend(actor).depth, text: step, comment: "next" });
       const isSilent = isUntold(event, lastStep(events, event));
       const depth = isSilent
         ? descend(event.actor).depth
@@ -162,7 +166,8 @@ function stepsThatMatter(events: readonly TraceEvent[]): Map<StepEvent, Why> {
 function causes(events: readonly TraceEvent[]): StepEvent[] {
   return events.flatMap((event, i) => {
     if (event.kind !== "report") return [];
-    const { kind, addr } = event.finding;
+    const { kind, addr, order } = event.finding;
+    if (order !== undefined) return lockSteps(events.slice(0, i), addr, order);
     if (addr === 0 || !["refcount", "list-corruption"].includes(kind)) return [];
     const object = headerAddress(addr);
     const concerns = (e: TraceEvent): e is StepEvent =>
@@ -171,6 +176,14 @@ function causes(events: readonly TraceEvent[]): StepEvent[] {
     // Of each actor the last: one of them has left it as it is.
     return before.filter((step, n) => !before.slice(n + 1).some((later) => later.actor === step.actor));
   });
+}
+/** Where the locks of a circle were taken. */
+function lockSteps(events: readonly TraceEvent[], addr: number, { chain }: WrongOrder): StepEvent[] {
+  const taken = events.filter((e): e is StepEvent => e.kind === "step" && e.lock === "take");
+  const isOfChain = ({ actor, text }: StepEvent): boolean =>
+    chain.some(({ seen }) => seen?.actor === actor && seen.step === text);
+  const locks = new Set([addr, ...taken.filter(isOfChain).map((step) => step.addr)]);
+  return taken.filter((step) => locks.has(step.addr));
 }
 /** Where work and callbacks were queued, if their actor takes part. */
 function started(steps: readonly StepEvent[]): StepEvent[] {
@@ -232,6 +245,7 @@ function reportedLines(event: ReportEvent, depth: number, last: StepEvent | unde
 }
 /** It is about an access on the way from the last step to the next one: nobody else could come in between. */
 function isUntold({ actor, finding }: ReportEvent, last: StepEvent | undefined): boolean {
+  if (finding.kind === "data-race") return false;
   const isAtAStep = actor >= 0 && finding.step !== "" && finding.kind !== "deadlock" && finding.kind !== "leak";
   return isAtAStep && (last?.actor !== actor || last.text !== finding.step);
 }

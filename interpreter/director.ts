@@ -222,6 +222,7 @@ export class Director {
    */
   stuck(): Stuck {
     this.machine.reports = [];
+    this.machine.news = [];
     if (this.inRace) return this.leaveRace();
     const current = this.get(position.current) - 1;
     if (current >= 0) {
@@ -269,6 +270,7 @@ export class Director {
       machine.undoTo(mark);
     }
     machine.reports = reports;
+    machine.news = [];
     return open;
   }
   /** Everything that can be done now. */

@@ -1,5 +1,5 @@
 /** Which reports an expectation names, and what one run can say about it. */
-import { placeOf, type Finding } from "../runtime/machine/report.ts";
+import { placesOf, type Finding } from "../runtime/machine/report.ts";
 import type { ReportKind } from "../runtime/machine/step.ts";
 import type { ExpectItem, Program } from "./program.ts";
 
@@ -13,7 +13,7 @@ export interface Named {
 /** `places`: every function that reports of this class were in. */
 export function fits(named: Named, finding: Finding, places: ReadonlySet<string> = NOWHERE_ELSE): boolean {
   if (named.report === undefined ? finding.kind === "expectation" : named.report !== finding.kind) return false;
-  return named.in === undefined || placeOf(finding) === named.in || places.has(named.in);
+  return named.in === undefined || placesOf(finding).includes(named.in) || places.has(named.in);
 }
 const NOWHERE_ELSE: ReadonlySet<string> = new Set();
 

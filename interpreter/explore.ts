@@ -2,6 +2,7 @@
 import { FINISHED } from "../runtime/machine/automaton.ts";
 import { Moved } from "../runtime/machine/machine.ts";
 import { isFatal } from "../runtime/machine/report.ts";
+import { lookForRaces } from "./data-races.ts";
 import type { Director } from "./director.ts";
 import type { Findings } from "./findings.ts";
 import { reportLeftovers } from "./at-end.ts";
@@ -214,12 +215,22 @@ class Explorer {
     this.depth++;
     this.enter(afterRaceStep);
     if (this.path.racing[this.depth] === 1) this.states++;
+    if (this.director.program.kcsan === true) this.fileRaces();
     this.stopped = this.watch.tick(this.states, this.depth);
+  }
+  /** Files the data races of the state just opened. */
+  private fileRaces(): void {
+    const { machine } = this.director;
+    machine.reports = [];
+    const decision = this.path.decision[this.depth - 1] ?? NO_DECISION;
+    lookForRaces(this.director, decision === NO_DECISION ? -1 : Math.floor(decision / CHOICES));
+    for (const report of [...machine.reports]) this.findings.addReport(machine, report, this.schedule);
   }
   /** Files the reports of the step just taken. True: the path ends. */
   private file(moved: Moved, d: number, decision: number): boolean {
     const { machine } = this.director;
     this.path.decision[d] = decision;
+    this.findings.addLockOrder(machine, this.schedule);
     for (const report of [...machine.reports])
       if (report.kind !== "pruned") this.findings.addReport(machine, report, this.schedule);
     return moved === Moved.fatal || machine.reports.some((report) => isFatal(report.kind));

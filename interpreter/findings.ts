@@ -1,6 +1,6 @@
 /** What a search has found, class by class, and how each was reached. */
 import type { Machine } from "../runtime/machine/machine.ts";
-import { classOf, describe, placeOf, type Finding, type Report } from "../runtime/machine/report.ts";
+import { classOf, describe, placeOf, placesOf, type Finding, type Report } from "../runtime/machine/report.ts";
 import type { Director } from "./director.ts";
 import type { Livelock } from "./liveness.ts";
 import type { ExpectItem, Program } from "./program.ts";
@@ -56,9 +56,15 @@ export class Findings {
     known.push({ report, event });
     const found = this.reports.get(event);
     if (found === undefined)
-      this.reports.set(event, { event, finding, places: new Set([placeOf(finding)]), schedule: schedule() });
-    else found.places.add(placeOf(finding));
+      this.reports.set(event, { event, finding, places: new Set(placesOf(finding)), schedule: schedule() });
+    else for (const place of placesOf(finding)) found.places.add(place);
     return event;
+  }
+  /** How one came to take locks in an order that nobody has met before. */
+  addLockOrder(machine: Machine, schedule: () => Schedule): void {
+    if (machine.news.length === 0) return;
+    for (const dependency of machine.news) dependency.way ??= schedule();
+    machine.news = [];
   }
 
   /** A deadlock: who waits for what tells one from another. */

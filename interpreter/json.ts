@@ -54,7 +54,7 @@ export function checkJson(result: CheckResult, verdict: Verdict): string {
     reports: result.reports.map((report) => ({
       ...findingJson(report.finding),
       places: [...report.places].sort(),
-      schedule: tokenOf(program, report.schedule),
+      schedule: tokenOf(program, report.schedule, report.before),
       switches: report.switches,
       steps: report.schedule.length,
       minimal: report.full?.proven ?? false,

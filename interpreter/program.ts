@@ -19,6 +19,8 @@ export interface Program {
   readonly outcomeWords: readonly OutcomeWord[];
   /** Barriers in the text: they are not modelled. */
   readonly barriers: number;
+  /** The script wants to hear of data races. */
+  readonly kcsan?: boolean;
   /** How many CPUs the script names: cpu0 up to the highest. */
   readonly cpus: number;
   readonly machine: MachineOptions;

@@ -11,6 +11,7 @@ import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import type { FunctionInfo } from "../runtime/machine/function.ts";
 import { showNumber, showOne } from "./bind/values.ts";
 import { actorName } from "./actors.ts";
+import { lookForRaces } from "./data-races.ts";
 import type { Director, Stuck } from "./director.ts";
 import { deadlockFinding } from "./findings.ts";
 import { reportLeftovers } from "./at-end.ts";
@@ -151,7 +152,10 @@ export class Recorder {
     const item = this.reached as Item | undefined;
     if (item?.kind === "expect" && item.expectation.kind !== "report" && item.expectation.kind !== "none")
       this.events.push({ kind: "expect", item, holds: this.met === item });
-    if (stuck === "goes on") return this.fileReports(-1);
+    if (stuck === "goes on") {
+      lookForRaces(director);
+      return this.fileReports(-1);
+    }
     if (stuck === "final") {
       reportLeftovers(director.machine);
       this.fileReports(-1);
@@ -198,6 +202,7 @@ export class Recorder {
       stack: before.stack,
     });
     this.flushControl();
+    if (moved !== Moved.fatal) lookForRaces(director, actor);
     const fatal = this.fileReports(actor);
     if (fatal !== undefined) return fatal;
     return moved === Moved.fatal ? "fatal" : undefined;

@@ -1,6 +1,7 @@
 /** Reports in the kernel's own words: title, what was touched, call trace, who allocated and who freed it. */
 import { headerAddress, WORD } from "../runtime/machine/struct.ts";
 import { HELD_LOCK_FREED, placeOf, type Finding } from "../runtime/machine/report.ts";
+import { checkLines, checkTitle } from "./report-checks.ts";
 import { actorName } from "./actors.ts";
 import type { StepEvent, Trace, TraceEvent } from "./trace-events.ts";
 
@@ -10,6 +11,8 @@ type AllocateEvent = Extract<TraceEvent, { kind: "allocate" }>;
 export function reportTitle(finding: Finding): string {
   const place = placeOf(finding);
   const inPlace = place === "" ? "" : ` in ${place}`;
+  const title = checkTitle(finding, inPlace);
+  if (title !== undefined) return title;
   switch (finding.kind) {
     case "use-after-free":
       return `BUG: KASAN: use-after-free${inPlace}`;
@@ -58,7 +61,7 @@ function isHeldLockFreed(finding: Finding): boolean {
 
 /** Short form for a heading: "use-after-free in find_vma". */
 export function reportName(finding: Finding): string {
-  const place = placeOf(finding);
+  const place = finding.kind === "data-race" ? finding.message : placeOf(finding);
   if (finding.kind === "expectation") return finding.message;
   return place === "" ? finding.kind : `${finding.kind} in ${place}`;
 }
@@ -75,6 +78,8 @@ export function reportLines(finding: Finding, trace: Trace): string[] {
     if (finding.addr !== 0) lines.push(...origin(finding.addr, trace, ["Allocated"]));
     return lines;
   }
+  const checked = checkLines(finding);
+  if (checked !== undefined) return [...lines, ...checked];
   const who = finding.actor < 0 ? "" : ` by ${actorName(finding.actor)}`;
   const what = finding.step === "" ? "" : `: ${finding.step}`;
   // The title has it already, in the kernel's words.

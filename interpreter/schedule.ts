@@ -3,7 +3,8 @@
  * steps that could have gone several ways.
  *
  * As text a schedule is run-length, CPU by CPU, with the choice after `?`: `0*1.1*32.1?2.0*5`, behind six hex digits
- * of script and kernel, because it means nothing for another script.
+ * of script and kernel, because it means nothing for another script. Behind `/` comes a run that begins anew and knows
+ * in which order the ones before it took their locks.
  */
 import { keyOfText } from "../runtime/machine/hash.ts";
 import { kernelText, type Program } from "./program.ts";
@@ -57,8 +58,9 @@ export function runsText(schedule: Schedule): string {
   flush();
   return runs.join(".");
 }
-export function tokenOf(program: Program, schedule: Schedule): string {
-  return `${scriptDigits(program)}:${runsText(schedule)}`;
+/** `before`: what has to be run before, for what lockdep learns from it. */
+export function tokenOf(program: Program, schedule: Schedule, before: readonly Schedule[] = []): string {
+  return `${scriptDigits(program)}:${[...before, schedule].map(runsText).join("/")}`;
 }
 
 /** The schedule of a token, or what is wrong with it. */
@@ -69,7 +71,19 @@ export function readToken(program: Program, token: string): Schedule | { readonl
   const mine = scriptDigits(program);
   if (digits !== mine)
     return { error: `this schedule belongs to another script or kernel: it says ${digits}, this one is ${mine}` };
-  return readRuns(body);
+  const [schedule, ...before] = body.split("/").map(readRuns).reverse();
+  return before.find((runs) => "error" in runs) ?? schedule ?? [];
+}
+/** The schedules of a token that are to be run before its own. */
+export function readBefore(token: string): Schedule[] {
+  return token
+    .replace(/^[^:]*:/, "")
+    .split("/")
+    .slice(0, -1)
+    .flatMap((body) => {
+      const runs = readRuns(body.trim());
+      return "error" in runs ? [] : [runs];
+    });
 }
 
 /** As `runsText` writes them, or what is wrong with the text. */

@@ -62,7 +62,7 @@ function isRwsem(machine: Machine, lock: number): boolean {
   return COUNT.test(memberText(lock, machine) ?? "");
 }
 function nameOf(machine: Machine, lock: number, mode: HoldMode): string {
-  return holdingText({ lock, mode }, machine)
+  return holdingText({ lock, mode, flags: 0 }, machine)
     .replace(/ \(read\)$/, "")
     .replace(/^&/, "")
     .replace(COUNT, "");

@@ -1,9 +1,11 @@
 /** The modelled kernel as a whole: its patches, what scripts can call and declare, and what there is at the start. */
 import type { Callable, DefaultObject } from "./callable.ts";
+import { contextCallables } from "./callables/contexts.ts";
 import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
 import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { hmmFaultCallables } from "./callables/hmm_fault.ts";
 import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
@@ -22,6 +24,7 @@ import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
 import { hmmImage } from "./mm/hmm.ts";
 import { hmmWalkImage } from "./mm/hmm_walk.ts";
+import { hmmFaultImage } from "./mm/hmm_fault_walk.ts";
 import { tasksImage } from "./mm/current.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
@@ -53,12 +56,14 @@ export const callables: readonly Callable[] = [
   ...mmCallables,
   ...pageCallables,
   ...lockCallables,
+  ...contextCallables,
   ...counterCallables,
   ...listCallables,
   ...notifierCallables,
   ...intervalCallables,
   ...deferredCallables,
   ...hmmCallables,
+  ...hmmFaultCallables,
   ...odpCallables,
   ...deviceCallables,
 ];
@@ -72,6 +77,7 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   hmmWalkImage,
   umemOdpImage,
   mlx5OdpImage,
+  hmmFaultImage,
   idleMirrorImage,
   idleIntervalImage,
 ];

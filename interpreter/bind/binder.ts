@@ -21,6 +21,7 @@ import { bindLook } from "./look.ts";
 import { ExpressionBinder } from "./names.ts";
 import { applyOwn, asBase, bindPatch, type OwnPatch, type OwnReplacement } from "./patches.ts";
 import { readRuns } from "../schedule.ts";
+import { bindSanitizer } from "./sanitizers.ts";
 import { Scope, type Variable } from "./scope.ts";
 import { TopDeclarations } from "./top.ts";
 import { showWord } from "./values.ts";
@@ -55,6 +56,7 @@ export class ScriptBinder {
   private declarations = 0;
   private cpu = 0;
   private cpus = 1;
+  private kcsan = false;
 
   constructor(source: SourceText, kernel: ChosenKernel) {
     this.source = source;
@@ -118,6 +120,7 @@ export class ScriptBinder {
       schedule: this.schedule,
       outcomeWords: this.outcomeWords(),
       barriers: this.scope.barriers.size,
+      kcsan: this.kcsan,
       cpus: this.cpus,
       machine: { bodies: this.bodies(), era: this.kernel.era },
       codes: new Map([...this.codes, ...this.ownFunctions.codes()]),
@@ -185,6 +188,8 @@ export class ScriptBinder {
       case "expect": {
         const expectation = bindExpectation(this.binder(undefined), statement, this.knownCpus);
         const text = scope.source.slice(statement.at).trim();
+        if (expectation !== undefined && "report" in expectation && expectation.report === "data-race")
+          this.kcsan = true;
         if (expectation !== undefined) this.addItem({ kind: "expect", expectation, text, at: statement.at });
         return;
       }
@@ -201,7 +206,7 @@ export class ScriptBinder {
       case "schedule":
         return this.addSchedule(statement);
       case "sanitizer":
-        scope.error("E290", statement.at, "this version has no sanitizer that can be switched on yet");
+        for (const { name, at } of statement.names) this.kcsan = bindSanitizer(scope, name, at) || this.kcsan;
         return;
       default:
         this.addStatement(this.cpu, statement);

@@ -21,18 +21,8 @@ const LEVEL = "debug|dbg|info|notice|warn|warning|err|error|crit|alert|emerg|con
 const PRINTS = new RegExp(`^((pr|dev|netdev|drm|ibdev)_(${LEVEL})|printk|DRM_(DEBUG|INFO|WARN|ERROR)|trace_\\w+)`);
 /** Hints to the scheduler, and what only a compiler or a checker of the kernel looks at. */
 const SILENT: readonly string[] = [
-  ...[
-    "cond_resched",
-    "cpu_relax",
-    "dump_stack",
-    "BUILD_BUG_ON",
-    "lockdep_set_class",
-    "might_fault",
-    "might_sleep",
-    "might_sleep_if",
-  ],
-  ...["destroy_work_on_stack", "mdelay", "msleep", "msleep_interruptible", "mutex_destroy", "ndelay", "prefetch"],
-  ...["schedule", "udelay", "usleep_range"],
+  ...["cpu_relax", "dump_stack", "BUILD_BUG_ON", "lockdep_set_class", "might_fault", "destroy_work_on_stack"],
+  ...["mdelay", "mutex_destroy", "ndelay", "prefetch", "udelay"],
 ];
 const BARRIERS: readonly string[] = [
   ...["barrier", "mb", "rmb", "wmb", "smp_mb", "smp_rmb", "smp_wmb", "smp_mb__after_atomic", "smp_mb__before_atomic"],

@@ -11,7 +11,6 @@ import type { Expectation, Invariant, Until } from "../program.ts";
 import { ofAnotherKernel } from "./eras.ts";
 import { addressAt, look, truth } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { bindReportKind } from "./reports.ts";
 import { typeText } from "./types.ts";
 
 /** `binder`: one that belongs to no CPU. */
@@ -28,11 +27,7 @@ export function bindExpectation(
     }
     case "report":
     case "none": {
-      let report: ReportKind | undefined;
-      if (what.report !== undefined) {
-        report = bindReportKind(scope, what.report);
-        if (report === undefined) return undefined;
-      }
+      const report = what.report?.name as ReportKind | undefined; // the parser knows them all
       if (what.in !== undefined) mustBeFunction(binder, what.in.name, what.in.at);
       return { kind: what.kind, report, in: what.in?.name };
     }

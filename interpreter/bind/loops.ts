@@ -4,11 +4,12 @@ import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import { load, READ_ONCE } from "../../runtime/machine/access.ts";
 import { hlist_head, hlist_node, list_head } from "../../runtime/machine/list.ts";
+import { checkTraversal } from "../../runtime/machine/rcu-checks.ts";
 import type { Kernel, Value } from "../../runtime/machine/step.ts";
 import { at, Struct, type Pointer, type StructClass } from "../../runtime/machine/struct.ts";
 import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
 import type { CodeBinder } from "./code.ts";
-import { run, type Bound } from "./expression.ts";
+import { run, truth, type Bound } from "./expression.ts";
 import { bindAssign } from "./assign.ts";
 import { memberOf } from "./macros-memory.ts";
 import { BOOLEAN, NUMBER, typeText } from "./types.ts";
@@ -108,19 +109,31 @@ interface Walk {
   /** Whether the walk is over where it comes back to its head; otherwise at NULL. */
   readonly isRing: boolean;
   readonly isMarked: boolean;
+  /** Only readers may go through it. */
+  readonly readers?: "rcu" | "srcu";
 }
 const ring = (args: Walk["args"], options: { back?: boolean; marked?: boolean } = {}): Walk => {
+  const readers = options.marked === true ? { readers: "rcu" as const } : {};
   const link = (addr: number): Pointer<Struct> =>
     (options.back === true ? at(list_head, addr).prev : at(list_head, addr).next) as Pointer<Struct>;
-  return { args, node: () => list_head, first: link, on: link, isRing: true, isMarked: options.marked === true };
+  return {
+    args,
+    node: () => list_head,
+    first: link,
+    on: link,
+    isRing: true,
+    isMarked: options.marked === true,
+    ...readers,
+  };
 };
-const chain = (args: Walk["args"], isMarked = false): Walk => ({
+const chain = (args: Walk["args"], readers?: Walk["readers"]): Walk => ({
   args,
   node: () => hlist_node,
   first: (addr) => at(hlist_head, addr).first as Pointer<Struct>,
   on: (addr) => at(hlist_node, addr).next as Pointer<Struct>,
   isRing: false,
-  isMarked,
+  isMarked: readers !== undefined,
+  ...(readers === undefined ? {} : { readers }),
 });
 const WALKS: Readonly<Record<string, Walk>> = {
   list_for_each: ring(["pos", "head"]),
@@ -131,8 +144,8 @@ const WALKS: Readonly<Record<string, Walk>> = {
   list_for_each_entry_rcu: ring(["pos", "head", "member"], { marked: true }),
   hlist_for_each_entry: chain(["pos", "head", "member"]),
   hlist_for_each_entry_safe: chain(["pos", "next", "head", "member"]),
-  hlist_for_each_entry_rcu: chain(["pos", "head", "member"], true),
-  hlist_for_each_entry_srcu: chain(["pos", "head", "member"], true),
+  hlist_for_each_entry_rcu: chain(["pos", "head", "member"], "rcu"),
+  hlist_for_each_entry_srcu: chain(["pos", "head", "member"], "srcu"),
 };
 
 export function addForEach(code: CodeBinder, statement: ForEach): void {
@@ -159,7 +172,18 @@ export function addForEach(code: CodeBinder, statement: ForEach): void {
   if (pos === undefined || bound === undefined || pos.type.kind !== "object") return;
   const member = argument("member");
   const field = member === undefined ? { addr: 0 } : memberOf(names, pos.type.cls, member);
-  if (field !== undefined) addWalk(code, statement, walk, pos, bound, field.addr);
+  if (field === undefined) return;
+  // Behind the member the kernel takes a condition under which others than readers may go through it.
+  const last = statement.args[walk.args.length]?.value;
+  const allowed = last === undefined || walk.readers === undefined ? undefined : names.bindValue(last);
+  if (walk.readers !== undefined) addReaderCheck(code, walk.readers, allowed, where);
+  addWalk(code, statement, walk, pos, bound, field.addr);
+}
+function addReaderCheck(code: CodeBinder, readers: "rcu" | "srcu", allowed: Bound | undefined, at: Span): void {
+  const parts = allowed === undefined ? [] : [allowed];
+  code.addStep(at, parts, function* (frame) {
+    if (allowed === undefined || !truth(yield* run(allowed, frame))) yield* checkTraversal(readers === "srcu");
+  });
 }
 /** The variable that goes through the list. */
 function cursor(code: CodeBinder, expr: Expr | undefined): BoundPlace | undefined {

@@ -2,8 +2,9 @@
 import type { Call, Expr } from "../../grammar/ast.ts";
 import { cmpxchg, READ_ONCE, WRITE_ONCE, xchg } from "../../runtime/machine/access.ts";
 import { BUG_ON, WARN_ON } from "../../runtime/machine/bug.ts";
+import { rcu_read_lock_held, srcu_read_lock_held, suspicious } from "../../runtime/machine/rcu-checks.ts";
 import { asBoolean, Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
-import type { Ref } from "../../runtime/machine/struct.ts";
+import type { Ref, Struct } from "../../runtime/machine/struct.ts";
 import type { Builtin } from "./macro.ts";
 import { memberAt, numeric, run, truth, type Bound, type Frame, type MemoryPlace } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
@@ -35,6 +36,31 @@ const read = (summary: string, shape: Shape = ["place"]): Shaped => ({
     return yield* READ_ONCE(yield* refOf(place, frame));
   },
 });
+type Allows = (second: Value) => Kernel<boolean>;
+const held: Record<"rcu" | "checked" | "protected" | "srcu", Allows> = {
+  rcu: rcu_read_lock_held,
+  *checked(condition) {
+    return truth(condition) || (yield* rcu_read_lock_held());
+  },
+  *protected(condition) {
+    return truth(condition);
+  },
+  srcu: (domain) => srcu_read_lock_held(domain as Struct),
+};
+/** Reads a pointer that only readers may read: RCU says so if this is none, and nothing else allows it. */
+function dereference(by: keyof typeof held): Shaped {
+  return {
+    shape: by === "rcu" ? ["place"] : ["place", "condition"],
+    summary: "a marked read of a pointer, which only readers may read",
+    type: ofPlace,
+    *run([place, second], _, frame, name) {
+      const value = second === undefined ? undefined : yield* run(second, frame);
+      if (!(yield* held[by](value)))
+        yield* suspicious(name, by === "protected" ? "rcu_dereference_protected" : "rcu_dereference_check");
+      return yield* READ_ONCE(yield* refOf(place, frame));
+    },
+  };
+}
 const write = (summary: string): Shaped => ({
   shape: ["place", "value"],
   summary,
@@ -91,10 +117,11 @@ function bits(summary: string, change: (word: number, bit: number) => number, re
 const SHAPED: Readonly<Record<string, Shaped>> = {
   READ_ONCE: read("a marked read"),
   smp_load_acquire: read("a marked read"),
-  rcu_dereference: read("a marked read of a pointer"),
+  rcu_dereference: dereference("rcu"),
   rcu_access_pointer: read("a marked read of a pointer"),
-  rcu_dereference_protected: read("a marked read of a pointer", ["place", "ignored"]),
-  srcu_dereference: read("a marked read of a pointer", ["place", "ignored"]),
+  rcu_dereference_check: dereference("checked"),
+  rcu_dereference_protected: dereference("protected"),
+  srcu_dereference: dereference("srcu"),
   WRITE_ONCE: write("a marked write"),
   smp_store_release: write("a marked write"),
   smp_store_mb: write("a marked write"),
@@ -176,7 +203,7 @@ function sameType(binder: ExpressionBinder, args: readonly Bound[], values: read
   const { scope } = binder;
   const [place] = args;
   if (place === undefined || shape[0] !== "place") return true;
-  const odd = args.findIndex((arg) => !compatible(place.type, arg.type));
+  const odd = args.findIndex((arg, i) => shape[i] === "value" && !compatible(place.type, arg.type));
   if (odd < 0) return true;
   const text = scope.source.slice((values[0] as Expr).at);
   const message = `\`${text}\` is ${typeText(place.type)}; this is ${typeText((args[odd] as Bound).type)}`;

@@ -4,6 +4,7 @@ import { parse } from "../../grammar/parse.ts";
 import { SourceText } from "../../grammar/span.ts";
 import { kfree, kfree_rcu, kzalloc } from "../../runtime/machine/alloc.ts";
 import { load } from "../../runtime/machine/access.ts";
+import { GFP_KERNEL } from "../../runtime/machine/gfp.ts";
 import { list_head } from "../../runtime/machine/list.ts";
 import { Op, primitive, step, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import { at, memberNamed, membersOf, sizeOf, Struct, WORD, type StructClass } from "../../runtime/machine/struct.ts";
@@ -12,7 +13,7 @@ import { ARRAY_MAX, arrayClass } from "./word-objects.ts";
 import { argumentsOf, type Builtin } from "./macro.ts";
 import { numeric, run, type Bound } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { typeText, VOID, type Type } from "./types.ts";
+import { NUMBER, typeText, VOID, type Type } from "./types.ts";
 import { nearest } from "../../grammar/suggest.ts";
 
 // ---- allocation
@@ -20,29 +21,40 @@ import { nearest } from "../../grammar/suggest.ts";
 const objectOf = (name: string): Builtin => ({
   summary: "a zeroed object of a type, or NULL",
   bind(binder, call) {
-    const [size] = argumentsOf(binder, call, name, "sizeof(struct gpu), GFP_KERNEL", { least: 1, most: 2 }) ?? [];
+    const shape = "sizeof(struct gpu), GFP_KERNEL";
+    const [size, gfp] = argumentsOf(binder, call, name, shape, { least: 1, most: 2 }) ?? [];
     const cls = size === undefined ? undefined : sizedType(binder, size);
-    if (cls === undefined) return undefined;
-    const run = (): Kernel<Value> => kzalloc(cls);
-    return { kind: "call", name, type: { kind: "object", cls }, at: call.at, parts: [], run };
+    const flags = cls === undefined ? undefined : bindFlags(binder, gfp, call);
+    if (cls === undefined || flags === undefined) return undefined;
+    return {
+      kind: "call",
+      name,
+      type: { kind: "object", cls },
+      at: call.at,
+      parts: [flags],
+      *run(frame): Kernel<Value> {
+        return yield* kzalloc(cls, numeric(yield* run(flags, frame)));
+      },
+    };
   },
 });
 const arrayOf = (name: string): Builtin => ({
   summary: "a zeroed array of numbers, or NULL",
   bind(binder, call) {
     const shape = "n, sizeof(u64), GFP_KERNEL";
-    const [count] = argumentsOf(binder, call, name, shape, { least: 1, most: 3 }) ?? [];
+    const [count, , gfp] = argumentsOf(binder, call, name, shape, { least: 1, most: 3 }) ?? [];
     const bound = count === undefined ? undefined : binder.bindNumber(count, "an array has a number of elements");
-    if (bound === undefined) return undefined;
+    const flags = bound === undefined ? undefined : bindFlags(binder, gfp, call);
+    if (bound === undefined || flags === undefined) return undefined;
     return {
       kind: "call",
       name,
       type: { kind: "array" },
       at: call.at,
-      parts: [bound],
+      parts: [bound, flags],
       *run(frame) {
         const n = numeric(yield* run(bound, frame));
-        if (n >= 1 && n <= ARRAY_MAX) return yield* kzalloc(arrayClass(n));
+        if (n >= 1 && n <= ARRAY_MAX) return yield* kzalloc(arrayClass(n), numeric(yield* run(flags, frame)));
         const message = `an array of ${n} elements; here it has 1 to ${ARRAY_MAX}`;
         throw new ScriptError("E318", bound.at, message);
       },
@@ -50,6 +62,11 @@ const arrayOf = (name: string): Builtin => ({
   },
 });
 
+/** What the allocation may do to find memory: GFP_KERNEL, if it does not say. */
+function bindFlags(binder: ExpressionBinder, gfp: Expr | undefined, { at }: Call): Bound | undefined {
+  if (gfp !== undefined) return binder.bindNumber(gfp, "it says where the memory may come from");
+  return { kind: "constant", value: GFP_KERNEL, type: NUMBER, at };
+}
 /** What is to be allocated: `sizeof(struct gpu)`, `sizeof(*p)`, `struct gpu`, `gpu`. */
 function sizedType(binder: ExpressionBinder, size: Expr): StructClass | undefined {
   const { scope } = binder;

@@ -2,11 +2,12 @@
 import { ScriptError } from "../script-error.ts";
 import { fits } from "../expectation.ts";
 import { worst, type ExitCode, type Io } from "../io.ts";
+import { learn } from "../lock-circle.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { AsWritten, GoesRound, Scheduled, Seeded } from "../pickers.ts";
 import { kernelText, type ExpectItem, type Program } from "../program.ts";
 import { runText, type TraceDepth } from "../run-text.ts";
-import { readToken } from "../schedule.ts";
+import { readBefore, readToken } from "../schedule.ts";
 import { showLines } from "../show.ts";
 import { simulate } from "../simulation.ts";
 import { record, type Picker } from "../trace.ts";
@@ -50,6 +51,7 @@ function runOne(program: Program, options: RunOptions, io: Io, json: (text: stri
   }
   const started = performance.now();
   const director = simulate(program);
+  if (options.schedule !== undefined) learn(director, readBefore(options.schedule));
   const maxSteps = options.maxSteps ?? DEFAULT_LIMITS.maxSteps;
   let trace: Trace;
   try {

@@ -3,6 +3,7 @@ import {
   type Callable,
   ignored,
   lock,
+  number,
   object,
   optional,
   returnsBoolean,
@@ -15,6 +16,7 @@ import {
   mutex_lock,
   mutex_lock_interruptible,
   mutex_lock_killable,
+  mutex_lock_nested,
   mutex_trylock,
   mutex_unlock,
 } from "../machine/mutex.ts";
@@ -32,9 +34,11 @@ import {
 import {
   down_read,
   down_read_killable,
+  down_read_nested,
   down_read_trylock,
   down_write,
   down_write_killable,
+  down_write_nested,
   down_write_trylock,
   downgrade_write,
   init_rwsem,
@@ -47,6 +51,7 @@ import {
   spin_lock_init,
   spin_lock_irq,
   spin_lock_irqsave,
+  spin_lock_nested,
   spin_trylock,
   spin_unlock,
   spin_unlock_bh,
@@ -78,6 +83,8 @@ import { srcu } from "../mm/mmu_notifier.ts";
 import { table, type Row } from "./table.ts";
 
 const sem = [lock("sem", "rwsem")];
+const subclass = number("subclass");
+const NESTED = "lockdep takes it for a lock of another class";
 const KILLABLE = "signals are not modelled, so always 0";
 const rwsem = table("kernel/locking/rwsem.c", [
   ["init_rwsem", init_rwsem, sem, returnsNothing, "makes a rw_semaphore that nobody holds"],
@@ -88,6 +95,8 @@ const rwsem = table("kernel/locking/rwsem.c", [
   ["downgrade_write", downgrade_write, sem, returnsNothing, "goes on as a reader"],
   ["down_read_trylock", down_read_trylock, sem, returnsBoolean, "takes it for reading, if that needs no waiting"],
   ["down_write_trylock", down_write_trylock, sem, returnsBoolean, "takes it for writing, if that needs no waiting"],
+  ["down_read_nested", down_read_nested, [...sem, subclass], returnsNothing, `takes it for reading; ${NESTED}`],
+  ["down_write_nested", down_write_nested, [...sem, subclass], returnsNothing, `takes it for writing; ${NESTED}`],
   ["down_read_killable", down_read_killable, sem, returnsNumber, `takes it for reading; ${KILLABLE}`],
   ["down_write_killable", down_write_killable, sem, returnsNumber, `takes it for writing; ${KILLABLE}`],
 ]);
@@ -113,6 +122,7 @@ const spinlocks = table("include/linux/spinlock.h", [
   ["spin_lock_init", spin_lock_init, spin, returnsNothing, "makes a spinlock that nobody holds"],
   ["spin_lock", spin_lock, spin, returnsNothing, "takes a spinlock"],
   ["spin_unlock", spin_unlock, spin, returnsNothing, "gives up a spinlock"],
+  ["spin_lock_nested", spin_lock_nested, [...spin, subclass], returnsNothing, `takes a spinlock; ${NESTED}`],
   ["spin_trylock", spin_trylock, spin, returnsBoolean, "takes a spinlock, if it is free"],
   takes("spin_lock_irq", spin_lock_irq),
   gives("spin_unlock_irq", spin_unlock_irq),
@@ -127,6 +137,7 @@ const mutexes = table("kernel/locking/mutex.c", [
   ["mutex_init", mutex_init, mutex, returnsNothing, "makes a mutex that nobody holds"],
   ["mutex_lock", mutex_lock, mutex, returnsNothing, "takes a mutex"],
   ["mutex_unlock", mutex_unlock, mutex, returnsNothing, "gives up a mutex"],
+  ["mutex_lock_nested", mutex_lock_nested, [...mutex, subclass], returnsNothing, `takes a mutex; ${NESTED}`],
   ["mutex_trylock", mutex_trylock, mutex, returnsBoolean, "takes a mutex, if it is free"],
   ["mutex_lock_interruptible", mutex_lock_interruptible, mutex, returnsNumber, `takes a mutex; ${KILLABLE}`],
   ["mutex_lock_killable", mutex_lock_killable, mutex, returnsNumber, `takes a mutex; ${KILLABLE}`],

@@ -1,6 +1,7 @@
 /** Types of objects that a script can name: those that a driver embeds or declares, and those the kernel makes. */
 import { kref } from "../machine/atomic.ts";
 import { hlist_head, hlist_node, list_head } from "../machine/list.ts";
+import { lockdep_map } from "../machine/lockdep-map.ts";
 import { rcu_head, srcu_struct } from "../machine/rcu.ts";
 import { rw_semaphore } from "../machine/rwsem.ts";
 import type { StructClass } from "../machine/struct.ts";
@@ -36,6 +37,7 @@ export const declarableTypes: Types = {
   ib_umem_odp: () => ib_umem_odp,
   kref: () => kref,
   list_head: () => list_head,
+  lockdep_map: () => lockdep_map,
   mmu_interval_notifier: () => mmu_interval_notifier,
   mmu_interval_notifier_ops: () => mmu_interval_notifier_ops,
   mmu_notifier: () => mmu_notifier,

@@ -15,12 +15,14 @@ import { failsNow, SLAB } from "./failure.ts";
 import { mixHi, mixLo } from "./hash.ts";
 import { diagnose, PathEnd } from "./diagnosis.ts";
 import { HeldSets, holdingText, type Holding } from "./held.ts";
-import { freedHeader, headerType, liveHeader, Memory } from "./memory.ts";
+import { LockOrder, type Dependency } from "./lockdep-order.ts";
+import { LockWatch } from "./lockdep-watch.ts";
+import { headerType, liveHeader, Memory } from "./memory.ts";
 import { Moved, type Mark } from "./moved.ts";
 import type { Mutation } from "./mutation.ts";
-import { HELD_LOCK_FREED, type Frame, type Report } from "./report.ts";
+import type { Frame, Report } from "./report.ts";
 import { ACTORS_MAX } from "./rcu.ts";
-import { takeSlot } from "./slab.ts";
+import { freeObject, takeSlot } from "./slab.ts";
 import {
   BLOCKED,
   HoldMode,
@@ -31,8 +33,8 @@ import {
   type Value,
   type WarningKind,
 } from "./step.ts";
-import { headerAddress, SLOT, WORD, type Names, type StructClass } from "./struct.ts";
-import { arenaOf, staticObjects, typeByNumber, typeNumber } from "./types.ts";
+import { headerAddress, SLOT, type Names, type StructClass } from "./struct.ts";
+import { staticObjects, typeByNumber, typeNumber } from "./types.ts";
 
 export { Moved, type Mark };
 
@@ -48,7 +50,11 @@ export class Machine implements PrimitiveContext, Names {
   readonly memory = new Memory();
   readonly era: string | undefined;
   readonly automaton: Automaton;
-  private readonly heldSets = new HeldSets();
+  /** Where in the journal lockdep last learnt something that undoing takes back. */
+  private learntAt = -1;
+  readonly lockOrder = new LockOrder(this, () => (this.learntAt = this.memory.top));
+  readonly heldSets = new HeldSets(this.lockOrder);
+  readonly locks = new LockWatch(this);
   /** Per actor: local state and held set. */
   readonly locals = new Int32Array(ACTORS_MAX);
   readonly held = new Int32Array(ACTORS_MAX);
@@ -58,6 +64,8 @@ export class Machine implements PrimitiveContext, Names {
   private readonly names = new Map<number, string>();
   /** What the last step had to say. */
   reports: Report[] = [];
+  /** In which order locks were taken, as far as nobody has filed that yet: whoever looks empties it. */
+  news: Dependency[] = [];
   /** What the last step gave. */
   result = 0;
   // What a primitive may ask for while it runs:
@@ -160,10 +168,7 @@ export class Machine implements PrimitiveContext, Names {
       case Op.mutexLock:
         if (words[word] !== 0) return Moved.blocked;
         memory.set(word, actor + 1);
-        this.setHeld(
-          actor,
-          this.heldSets.with(this.held[actor] as number, memory.addressOf(word), word, HoldMode.exclusive),
-        );
+        this.take(actor, memory.addressOf(word), word, automaton.localA[local] as number);
         break;
       case Op.spinUnlock:
       case Op.mutexUnlock:
@@ -187,7 +192,7 @@ export class Machine implements PrimitiveContext, Names {
     this.setLocal(actor, to);
     const op = automaton.localOp[to] as number;
     if (op >= Op.silentLoad && op <= Op.silentPrimitive) return this.settleSilent(actor, events);
-    return this.reports.length > 0 ? Moved.withReports : Moved.yes;
+    return this.reports.length > 0 || this.news.length > 0 ? Moved.withReports : Moved.yes;
   }
 
   /** The result, BLOCKED, or null when the path ends. */
@@ -197,7 +202,7 @@ export class Machine implements PrimitiveContext, Names {
     this.choice = choice;
     const { top, lo, hi } = this.memory;
     try {
-      if (step.op === Op.free) return this.free(local, step.addr, step.b !== 0);
+      if (step.op === Op.free) return freeObject(this, local, step.addr, step.b !== 0);
       return (step.primitive as NonNullable<Step["primitive"]>).run(this, ...step.args);
     } catch (error) {
       if (!(error instanceof PathEnd)) throw error;
@@ -213,7 +218,8 @@ export class Machine implements PrimitiveContext, Names {
     for (let turns = 0; ; turns++) {
       const local = this.locals[actor] as number;
       const op = automaton.localOp[local] as number;
-      if (op < Op.silentLoad || op > Op.silentPrimitive) return this.reports.length > 0 ? Moved.withReports : Moved.yes;
+      if (op < Op.silentLoad || op > Op.silentPrimitive)
+        return this.reports.length > 0 || this.news.length > 0 ? Moved.withReports : Moved.yes;
       const word = automaton.localWord[local] as number;
       const header = this.memory.words[automaton.localHeader[local] as number] as number;
       if (header <= 0) return this.badAccess(actor, local);
@@ -221,9 +227,8 @@ export class Machine implements PrimitiveContext, Names {
       if (op === Op.silentLoad) result = this.memory.words[word] as number;
       else if (op === Op.silentStore) this.memory.set(word, automaton.localA[local] as number);
       else if (op === Op.allocate) {
-        const fails = automaton.localB[local] !== 0 && failsNow(this, actor, SLAB);
-        result = fails ? 0 : takeSlot(this, actor, automaton.localA[local] as number);
-        if (!fails) events?.push({ kind: "allocate", addr: result, step: automaton.stepOf(local) });
+        result = this.allocate(actor, local);
+        if (result !== 0) events?.push({ kind: "allocate", addr: result, step: automaton.stepOf(local) });
       } else {
         this.silentLocal = local;
         const outcome = this.otherStep(actor, 0, local);
@@ -283,6 +288,7 @@ export class Machine implements PrimitiveContext, Names {
   /** As undoTo, for those who keep the three numbers themselves. */
   undo(top: number, lo: number, hi: number): void {
     const memory = this.memory;
+    if (this.learntAt >= top) this.learntAt = this.locks.unlearn(top);
     const { journalWord, journalOld, words } = memory;
     for (let i = memory.top - 1; i >= top; i--) {
       const word = journalWord[i] as number;
@@ -329,8 +335,13 @@ export class Machine implements PrimitiveContext, Names {
     const { kind, message } = diagnose(this.memory, addr, "Access");
     throw new PathEnd(kind, message, addr);
   }
-  hold(addr: number, mode: HoldMode, actor = this.actor): void {
-    this.setHeld(actor, this.heldSets.with(this.held[actor] as number, addr, this.memory.wordAt(addr), mode));
+  hold(addr: number, how: number, actor = this.actor): void {
+    this.take(actor, addr, this.memory.wordAt(addr), how);
+  }
+  private take(actor: number, lock: number, word: number, how: number): void {
+    const to = this.heldSets.with(this.held[actor] as number, lock, word, how);
+    if (to < 0) this.locks.judge(actor, lock, word, how);
+    this.setHeld(actor, to < 0 ? ~to : to);
   }
   release(addr: number, mode: HoldMode): boolean {
     const set = this.held[this.actor] as number;
@@ -345,9 +356,9 @@ export class Machine implements PrimitiveContext, Names {
   holds(addr: number, mode?: HoldMode): boolean {
     return this.locksOf(this.actor).some((h) => h.lock === addr && (mode === undefined || h.mode === mode));
   }
-  warn(kind: WarningKind, message: string, addr = 0): void {
+  warn(kind: WarningKind, message: string, addr = 0, dependency?: Dependency): void {
     const local = this.silentLocal === -1 ? (this.locals[this.actor] as number) : this.silentLocal;
-    this.report(kind, message, this.actor, local, addr);
+    this.file({ kind, message, actor: this.actor, local, addr, dependency });
   }
   fail(kind: FatalKind, message: string, addr = 0): never {
     throw new PathEnd(kind, message, addr);
@@ -355,6 +366,17 @@ export class Machine implements PrimitiveContext, Names {
 
   // ---- allocation
 
+  private allocate(actor: number, local: number): number {
+    const gfp = this.automaton.localB[local] as number;
+    if (gfp > 1 && this.held[actor] !== 0) {
+      this.actor = actor;
+      this.silentLocal = local;
+      this.locks.allocates(gfp);
+      this.silentLocal = -1;
+    }
+    if (gfp !== 0 && failsNow(this, actor, SLAB)) return 0;
+    return takeSlot(this, actor, this.automaton.localA[local] as number);
+  }
   /** Whether a call that is under way knows an address in the slot at `base`, or somebody holds a lock in there. */
   isRemembered(base: number): boolean {
     for (let actor = 0; actor < ACTORS_MAX; actor++) {
@@ -362,24 +384,6 @@ export class Machine implements PrimitiveContext, Names {
       if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base)) return true;
     }
     return false;
-  }
-  /** `slab`: it is kfree() that frees, which takes only what kmalloc() gave. */
-  private free(local: number, addr: number, slab: boolean): number {
-    const memory = this.memory;
-    const base = headerAddress(addr);
-    const header = memory.peek(base);
-    if (header < 0) this.fail("double-free", "Double free", addr);
-    if (header === 0) {
-      const { kind, message } = diagnose(this.memory, addr, "Free");
-      this.fail(kind, message, addr);
-    }
-    if (slab && base < arenaOf(0)) this.fail("double-free", "Invalid free: the object was never allocated", addr);
-    if (addr !== base + WORD) this.fail("double-free", "Invalid free: not the start of an object", addr);
-    for (let actor = 0; actor < ACTORS_MAX; actor++)
-      if (this.locksOf(actor).some((h) => headerAddress(h.lock) === base)) this.warn("lockdep", HELD_LOCK_FREED, addr);
-    for (const word of memory.wordsOfObject(addr)) memory.set(word, 0);
-    memory.set(memory.wordAt(base), freedHeader(headerType(header), this.automaton.innermost(local)));
-    return 0;
   }
 
   // ---- reports
@@ -394,7 +398,10 @@ export class Machine implements PrimitiveContext, Names {
     return Moved.fatal;
   }
   private report(kind: Report["kind"], message: string, actor: number, local: number, addr: number): void {
-    this.reports.push({ kind, message, actor, local, addr, header: addr === 0 ? 0 : this.memory.header(addr) });
+    this.file({ kind, message, actor, local, addr });
+  }
+  file(report: Omit<Report, "header">): void {
+    this.reports.push({ ...report, header: report.addr === 0 ? 0 : this.memory.header(report.addr) });
   }
   /** A finding of somebody who looks at states from outside. */
   complain(kind: Report["kind"], message: string, actor = -1, addr = 0): void {

@@ -6,6 +6,10 @@ import type { Mutex } from "./struct.ts";
 export function mutex_lock(lock: Mutex): Kernel<void> {
   return ownerStep(Op.mutexLock, "mutex_lock", lock);
 }
+/** Of a second mutex of the same class: lockdep takes it for one of a class of its own. */
+export function mutex_lock_nested(lock: Mutex, subclass: number): Kernel<void> {
+  return ownerStep(Op.mutexLock, "mutex_lock_nested", lock, 0, subclass);
+}
 export function mutex_unlock(lock: Mutex): Kernel<void> {
   return ownerStep(Op.mutexUnlock, "mutex_unlock", lock);
 }

@@ -1,11 +1,13 @@
 /** Locks whose word holds the actor number of their one owner, plus one: spinlock_t and struct mutex. */
-import { asBoolean, HoldMode, Op, primitive, step, type Kernel } from "./step.ts";
+import { asBoolean, Op, primitive, step, Taken, type Kernel } from "./step.ts";
 import { HELD_LOCK_FREED } from "./report.ts";
 import type { Special } from "./struct.ts";
 
-/** A lock or unlock that the machine executes itself. */
-export function* ownerStep(op: Op, name: string, lock: Special): Kernel<void> {
-  yield* step({ op, addr: lock.addr, text: (names) => `${name}(&${lock.expr(names)})` });
+/** A lock or unlock that the machine executes itself. `how`: the mode in which it is taken, and `Taken`. */
+export function* ownerStep(op: Op, name: string, lock: Special, how = 0, subclass = 0): Kernel<void> {
+  const nested = name.endsWith("_nested") ? `, ${subclass}` : "";
+  const a = how + subclass * Taken.subclass;
+  yield* step({ op, addr: lock.addr, a, text: (names) => `${name}(&${lock.expr(names)}${nested})` });
 }
 
 /** Makes the lock a free one; whoever holds it then is told what lockdep calls it when its memory is freed. */
@@ -28,11 +30,11 @@ export function initLock(name: string): (lock: Special) => Kernel<void> {
 function nothing(): void {}
 
 /** Takes the lock if it is free; never waits. */
-export function trylock(name: string): (lock: Special) => Kernel<boolean> {
+export function trylock(name: string, how = 0): (lock: Special) => Kernel<boolean> {
   const take = primitive(name, (m, addr = 0) => {
     if (m.read(addr) !== 0) return 0;
     m.write(addr, m.actor + 1);
-    m.hold(addr, HoldMode.exclusive);
+    m.hold(addr, how + Taken.trylock);
     return 1;
   });
   return (lock) =>

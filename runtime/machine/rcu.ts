@@ -7,6 +7,7 @@ import { functionPointer, kernelFunction, type KernelFunction } from "./function
 import { BLOCKED, HoldMode, Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
 import { at, int, Struct, WORD, words, type StructClass } from "./struct.ts";
 import { loadPrivate } from "./access.ts";
+import { contexts } from "./context.ts";
 import { staticObject } from "./types.ts";
 
 export const ACTORS_MAX = 16;
@@ -44,6 +45,15 @@ class rcu_state extends grace_periods {
 
 /** The domain of rcu_read_lock(). */
 export const rcu = staticObject<rcu_state>(rcu_state);
+
+/** Who waits for readers must not be one. */
+function mustBeOutside(m: PrimitiveContext, domain: number): void {
+  if (domain === rcu.addr)
+    return m.locks.sleeps("kernel/sched/completion.c", "Illegal synchronize_rcu() in RCU read-side critical section");
+  const illegal = "Illegal synchronize_srcu() in same-type SRCU (or in RCU) read-side critical section";
+  if (m.holds(domain)) m.warn("rcu", illegal, domain);
+  m.locks.sleeps("kernel/sched/completion.c", illegal);
+}
 
 const layout = at(srcu_struct as StructClass<srcu_struct>, 0); // offsets of the members, for the primitives
 const word = (domain: number, base: { addr: number }, i: number): number => domain + base.addr + i * WORD;
@@ -85,6 +95,7 @@ const readUnlock = primitive("read_unlock", (m, domain = 0, mode = 0) => {
   return 0;
 });
 const begin = primitive("synchronize", (m, domain = 0) => {
+  mustBeOutside(m, domain);
   m.write(word(domain, layout.synchronizing, m.actor), readersNow(m, domain));
   m.write(domain + SYNCHRONIZERS, m.read(domain + SYNCHRONIZERS) + 1);
   return 0;
@@ -116,15 +127,19 @@ const dequeue = primitive(
       m.write(word(domain, column, n - 1), 0);
     }
     m.write(domain + PENDING, n - 1);
+    m.hold(contexts.softirq.addr, HoldMode.softirq); // RCU's callbacks run there, SRCU's with softirqs off
     return 0;
   },
   { idle: true },
 );
 /** rcu_barrier() and srcu_barrier(): every callback queued so far has run. The model waits for all there are. */
-const drained = primitive("barrier", (m, domain = 0) =>
-  m.read(domain + PENDING) === 0 && m.read(domain + RUNNING_FUNCTION) === 0 ? 0 : BLOCKED,
-);
+const drained = primitive("barrier", (m, domain = 0) => {
+  if (m.read(domain + PENDING) !== 0 || m.read(domain + RUNNING_FUNCTION) !== 0) return BLOCKED;
+  m.locks.sleeps("kernel/sched/completion.c");
+  return 0;
+});
 const ran = primitive("callback done", (m, domain = 0) => {
+  m.release(contexts.softirq.addr, HoldMode.softirq);
   m.write(domain + RUNNING_HEAD, 0);
   m.write(domain + RUNNING_FUNCTION, 0);
   return 0;

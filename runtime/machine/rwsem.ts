@@ -5,7 +5,17 @@
  * Whoever gives the lock up grants it: the sleeper is taken off the queue and holds the lock before it has woken.
  */
 import { kernelFunction } from "./function.ts";
-import { asBoolean, BLOCKED, HoldMode, Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
+import {
+  asBoolean,
+  BLOCKED,
+  HoldMode,
+  Op,
+  primitive,
+  step,
+  Taken,
+  type Kernel,
+  type PrimitiveContext,
+} from "./step.ts";
 import { HELD_LOCK_FREED } from "./report.ts";
 import { int, Struct, WORD } from "./struct.ts";
 
@@ -42,7 +52,8 @@ function append(m: PrimitiveContext, sem: number, mode: number): void {
 function grant(m: PrimitiveContext, sem: number, digit: number): void {
   const writer = modeOf(digit) === WRITE;
   m.write(sem, writer ? -1 : m.read(sem) + 1);
-  m.hold(sem, writer ? HoldMode.exclusive : HoldMode.shared, actorOf(digit));
+  // What lockdep has to say was said when it began to wait.
+  m.hold(sem, (writer ? HoldMode.exclusive : HoldMode.shared) + Taken.trylock, actorOf(digit));
 }
 /** Head is a writer: it alone. Head is a reader: every queued reader, past queued writers. */
 function wakeHead(m: PrimitiveContext, sem: number): void {
@@ -74,38 +85,50 @@ function queued(m: PrimitiveContext, sem: number, mode: number): boolean {
   return false;
 }
 
-const takeRead = primitive("down_read", (m, sem = 0) => {
+const takeRead = primitive("down_read", (m, sem = 0, subclass = 0) => {
+  const how = HoldMode.shared + subclass * Taken.subclass;
   const count = m.read(sem);
   if (count >= 0 && m.read(sem + WORD) === 0) {
     m.write(sem, count + 1);
-    m.hold(sem, HoldMode.shared);
+    m.hold(sem, how);
     return 1;
   }
+  m.locks.wants(sem, how);
   append(m, sem, READ);
   return 0;
 });
-const takeWrite = primitive("down_write", (m, sem = 0) => {
+const takeWrite = primitive("down_write", (m, sem = 0, subclass = 0) => {
+  const how = HoldMode.exclusive + subclass * Taken.subclass;
   if (m.read(sem) === 0 && m.read(sem + WORD) === 0) {
     m.write(sem, -1);
-    m.hold(sem, HoldMode.exclusive);
+    m.hold(sem, how);
     return 1;
   }
+  m.locks.wants(sem, how);
   append(m, sem, WRITE);
   return 0;
 });
-const grantedRead = primitive("down_read", (m, sem = 0) => (queued(m, sem, READ) ? BLOCKED : 0));
-const grantedWrite = primitive("down_write", (m, sem = 0) => (queued(m, sem, WRITE) ? BLOCKED : 0));
+/** Whoever gave it up knows of no subclasses: the one who waited puts that right. */
+const granted =
+  (mode: typeof READ | typeof WRITE, as: HoldMode) =>
+  (m: PrimitiveContext, sem = 0, subclass = 0) => {
+    if (queued(m, sem, mode)) return BLOCKED;
+    if (subclass !== 0 && m.release(sem, as)) m.hold(sem, as + Taken.trylock + subclass * Taken.subclass);
+    return 0;
+  };
+const grantedRead = primitive("down_read", granted(READ, HoldMode.shared));
+const grantedWrite = primitive("down_write", granted(WRITE, HoldMode.exclusive));
 const tryRead = primitive("down_read_trylock", (m, sem = 0) => {
   const count = m.read(sem);
   if (count < 0 || m.read(sem + WORD) !== 0) return 0;
   m.write(sem, count + 1);
-  m.hold(sem, HoldMode.shared);
+  m.hold(sem, HoldMode.shared + Taken.trylock);
   return 1;
 });
 const tryWrite = primitive("down_write_trylock", (m, sem = 0) => {
   if (m.read(sem) !== 0 || m.read(sem + WORD) !== 0) return 0;
   m.write(sem, -1);
-  m.hold(sem, HoldMode.exclusive);
+  m.hold(sem, HoldMode.exclusive + Taken.trylock);
   return 1;
 });
 const releaseRead = primitive("up_read", (m, sem = 0) => {
@@ -124,7 +147,7 @@ const releaseWrite = primitive("up_write", (m, sem = 0) => {
 const downgrade = primitive("downgrade_write", (m, sem = 0) => {
   if (!m.release(sem, HoldMode.exclusive)) return 0;
   m.write(sem, 1);
-  m.hold(sem, HoldMode.shared);
+  m.hold(sem, HoldMode.shared + Taken.trylock); // no new lock
   const queue = m.read(sem + WORD);
   if (queue !== 0 && modeOf(queue % DIGIT) === READ) wakeReaders(m, sem, queue);
   return 0;
@@ -136,14 +159,20 @@ const init = primitive("init_rwsem", (m, sem = 0) => {
   return 0;
 });
 
-const semStep = <R>(name: string, prim: typeof takeRead, sem: rw_semaphore, decode: (n: number) => R): Kernel<R> =>
+const semStep = <R>(
+  name: string,
+  prim: typeof takeRead,
+  sem: rw_semaphore,
+  decode: (n: number) => R,
+  subclass?: number,
+): Kernel<R> =>
   step({
     op: Op.primitive,
     addr: sem.count.addr,
     primitive: prim,
-    args: [sem.addr],
+    args: [sem.addr, ...(subclass === undefined ? [] : [subclass])],
     decode,
-    text: (names) => `${name}(&${sem.expr(names)})`,
+    text: (names) => `${name}(&${sem.expr(names)}${subclass === undefined ? "" : `, ${subclass}`})`,
   });
 const nothing = (): void => {};
 
@@ -162,6 +191,23 @@ export const down_write = kernelFunction(
       yield* semStep("down_write", grantedWrite, sem, nothing);
   },
   { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true },
+);
+/** Of a second semaphore of the same class: lockdep takes it for one of a class of its own. */
+export const down_read_nested = kernelFunction(
+  "down_read_nested",
+  function* (sem: rw_semaphore, subclass: number): Kernel<void> {
+    if (!(yield* semStep("down_read_nested", takeRead, sem, asBoolean, subclass)))
+      yield* semStep("down_read_nested", grantedRead, sem, nothing, subclass);
+  },
+  { source: "kernel/locking/rwsem.c", params: ["sem", "subclass"], atom: true },
+);
+export const down_write_nested = kernelFunction(
+  "down_write_nested",
+  function* (sem: rw_semaphore, subclass: number): Kernel<void> {
+    if (!(yield* semStep("down_write_nested", takeWrite, sem, asBoolean, subclass)))
+      yield* semStep("down_write_nested", grantedWrite, sem, nothing, subclass);
+  },
+  { source: "kernel/locking/rwsem.c", params: ["sem", "subclass"], atom: true },
 );
 /** down_read() and down_write() that a fatal signal may end. No signal ever comes: 0. */
 const unlessKilled = (name: string, down: (sem: rw_semaphore) => Kernel<void>) =>

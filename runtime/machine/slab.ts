@@ -1,6 +1,9 @@
-/** Where new objects go. */
-import { liveHeader, type Memory } from "./memory.ts";
-import { slotSize, WORD } from "./struct.ts";
+/** Where new objects go, and what becomes of those that are freed. */
+import { diagnose } from "./diagnosis.ts";
+import type { Machine } from "./machine.ts";
+import { freedHeader, headerType, liveHeader, type Memory } from "./memory.ts";
+import { HELD_LOCK_FREED } from "./report.ts";
+import { headerAddress, slotSize, WORD } from "./struct.ts";
 import { arenaOf, COMMON_ARENA, typeByNumber } from "./types.ts";
 
 interface Owner {
@@ -35,4 +38,24 @@ function isStored({ words, size }: Memory, base: number): boolean {
     if (value >= base && value < end) return true;
   }
   return false;
+}
+
+/** `slab`: it is kfree() that frees, which takes only what kmalloc() gave. */
+export function freeObject(machine: Machine, local: number, addr: number, slab: boolean): number {
+  const { memory } = machine;
+  const base = headerAddress(addr);
+  const header = memory.peek(base);
+  if (header < 0) machine.fail("double-free", "Double free", addr);
+  if (header === 0) {
+    const { kind, message } = diagnose(memory, addr, "Free");
+    machine.fail(kind, message, addr);
+  }
+  if (slab && base < arenaOf(0)) machine.fail("double-free", "Invalid free: the object was never allocated", addr);
+  if (addr !== base + WORD) machine.fail("double-free", "Invalid free: not the start of an object", addr);
+  for (const actor of machine.locals.keys())
+    if (machine.locksOf(actor).some((h) => headerAddress(h.lock) === base))
+      machine.warn("lockdep", HELD_LOCK_FREED, addr);
+  for (const word of memory.wordsOfObject(addr)) memory.set(word, 0);
+  memory.set(memory.wordAt(base), freedHeader(headerType(header), machine.automaton.innermost(local)));
+  return 0;
 }

@@ -78,8 +78,9 @@ export interface PrimitiveContext {
   write(addr: number, value: number): void;
   /** What is there, whether or not it may be read. */
   peek(addr: number): number;
-  /** This actor (or another, on whose behalf a lock is granted) now holds the lock at `addr`. */
-  hold(addr: number, mode: HoldMode, actor?: number): void;
+  /** This actor (or another, on whose behalf a lock is granted) now holds the lock at `addr`: mode and `Taken`. */
+  hold(addr: number, how: number, actor?: number): void;
+  readonly locks: LockChecks;
   /** Reports an unlock of something not held; false then. */
   release(addr: number, mode: HoldMode): boolean;
   holds(addr: number, mode?: HoldMode): boolean;
@@ -89,8 +90,26 @@ export interface PrimitiveContext {
   fail(kind: FatalKind, message: string, addr?: number): never;
 }
 
-export const HoldMode = { exclusive: 0, shared: 1, srcu: 2, rcu: 3 } as const;
+/** What a primitive can ask lockdep and its relatives. */
+export interface LockChecks {
+  /** It would take the lock, or is about to wait for it: what lockdep says of that is said, and no more. */
+  wants(addr: number, how: number): void;
+  /** It may sleep here: reports it where nobody may. `illegal`: what RCU calls that in its own section. */
+  sleeps(file: string, illegal?: string): void;
+  /** Whether it is a reader for RCU: in a section, or where nothing else runs on its CPU. */
+  isReader(): boolean;
+  /** The same for SRCU, in whatever domain. */
+  isSrcuReader(): boolean;
+}
+
+/** How something is held. The last four are no locks but contexts in which nobody may sleep. */
+export const HoldMode = {
+  ...{ exclusive: 0, shared: 1, srcu: 2, rcu: 3 },
+  ...{ preempt: 4, irqs: 5, nonBlock: 6, softirq: 7 },
+} as const;
 export type HoldMode = (typeof HoldMode)[keyof typeof HoldMode];
+/** What else there is to say of how a lock is taken: to be added to the mode. `subclass` times its number. */
+export const Taken = { spin: 8, irqs: 16, trylock: 32, map: 64, subclass: 128 } as const;
 
 /** Reports that end a path, and those after which it goes on. */
 export type FatalKind =
@@ -105,7 +124,7 @@ export type FatalKind =
   | "expectation"
   /** No finding: the script assumes that this does not happen. */
   | "pruned";
-export type WarningKind = "refcount" | "warning" | "lockdep" | "leak" | "rcu";
+export type WarningKind = "refcount" | "warning" | "lockdep" | "leak" | "rcu" | "sleep-in-atomic" | "data-race";
 export type ReportKind = FatalKind | WarningKind;
 
 export interface Primitive {

@@ -2,6 +2,7 @@
 import { kernelFunction, type KernelFunction } from "./function.ts";
 import { asBoolean, BLOCKED, Op, primitive, step, type Kernel, type Value } from "./step.ts";
 import { store } from "./access.ts";
+import { might_sleep_in_wait } from "./context.ts";
 import { int, Struct } from "./struct.ts";
 
 export class wait_queue_head extends Struct {
@@ -63,6 +64,7 @@ export type Condition<A extends readonly Value[]> = KernelFunction<A, boolean>;
 export const wait_event = kernelFunction(
   "wait_event",
   function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<void> {
+    yield* might_sleep_in_wait();
     if (!(yield* condition(...args))) yield* sleep_until(wq, condition, ...args);
   },
   { source: "include/linux/wait.h", params: ["wq", "condition"], atom: true },
@@ -85,6 +87,7 @@ const sleep_until = kernelFunction(
 export const wait_event_timeout = kernelFunction(
   "wait_event_timeout",
   function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<boolean> {
+    yield* might_sleep_in_wait();
     if (yield* condition(...args)) return true;
     return yield* sleep_until_or_timeout(wq, condition, ...args);
   },
@@ -132,6 +135,7 @@ const completeAll = primitive("complete_all", (m, x = 0) => {
 const waitFor = primitive("wait_for_completion", (m, x = 0) => {
   const done = m.read(x);
   if (done === 0) return BLOCKED;
+  m.locks.sleeps("kernel/sched/completion.c");
   if (done !== COMPLETE_ALL) m.write(x, done - 1);
   return 0;
 });

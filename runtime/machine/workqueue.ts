@@ -57,8 +57,9 @@ const finish = primitive("worker", (m) => {
   return 0;
 });
 const flushed = primitive("flush_work", (m, work = 0) => {
-  if (m.read(system_wq.running.addr) === work) return BLOCKED;
-  return m.read(work + PENDING) !== 0 ? BLOCKED : 0;
+  if (m.read(system_wq.running.addr) === work || m.read(work + PENDING) !== 0) return BLOCKED;
+  m.locks.sleeps("kernel/workqueue.c");
+  return 0;
 });
 /** Takes a work item off the queue, if it is there, and keeps it pending, so that nobody can queue it meanwhile. */
 const grab = primitive("cancel_work_sync", (m, work = 0) => {
@@ -74,6 +75,7 @@ const grab = primitive("cancel_work_sync", (m, work = 0) => {
 });
 const idle = primitive("cancel_work_sync", (m, work = 0) => {
   if (m.read(system_wq.running.addr) === work) return BLOCKED;
+  m.locks.sleeps("kernel/workqueue.c");
   m.write(work + PENDING, 0);
   return 0;
 });

@@ -38,7 +38,7 @@ export const copy_huge_pmd = kernelFunction(
     const table = yield* fact(6, pte_alloc_one(mm));
     if (table.isNull) return "no memory";
     yield* fact(6, spin_lock(pmd_lockptr(dstPmd)));
-    yield* fact(6, spin_lock_nested(pmd_lockptr(pmd)));
+    yield* fact(6, spin_lock_nested(pmd_lockptr(pmd), 1));
     const leaf = yield* copy_locked(dst, dstPmd, pmd, table);
     yield* fact(6, spin_unlock(pmd_lockptr(pmd)));
     yield* fact(6, spin_unlock(pmd_lockptr(dstPmd)));

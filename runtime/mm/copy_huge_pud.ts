@@ -14,7 +14,7 @@ export const copy_huge_pud = kernelFunction(
     const child = yield* loadPrivate(dst.vm_mm);
     const parent = yield* loadPrivate(src.vm_mm);
     yield* fact(6, spin_lock(child.page_table_lock));
-    yield* fact(6, spin_lock_nested(parent.page_table_lock));
+    yield* fact(6, spin_lock_nested(parent.page_table_lock, 1));
     const old = yield* fact(6, value(pud));
     if (pud_leaf(old)) {
       yield* fact(6, ptep_set_wrprotect(pud));

@@ -231,7 +231,7 @@ const copy_ptes_locked = kernelFunction(
     prealloc: page,
   ): Kernel<boolean> {
     yield* fact(6, spin_lock(pte_lockptr(own)));
-    yield* fact(6, spin_lock_nested(pte_lockptr(table)));
+    yield* fact(6, spin_lock_nested(pte_lockptr(table), 1));
     const [stopped, unused]: Stopped = yield* copy_ptes(dst, src, own, table, addr, end, prealloc);
     yield* fact(6, spin_unlock(pte_lockptr(table)));
     yield* fact(6, spin_unlock(pte_lockptr(own)));

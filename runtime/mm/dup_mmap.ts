@@ -1,7 +1,7 @@
 /** The part of kernel/fork.c that makes a child's address space from its parent's. */
 import { load, loadPrivate, storePrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
-import { down_write, up_write } from "../machine/rwsem.ts";
+import { down_write, down_write_nested, up_write } from "../machine/rwsem.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { copy_page_range } from "./copy_page_range.ts";
@@ -35,7 +35,7 @@ export const dup_mmap = kernelFunction(
   "dup_mmap",
   function* (mm: mm_struct, oldmm: mm_struct): Kernel<boolean> {
     yield* fact(1, down_write(oldmm.mmap_sem));
-    yield* fact(2, down_write(mm.mmap_sem));
+    yield* fact(2, down_write_nested(mm.mmap_sem, 1));
     const first = yield* load(oldmm.mmap);
     const copied = first.isNull ? true : yield* dup_vmas(mm, first, NULL(vm_area_struct));
     yield* fact(9, up_write(mm.mmap_sem));

@@ -206,13 +206,13 @@ const unlessKilled = body("unlessKilled", function* (t): Kernel<string> {
   return results.join();
 });
 const holdAll = body("holdAll", function* (t): Kernel<void> {
-  yield* spin_lock(t.lock);
   yield* mutex_lock(t.other);
   yield* down_write(t.sem);
+  yield* spin_lock(t.lock);
   yield* store(t.word, 1);
+  yield* spin_unlock(t.lock);
   yield* up_write(t.sem);
   yield* mutex_unlock(t.other);
-  yield* spin_unlock(t.lock);
 });
 test("no signal ever comes, and a lock held for writing is not held for reading", () => {
   const { rig, t } = scene();

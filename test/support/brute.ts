@@ -81,6 +81,7 @@ class Brute {
   constructor(machine: Machine, options: BruteOptions) {
     this.machine = machine;
     this.options = options;
+    machine.lockOrder.remembers = true;
   }
 
   run(): Graph {
