@@ -39,6 +39,7 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   task: ["task_struct"],
   dev: ["device"],
   owner: ["hmm_range"],
+  ops: ["mmu_notifier_ops", "mmu_interval_notifier_ops"],
 };
 const BOOLEANS =
   /^(take_mmap_sem|write|writable|write_fault|fault|downgrade|new_below|block|blockable|dirty|only_end)$/;
@@ -157,7 +158,7 @@ function fillers(name: string, of: string, container: Container | undefined): Fi
   if (name === "range") {
     const cls = typeCalled("hmm_range");
     const tuple = [notifierRange(4, true), notifierRange(4, false), notifierRange(1, true), notifierRange(1, false)];
-    return cls === undefined || /notifier|invalidate/.test(of)
+    return cls === undefined || /notifier|invalidate|^mn_/.test(of)
       ? [tuple]
       : [[objectOf(name, cls, container), nullOf(name, cls)], tuple];
   }

@@ -22,6 +22,7 @@ import {
   type StructClass,
 } from "../runtime/machine/struct.ts";
 import { arenaOf, firstFreeStatic, STATIC_ARENA, typeByNumber } from "../runtime/machine/types.ts";
+import { membersIn } from "./bind/members.ts";
 import { showOne } from "./bind/values.ts";
 
 const OBJECTS = "objects";
@@ -55,7 +56,7 @@ function isKernels({ addr }: Struct): boolean {
 }
 function objectLine(machine: Machine, object: Struct): string {
   const { shows } = object.constructor as StructClass;
-  const members = membersOf(object);
+  const members = membersIn(object, machine.era);
   const wanted = shows === undefined ? members : shows.flatMap((name) => members.filter(([member]) => member === name));
   const cells = wanted.flatMap(([name, member]) => cellsOf(machine, name, member, shows !== undefined));
   return [object.expr(machine), ...cells].join("  ");
@@ -68,7 +69,8 @@ function cellsOf(machine: Machine, name: string, member: Member, isAskedFor: boo
     return isAskedFor ? [`${name}: ${listText(machine, member)}`] : [];
   if (member instanceof Words) return [`${name}: ${wordsText(machine, member)}`];
   if (member instanceof Struct) {
-    const inner = membersOf(member);
+    const { shows } = member.constructor as StructClass;
+    const inner = membersIn(member, machine.era).filter(([field]) => shows === undefined || shows.includes(field));
     const [only] = inner;
     if (inner.length === 1 && only !== undefined && isAskedFor) return cellsOf(machine, name, only[1], true);
     return inner.flatMap(([field, part]) => cellsOf(machine, `${name}.${field}`, part, false));

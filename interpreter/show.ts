@@ -1,8 +1,9 @@
 /** The lines of a `show` statement: a part of the state as it stands. */
 import type { Machine } from "../runtime/machine/machine.ts";
-import { Atomic, membersOf, Ref, Refcount, Struct, Words, type Member } from "../runtime/machine/struct.ts";
+import { Atomic, Ref, Refcount, Struct, Words, type Member } from "../runtime/machine/struct.ts";
 import { rw_semaphore } from "../runtime/machine/rwsem.ts";
 import { showValue } from "../runtime/machine/access.ts";
+import { membersIn } from "./bind/members.ts";
 import { showNumber } from "./bind/values.ts";
 import type { Director } from "./director.ts";
 import type { ShowItem } from "./program.ts";
@@ -36,10 +37,10 @@ export function showText({ machine }: Director, word: string, name: string | und
   return [`${word}:`, ...(lines.length === 0 ? ["  none"] : lines.map((line) => `  ${line}`))];
 }
 
-function membersDeep(struct: Struct): Member[] {
-  return membersOf(struct).flatMap(([, member]) => {
+function membersDeep(struct: Struct, era: string | undefined): Member[] {
+  return membersIn(struct, era).flatMap(([, member]) => {
     if (member instanceof rw_semaphore) return []; // a lock
-    if (member instanceof Struct) return membersDeep(member);
+    if (member instanceof Struct) return membersDeep(member, era);
     if (member instanceof Words) return [];
     return [member];
   });
@@ -47,7 +48,7 @@ function membersDeep(struct: Struct): Member[] {
 
 function counterLines(machine: Machine): string[] {
   return liveObjects(machine).flatMap((object) =>
-    membersDeep(object)
+    membersDeep(object, machine.era)
       .filter((member) => member instanceof Atomic || member instanceof Refcount)
       .map((member) => `${member.expr(machine)} = ${machine.peek(member.addr)}`),
   );
@@ -58,7 +59,7 @@ function objectsOf(machine: Machine, heading: string): string[] {
     .filter((object) => headingOf(machine, object) === heading)
     .flatMap((object) => [
       `${object.expr(machine)}:`,
-      ...membersDeep(object).flatMap((member) => {
+      ...membersDeep(object, machine.era).flatMap((member) => {
         if (!(member instanceof Ref || member instanceof Atomic || member instanceof Refcount)) return [];
         const word = machine.peek(member.addr);
         const value = member instanceof Ref ? member.decode(word) : word;

@@ -112,6 +112,10 @@ export interface DefaultObject {
   readonly name: string;
   /** Said in the trace, after the name: "registered over the whole address space". */
   readonly note: string;
-  /** Registers it, with the locks that takes. */
-  readonly prepare: (mm: { readonly addr: number }, object: { readonly addr: number }) => Kernel<Value>;
+  /** Registers it, with the locks that takes; `range` is what the script has mapped last, or all that it can. */
+  readonly prepare: (
+    mm: { readonly addr: number },
+    object: { readonly addr: number },
+    range: readonly [start: number, end: number],
+  ) => Kernel<Value>;
 }

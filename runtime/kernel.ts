@@ -5,6 +5,7 @@ import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
 import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
@@ -20,15 +21,29 @@ import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
 import { hmmImage } from "./mm/hmm.ts";
+import { hmmWalkImage } from "./mm/hmm_walk.ts";
 import { tasksImage } from "./mm/current.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
 import { pgd_table } from "./mm/pgtable.ts";
-import type { Patch } from "./patch.ts";
+import { declarableTypes, kernelTypes, livesOfTypes } from "./callables/types.ts";
+import type { StructClass } from "./machine/struct.ts";
+import { existsIn, type Era, type Life, type Patch } from "./patch.ts";
 
 export { constants } from "./callables/constants.ts";
 export { callbackTables } from "./callables/ops.ts";
 export { declarableTypes, kernelTypes } from "./callables/types.ts";
+
+/** The eras that have a type of the kernel. */
+export const lifeOfType = (name: string): Life => (Object.hasOwn(livesOfTypes, name) && livesOfTypes[name]) || {};
+/** What a name of a type stands for in an era. */
+export function typeIn(name: string, era: Era): StructClass | undefined {
+  const types = Object.hasOwn(declarableTypes, name) ? declarableTypes : kernelTypes;
+  return Object.hasOwn(types, name) && existsIn(lifeOfType(name), era) ? types[name]?.() : undefined;
+}
+/** The types of which a script can declare objects. */
+export const declarableIn = (era: Era): string[] =>
+  Object.keys(declarableTypes).filter((name) => existsIn(lifeOfType(name), era));
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];
@@ -41,6 +56,7 @@ export const callables: readonly Callable[] = [
   ...counterCallables,
   ...listCallables,
   ...notifierCallables,
+  ...intervalCallables,
   ...deferredCallables,
   ...hmmCallables,
   ...odpCallables,
@@ -48,14 +64,16 @@ export const callables: readonly Callable[] = [
 ];
 
 /** What `...` stands for where a script has registered nothing. */
-export const defaultObjects: readonly DefaultObject[] = [defaultMirror, defaultNotifier];
+export const defaultObjects: readonly DefaultObject[] = [defaultMirror, defaultNotifier, defaultInterval];
 
 const images: readonly ((write: ImageWriter) => void)[] = [
   pageImage,
   hmmImage,
+  hmmWalkImage,
   umemOdpImage,
   mlx5OdpImage,
   idleMirrorImage,
+  idleIntervalImage,
 ];
 
 /** For setting a machine up, before its first step. */

@@ -5,7 +5,7 @@ import { allFunctions, type AnyBody } from "../../runtime/machine/function.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { Op, type Call, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import type { StructClass } from "../../runtime/machine/struct.ts";
-import { defaultObjects, firstMm } from "../../runtime/kernel.ts";
+import { constants, defaultObjects, firstMm } from "../../runtime/kernel.ts";
 import { applyPatch, resolveBodies, type Era } from "../../runtime/patch.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { CPUS_MAX } from "../actors.ts";
@@ -16,7 +16,7 @@ import { asDeclare, isObjectDeclaration } from "./declarations.ts";
 import { bindExpectation, bindInvariant, bindUntil, checkShow } from "./expectations.ts";
 import { Functions } from "./functions.ts";
 import type { PlacedStatement } from "./includes.ts";
-import { tablesOf, type ChosenKernel } from "./kernels.ts";
+import type { ChosenKernel } from "./kernels.ts";
 import { bindLook } from "./look.ts";
 import { ExpressionBinder } from "./names.ts";
 import { applyOwn, asBase, bindPatch, type OwnPatch, type OwnReplacement } from "./patches.ts";
@@ -61,8 +61,7 @@ export class ScriptBinder {
   constructor(source: SourceText, kernel: ChosenKernel) {
     this.source = source;
     this.kernel = kernel;
-    const { here, elsewhere } = tablesOf(kernel);
-    this.scope = new Scope(source, here, elsewhere);
+    this.scope = new Scope(source, kernel);
     this.ownFunctions = new Functions(this.scope, kernel.text, this.enter, (id, body) => this.functions.set(id, body));
     this.scope.functions = this.ownFunctions;
     this.scope.constantOf = (expr) => {
@@ -123,7 +122,7 @@ export class ScriptBinder {
       barriers: this.scope.barriers.size,
       kcsan: this.kcsan,
       cpus: this.cpus,
-      machine: { bodies: this.bodies() },
+      machine: { bodies: this.bodies(), era: this.kernel.era },
       codes: new Map([...this.codes, ...this.ownFunctions.codes()]),
       functionNames: () => [...this.ownFunctions.names(), ...this.scope.callbackNames],
       vocabulary: {
@@ -356,7 +355,8 @@ export class ScriptBinder {
     while (this.scope.isTaken(name)) name += "_";
     const object = this.scope.addObject(name, cls);
     const mm = this.scope.objects.get("mm") as mm_struct;
-    const body = (): ReturnType<typeof recipe.prepare> => recipe.prepare(mm, object);
+    const range = this.scope.lastRange ?? ([0, constants["TASK_SIZE"] ?? 0] as const);
+    const body = (): ReturnType<typeof recipe.prepare> => recipe.prepare(mm, object, range);
     const fn = this.enter({ name: `cpu${cpu}`, body: body as AnyBody, script: true });
     const code = { fn, places: [at], statements: [0] };
     this.addItem({ kind: "run", cpu, code, until: undefined, at, note: `${name}: ${recipe.note}` });

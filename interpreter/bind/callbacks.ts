@@ -3,21 +3,25 @@ import type { Callback, Ops } from "../../grammar/ast.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { CallbackParam, CallbackSignature } from "../../runtime/callables/ops.ts";
 import { callbackTables } from "../../runtime/kernel.ts";
+import { existsIn, type Era } from "../../runtime/patch.ts";
 import { wordOf } from "../../runtime/machine/step.ts";
 import { memberNamed, type Struct } from "../../runtime/machine/struct.ts";
+import { ofAnotherKernel } from "./eras.ts";
 import type { Definition } from "./functions.ts";
 import type { Scope } from "./scope.ts";
 import { BOOLEAN, NUMBER, objectType, RANGE, typeOfResult, type Field, type Type } from "./types.ts";
 
 /** Makes the object. Its callbacks are bound when everything that they may name is there. */
 export function declareOps(scope: Scope, { type, name }: Ops): Struct | undefined {
+  const { era } = scope.kernel;
   const table = Object.hasOwn(callbackTables, type.name) ? callbackTables[type.name] : undefined;
-  if (table === undefined) {
-    const known = Object.keys(callbackTables);
+  if (table === undefined || !existsIn(table, era)) {
+    scope.addMistaken(name.name);
+    if (ofAnotherKernel(scope, type.name, type.at)) return undefined;
+    const known = Object.keys(callbackTables).filter((one) => existsIn(callbackTables[one] ?? {}, era));
     const meant = nearest(type.name, known);
     const help = meant === undefined ? `there are: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
     scope.error("E255", type.at, `no table of callbacks is called \`${type.name}\` in this version`, help);
-    scope.addMistaken(name.name);
     return undefined;
   }
   if (scope.isTaken(name.name)) {
@@ -27,14 +31,14 @@ export function declareOps(scope: Scope, { type, name }: Ops): Struct | undefine
   return scope.addObject(name.name, table.cls());
 }
 
-export function bindOps(scope: Scope, { type, callbacks }: Ops, object: Struct): void {
-  const table = callbackTables[type.name];
+export function bindOps(scope: Scope, { type, callbacks: given }: Ops, object: Struct): void {
+  const callbacks = callbackTables[type.name]?.callbacks ?? {};
   const seen = new Set<string>();
-  for (const callback of callbacks) {
+  for (const callback of given) {
     const { name, at } = callback.name;
-    const signature = table === undefined ? undefined : Object.hasOwn(table.callbacks, name) && table.callbacks[name];
-    if (!signature) {
-      const known = Object.keys(table?.callbacks ?? {});
+    const known = Object.keys(callbacks).filter((one) => existsIn(callbacks[one] ?? {}, scope.kernel.era));
+    const signature = known.includes(name) ? callbacks[name] : undefined;
+    if (signature === undefined) {
       const meant = nearest(name, known);
       const help = meant === undefined ? `it has: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
       scope.error("E221", at, `struct ${type.name} has no callback \`${name}\` in this version`, help);
@@ -79,8 +83,8 @@ function typeOfParam(param: CallbackParam): Type {
   return typeOfRecord(param);
 }
 /** `struct hmm_update` and its like, by name. */
-export function recordType(name: string): Type | undefined {
-  for (const { callbacks } of Object.values(callbackTables))
+export function recordType(name: string, era: Era): Type | undefined {
+  for (const { callbacks } of Object.values(callbackTables).filter((table) => existsIn(table, era)))
     for (const { params } of Object.values(callbacks))
       for (const param of params) if (param.kind === "record" && param.struct === name) return typeOfRecord(param);
   return undefined;

@@ -4,9 +4,11 @@ import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import { callables } from "../../runtime/kernel.ts";
 import { allFunctions } from "../../runtime/machine/function.ts";
+import { existsIn } from "../../runtime/patch.ts";
 import type { ReportKind } from "../../runtime/machine/step.ts";
 import { showWords } from "../show.ts";
 import type { Expectation, Invariant, Until } from "../program.ts";
+import { ofAnotherKernel } from "./eras.ts";
 import { addressAt, look, truth } from "./expression.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { typeText } from "./types.ts";
@@ -108,10 +110,10 @@ export function bindUntil(binder: ExpressionBinder, { what, returns, count, at }
 /** Of the kernel, or of the script. */
 function mustBeFunction({ scope }: ExpressionBinder, name: string, at: Span): void {
   if (scope.functions?.find(name) !== undefined || scope.callbackNames.has(name)) return;
-  const names = allFunctions()
-    .filter((fn) => fn.info.internal !== true)
-    .map((fn) => fn.name);
-  if (allFunctions().some((fn) => fn.name === name)) return;
+  const here = allFunctions().filter((fn) => existsIn(fn.info, scope.kernel.era));
+  const names = here.filter((fn) => fn.info.internal !== true).map((fn) => fn.name);
+  if (names.includes(name)) return;
+  if (ofAnotherKernel(scope, name, at) || here.some((fn) => fn.name === name)) return;
   const meant = nearest(name, [...names, ...(scope.functions?.names() ?? []), ...scope.callbackNames]);
   const runs = callables.find((entry) => entry.name === name)?.run.name;
   const help =

@@ -7,6 +7,7 @@ import type { SourceText, Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { allFunctions, functionNumbered, type AnyBody, type KernelFunction } from "../../runtime/machine/function.ts";
+import { existsIn } from "../../runtime/patch.ts";
 import { Op, type Kernel, type Value } from "../../runtime/machine/step.ts";
 import type { Code } from "../program.ts";
 import { builtinNames } from "./builtins.ts";
@@ -75,10 +76,11 @@ export class Functions {
   declare({ name: { name, at }, params, body }: Fn): void {
     const { scope } = this;
     const full = scope.prefix + name;
+    const { era } = scope.kernel;
     if (this.definitions.has(full)) scope.error("E229", at, `the function \`${name}\` is there already`);
     else if (
       scope.callables.has(name) ||
-      allFunctions().some((fn) => fn.name === name && fn.info.source !== undefined)
+      allFunctions().some((fn) => fn.name === name && fn.info.source !== undefined && existsIn(fn.info, era))
     ) {
       const help = `\`patch NAME { fn ${name}(...) { ... } }\` replaces it`;
       scope.error("E229", at, `\`${name}\` is a function of the kernel`, help);

@@ -6,7 +6,7 @@ import { SourceText, type Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable } from "../../runtime/callable.ts";
 import { callables, patches } from "../../runtime/kernel.ts";
-import { ERAS, type Era, type Patch } from "../../runtime/patch.ts";
+import { DEFAULT_ERA, ERAS, existsIn, type Era, type Patch } from "../../runtime/patch.ts";
 import type { PlacedStatement } from "./includes.ts";
 import type { OwnPatch } from "./patches.ts";
 
@@ -30,7 +30,6 @@ const ERAS_TO_COME = [
   "v5.3",
   "v5.4",
   "v5.5",
-  "v5.6",
   "v5.8",
   "v5.10",
   "v5.12",
@@ -38,9 +37,8 @@ const ERAS_TO_COME = [
   "v6.0",
   "v6.1",
 ];
-const NEWEST: Era = ERAS[ERAS.length - 1] as Era;
 
-/** The command line's kernel, or the script's own, or the newest there is. Undefined after an error. */
+/** The command line's kernel, or the script's own, or the usual one. Undefined after an error. */
 export function chooseKernel(
   statements: readonly PlacedStatement[],
   override: string | undefined,
@@ -57,7 +55,7 @@ export function chooseKernel(
     out.push(error("E235", extra.from, extra.statement.at, "a script names its kernel once"));
   if (override !== undefined) return chosenByOption(override, own, out);
   const line = here[0] ?? lines[0];
-  if (line === undefined) return { era: NEWEST, patches: [], text: NEWEST };
+  if (line === undefined) return { era: DEFAULT_ERA, patches: [], text: DEFAULT_ERA };
   return resolveKernel(line.statement.kernel, line.from, own, out);
 }
 
@@ -87,12 +85,13 @@ export function resolveKernel(
   if (first === undefined) return undefined;
   if (!(ERAS as readonly string[]).includes(first.name)) {
     const meant = nearest(first.name, ERAS);
+    const patch = patches.find((p) => p.name === first.name);
     const help = ERAS_TO_COME.includes(first.name)
-      ? `this version models ${ERAS.join(", ")}; ${first.name} is still to come`
-      : patches.some((p) => p.name === first.name)
-        ? `that is a patch; the kernel under it comes first: \`kernel ${NEWEST} + ${first.name}\``
+      ? `this version models ${ERAS.join(" and ")}; ${first.name} is still to come`
+      : patch !== undefined
+        ? `that is a patch; the kernel under it comes first: \`kernel ${patch.eras.at(-1)} + ${first.name}\``
         : meant === undefined
-          ? `this version models ${ERAS.join(", ")}`
+          ? `this version models ${ERAS.join(" and ")}`
           : `did you mean \`${meant}\`?`;
     out.push(error("E213", from, first.at, `no kernel is called \`${first.name}\` in this version`, help));
     return undefined;
@@ -163,12 +162,9 @@ export function tablesOf(kernel: ChosenKernel): {
 } {
   const here = new Map<string, Callable[]>();
   const elsewhere = new Map<string, Callable[]>();
-  const age = (era: string): number => ERAS.indexOf(era as Era);
   for (const entry of callables) {
     const exists =
-      (entry.since === undefined || age(entry.since) <= age(kernel.era)) &&
-      (entry.until === undefined || age(kernel.era) < age(entry.until)) &&
-      (entry.patch === undefined || kernel.patches.some((p) => p.name === entry.patch));
+      existsIn(entry, kernel.era) && (entry.patch === undefined || kernel.patches.some((p) => p.name === entry.patch));
     const table = exists ? here : elsewhere;
     table.set(entry.name, [...(table.get(entry.name) ?? []), entry]);
   }

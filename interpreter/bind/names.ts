@@ -4,7 +4,7 @@ import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import { reportKinds } from "../../grammar/words.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
-import { at, memberNamed, membersOf, type Member, type StructClass } from "../../runtime/machine/struct.ts";
+import { at, memberNamed, type Member, type StructClass } from "../../runtime/machine/struct.ts";
 import { task_struct } from "../../runtime/mm/current.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { bindBuiltin, builtin, currentTask, isArithmetic } from "./builtins.ts";
@@ -19,7 +19,9 @@ import { rangeEnds } from "./ranges.ts";
 import type { Scope, Variable } from "./scope.ts";
 import { ANY, BOOLEAN, compatible, isCounter, NUMBER, objectType, typeOfMember, typeText, type Type } from "./types.ts";
 import { bindUnary } from "./unary.ts";
-import { existsSomewhere, olderMember, unknownFunction } from "./unknown.ts";
+import { olderMember } from "./eras.ts";
+import { membersIn } from "./members.ts";
+import { existsSomewhere, unknownFunction } from "./unknown.ts";
 
 const LAST_RESULT = "$";
 /** Calls that do no more than the name of a word does. */
@@ -301,9 +303,10 @@ export class ExpressionBinder {
       return undefined;
     }
     const { cls } = object.type;
-    const member = memberNamed(at(cls, 0), name);
+    const members = membersIn(at(cls, 0), scope.kernel.era);
+    const member = members.some(([known]) => known === name) ? memberNamed(at(cls, 0), name) : undefined;
     if (member !== undefined) return member;
-    const names = membersOf(at(cls, 0)).map(([known]) => known);
+    const names = members.map(([known]) => known);
     const meant = nearest(name, names);
     const help =
       olderMember(name, this.kernel, names) ??

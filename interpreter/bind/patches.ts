@@ -7,6 +7,7 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { callables, patches } from "../../runtime/kernel.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { allFunctions, functionNumbered, type AnyBody } from "../../runtime/machine/function.ts";
+import { existsIn, functionIn } from "../../runtime/patch.ts";
 import { rw_semaphore } from "../../runtime/machine/rwsem.ts";
 import { Op, type Call, type Request, type Value } from "../../runtime/machine/step.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
@@ -55,9 +56,10 @@ export function bindPatch(scope: Scope, patch: OwnPatch, enter: Enter): readonly
 
 function bindReplacement(scope: Scope, { name: ident, params, body }: Fn, enter: Enter): readonly OwnReplacement[] {
   const { name, at } = ident;
-  const target = allFunctions().find((fn) => fn.name === name && fn.info.internal !== true);
+  const { era } = scope.kernel;
+  const target = functionIn(name, era);
   if (target === undefined) {
-    const known = allFunctions().filter((fn) => fn.info.internal !== true);
+    const known = allFunctions().filter((fn) => fn.info.internal !== true && existsIn(fn.info, era));
     const meant = nearest(name, known.map((fn) => fn.name)); // prettier-ignore
     const isStep = scope.callables.has(name);
     const help = isStep

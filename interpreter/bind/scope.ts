@@ -26,6 +26,7 @@ import type { Expr } from "../../grammar/ast.ts";
 import type { Bound } from "./expression.ts";
 import type { Functions } from "./functions.ts";
 import { Structs } from "./structs.ts";
+import { tablesOf, type ChosenKernel } from "./kernels.ts";
 import { BOOLEAN, NULL_TYPE, NUMBER, type Type } from "./types.ts";
 
 const WORDS_OF_A_CPU = 1024; // and as many again when they are used up
@@ -51,6 +52,7 @@ export class Scope {
   readonly callables: ReadonlyMap<string, readonly Callable[]>;
   /** Names that exist in other kernels than this one: what they say about themselves. */
   readonly elsewhere: ReadonlyMap<string, readonly Callable[]>;
+  readonly kernel: ChosenKernel;
   readonly objects = new Map<string, Struct>();
   readonly shared = new Map<string, Variable>();
   private readonly ownObjects = new Map<number, Map<string, Struct>>();
@@ -87,13 +89,11 @@ export class Scope {
   private readonly setUps: ((machine: Machine) => void)[] = [];
   private readonly variableSlots = new Map<number, { base: number; used: number }>();
 
-  constructor(
-    source: SourceText,
-    callables: ReadonlyMap<string, readonly Callable[]>,
-    elsewhere: ReadonlyMap<string, readonly Callable[]>,
-  ) {
+  constructor(source: SourceText, kernel: ChosenKernel) {
+    const { here, elsewhere } = tablesOf(kernel);
     this.source = source;
-    this.callables = callables;
+    this.kernel = kernel;
+    this.callables = here;
     this.elsewhere = elsewhere;
   }
 

@@ -2,7 +2,7 @@
 import type { CType, Declarator, Struct as StructStatement } from "../../grammar/ast.ts";
 import type { SourceText } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
-import { declarableTypes, kernelTypes } from "../../runtime/kernel.ts";
+import { declarableIn, declarableTypes, kernelTypes, typeIn } from "../../runtime/kernel.ts";
 import {
   atomic,
   embed,
@@ -21,6 +21,7 @@ import {
 import { ARRAY_MAX } from "./word-objects.ts";
 import { recordType } from "./callbacks.ts";
 import type { Scope } from "./scope.ts";
+import { ofAnotherKernel } from "./eras.ts";
 import { ANY, BOOLEAN, NUMBER, type Type } from "./types.ts";
 
 /** Locks and counters: one word each, with operations of their own. */
@@ -118,8 +119,8 @@ export class Structs {
 
   unknownType({ name, at }: CType): void {
     if (this.endless.has(this.scope.prefix + name)) return; // told where it is declared
-    const known = [...this.declared.keys(), ...Object.keys(declarableTypes), ...Object.keys(SPECIALS)];
-    const meant = nearest(name, known);
+    if (ofAnotherKernel(this.scope, name, at)) return;
+    const meant = nearest(name, this.names());
     const help =
       meant === undefined
         ? `\`struct ${name} { ... }\` with the members that are used here would declare it`
@@ -133,14 +134,13 @@ export class Structs {
       const cls = this.classOf(full);
       if (cls !== undefined) return cls;
     }
-    const types = Object.hasOwn(declarableTypes, name) ? declarableTypes : kernelTypes;
-    return Object.hasOwn(types, name) ? types[name]?.() : undefined;
+    return typeIn(name, this.scope.kernel.era);
   }
   isDeclarable(name: string): boolean {
     return this.find(name) !== undefined && !this.scope.callables.has(name);
   }
   names(): string[] {
-    return [...this.declared.keys(), ...Object.keys(declarableTypes), ...Object.keys(SPECIALS)];
+    return [...this.declared.keys(), ...declarableIn(this.scope.kernel.era), ...Object.keys(SPECIALS)];
   }
   /** What `TYPE NAME` declares; undefined if there is no such type. */
   meaning(type: CType, isPointer = false): Meaning | undefined {
@@ -149,7 +149,7 @@ export class Structs {
     if (special !== undefined) return { kind: "special", ...special };
     const cls = this.find(name);
     if (cls !== undefined) return { kind: "struct", cls };
-    const record = recordType(name);
+    const record = recordType(name, this.scope.kernel.era);
     if (record !== undefined) return { kind: "record", type: record };
     if (type.struct) return undefined;
     if (name === "void" || (isPointer && name === "char")) return { kind: "scalar", type: ANY };
@@ -200,7 +200,7 @@ export class Structs {
   }
   private world(): Map<string, StructClass> {
     const texts = [...this.declared].map(([name, { statement, source }]) => `${name}: ${source.slice(statement.at)}`);
-    const key = texts.join("\n");
+    const key = [this.scope.kernel.era, ...texts].join("\n"); // a type of the kernel may change from era to era
     let classes = worlds.get(key);
     if (classes === undefined) worlds.set(key, (classes = new Map()));
     return classes;

@@ -2,9 +2,10 @@
 import { wordHeads } from "../../grammar/parser.ts";
 import { parse } from "../../grammar/parse.ts";
 import { SourceText } from "../../grammar/span.ts";
-import { constants, declarableTypes } from "../../runtime/kernel.ts";
-import { at, membersOf, type StructClass } from "../../runtime/machine/struct.ts";
+import { constants, declarableIn } from "../../runtime/kernel.ts";
+import { at, type StructClass } from "../../runtime/machine/struct.ts";
 import { builtinNames } from "./builtins.ts";
+import { membersIn } from "./members.ts";
 import type { ExpressionBinder } from "./names.ts";
 
 /** Statements, functions, objects and variables. */
@@ -18,7 +19,7 @@ export function vocabulary({ scope }: ExpressionBinder): string[] {
     ...scope.callables.keys(),
     ...(scope.functions?.names() ?? []),
     ...builtinNames(),
-    ...Object.keys(declarableTypes),
+    ...declarableIn(scope.kernel.era),
     ...Object.keys(constants),
   ];
 }
@@ -32,5 +33,5 @@ export function memberNames(binder: ExpressionBinder, expression: string): strin
   const bound = scope.within(source, "", () => binder.bind(statement.expr));
   scope.diagnostics.length = before;
   const cls: StructClass | undefined = bound?.type.kind === "object" ? bound.type.cls : undefined;
-  return cls === undefined ? [] : membersOf(at(cls, 0)).map(([name]) => name);
+  return cls === undefined ? [] : membersIn(at(cls, 0), scope.kernel.era).map(([name]) => name);
 }

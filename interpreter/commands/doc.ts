@@ -6,10 +6,20 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { SourceText } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable } from "../../runtime/callable.ts";
-import { callables, declarableTypes, patches } from "../../runtime/kernel.ts";
+import { callables, declarableTypes, lifeOfType, patches } from "../../runtime/kernel.ts";
 import { allFunctions, functionById, type FunctionInfo, type KernelFunction } from "../../runtime/machine/function.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
-import { ERAS, resolveBodies, type Patch } from "../../runtime/patch.ts";
+import {
+  DEFAULT_ERA,
+  ERAS,
+  erasOf,
+  existsIn,
+  functionIn,
+  resolveBodies,
+  type Era,
+  type Life,
+  type Patch,
+} from "../../runtime/patch.ts";
 import { macros } from "../bind/builtins.ts";
 import { chooseKernel, type ChosenKernel } from "../bind/kernels.ts";
 import { signature } from "../bind/signature.ts";
@@ -31,10 +41,12 @@ export interface DocOptions {
 const WIDTH = 80;
 
 type AnyFunction = KernelFunction<never, unknown>;
-/** What a name means: a function of the kernel, what a script can call under that name, or both. */
+/** What a name means in a kernel: a function of it, what a script can call under that name, or both. */
 interface Subject {
   readonly name: string;
   readonly fn: AnyFunction | undefined;
+  /** What scripts on that kernel call, and those on any. */
+  readonly here: readonly Callable[];
   readonly entries: readonly Callable[];
 }
 
@@ -48,37 +60,41 @@ export function doc(names: readonly string[], options: DocOptions, io: Io): Exit
     io.err("hmm: doc takes one name, such as mmput\n");
     return 2;
   }
-  const subject = subjectCalled(name);
   const macro = macros().find((known) => known.name === name);
-  if (subject === undefined && macro !== undefined) {
-    io.out(`${macro.name}\n  ${macro.summary}\n\nNo function: a macro, or what does nothing in the model.\n`);
-    return 0;
-  }
-  if (subject === undefined) {
+  const isThere = allNames().includes(name) || subjectCalled(name, DEFAULT_ERA) !== undefined;
+  if (!isThere) {
     const meant = nearest(name, allNames());
     io.err(`hmm: there is no function ${name}${meant === undefined ? "" : `; did you mean ${meant}?`}\n`);
     return 2;
   }
-  if (options.diff !== undefined) return compare(subject, options.diff, io);
-  const kernel = kernelCalled(options.kernel ?? usualKernel(subject), io);
+  if (options.diff !== undefined && macro === undefined) return compare(name, options.diff, io);
+  const kernel = kernelCalled(options.kernel ?? usualKernel(name), io);
   if (kernel === undefined) return 2;
+  const subject = subjectCalled(name, kernel.era);
+  if (subject === undefined && macro !== undefined) {
+    io.out(`${macro.name}\n  ${macro.summary}\n\nNo function: a macro, or what does nothing in the model.\n`);
+    return 0;
+  }
+  if (subject === undefined) return isElsewhere(name, kernel, io);
   const script = subject.entries.length === 0 ? [] : ["", ...scriptText(subject.entries)];
   io.out(`${[...headText(subject), "", ...bodyOf(subject, kernel), ...script].join("\n")}\n`);
   return 0;
 }
 
+function isElsewhere(name: string, kernel: ChosenKernel, io: Io): ExitCode {
+  io.err(`hmm: there is no function ${name} in ${kernel.era}; it is one of ${erasWith(name).join(", ")}\n`);
+  return 2;
+}
+
 // ---- names
 
-/** Not one of ours: nobody knows their names. Where several bodies share one, the first that says what it is. */
-function functionCalled(name: string): AnyFunction | undefined {
-  const fits = allFunctions().filter((fn) => fn.name === name && fn.info.internal !== true);
-  return fits.find((fn) => fn.info.summary !== undefined) ?? fits[0];
-}
-function subjectCalled(name: string): Subject | undefined {
+/** What a name means in an era. */
+function subjectCalled(name: string, era: Era): Subject | undefined {
   const entries = callables.filter((entry) => entry.name === name);
-  const runs = entries.map((entry) => entry.run).find((run) => "info" in run);
-  const fn = functionCalled(name) ?? (runs as unknown as AnyFunction | undefined) ?? functionCalled(`__${name}`);
-  return fn === undefined && entries.length === 0 ? undefined : { name, fn, entries };
+  const here = entries.filter((entry) => existsIn(entry, era));
+  const runs = here.map((entry) => entry.run).find((run) => "info" in run);
+  const fn = functionIn(name, era) ?? (runs as unknown as AnyFunction | undefined) ?? functionIn(`__${name}`, era);
+  return fn === undefined && here.length === 0 ? undefined : { name, fn, here, entries };
 }
 /** Every name that `hmm doc` knows, each once. */
 export function allNames(): string[] {
@@ -93,7 +109,7 @@ export function overview(): string {
   const width = Math.max(...own.map((entry) => signature(entry).length));
   const rows = new Map(
     own.map((entry) => {
-      const patch = entry.patch === undefined ? "" : ` (with ${entry.patch})`;
+      const patch = entry.patch === undefined ? onlyIn(entry) : ` (with ${entry.patch})`;
       return [signature(entry), `  ${signature(entry).padEnd(width)}  ${entry.summary}${patch}`];
     }),
   );
@@ -115,17 +131,30 @@ export function overview(): string {
     ...macros().map((macro) => `  ${macro.name.padEnd(width)}  ${macro.summary}`),
     "",
     "Objects to declare: `TYPE NAME`",
-    ...inLines(Object.keys(declarableTypes), 100, "  "),
+    ...inLines(
+      Object.keys(declarableTypes).map((name) => name + onlyIn(lifeOfType(name))),
+      100,
+      "  ",
+    ),
     "",
     "What these are made of:",
-    ...inner.map((name) => `  ${name.padEnd(widest)}  ${functionCalled(name)?.info.summary ?? ""}`.trimEnd()),
+    ...inner.map((name) => `  ${name.padEnd(widest)}  ${summaryOf(name)}`.trimEnd()),
     "",
     "`hmm doc NAME` says more about one: what it does, step by step.",
     "",
   ].join("\n");
 }
 
+const summaryOf = (name: string): string =>
+  allFunctions().find((fn) => fn.name === name && fn.info.summary !== undefined)?.info.summary ?? "";
+
 // ---- kernels
+
+/** " (v5.2)" for what not every kernel has. */
+function onlyIn(life: Life): string {
+  const eras = erasOf(life);
+  return eras.length === ERAS.length ? "" : ` (${eras.join(", ")})`;
+}
 
 function kernelCalled(text: string, io: Io): ChosenKernel | undefined {
   const out: Diagnostic[] = [];
@@ -133,13 +162,30 @@ function kernelCalled(text: string, io: Io): ChosenKernel | undefined {
   if (out.length > 0) printDiagnostics(out, io);
   return out.some(({ severity }) => severity === "error") ? undefined : kernel;
 }
-/** The newest kernel in which it exists. */
-function usualKernel(subject: Subject): string {
-  const patch = patchOf(subject);
-  return [ERAS[ERAS.length - 1], ...(patch === undefined ? [] : [patch])].join(" + ");
+/** The eras that have it, oldest first. */
+function erasWith(name: string): readonly Era[] {
+  const lives = [
+    ...allFunctions()
+      .filter((fn) => fn.info.internal !== true)
+      .map(({ name, info }) => ({ name, ...info })),
+    ...callables,
+  ];
+  const eras = new Set(lives.filter((one) => one.name === name).flatMap(erasOf));
+  const patch = patchOf(subjectCalled(name, [...eras][0] ?? DEFAULT_ERA));
+  const fits = patches.find((one) => one.name === patch)?.eras ?? ERAS;
+  return ERAS.filter((era) => (eras.size === 0 || eras.has(era)) && fits.includes(era));
+}
+/** The kernel that scripts usually run on, or the newest that has it. */
+function usualKernel(name: string): string {
+  const eras = erasWith(name);
+  const era = eras.includes(DEFAULT_ERA) ? DEFAULT_ERA : (eras.at(-1) ?? DEFAULT_ERA);
+  const patch = patchOf(subjectCalled(name, era));
+  return [era, ...(patch === undefined ? [] : [patch])].join(" + ");
 }
 /** The patch that brings it: drivers are there with what their calls need. */
-function patchOf({ fn, entries }: Subject): string | undefined {
+function patchOf(subject: Subject | undefined): string | undefined {
+  if (subject === undefined) return undefined;
+  const { fn, entries } = subject;
   const own = entries.find((entry) => entry.patch !== undefined)?.patch;
   return own ?? callables.find((entry) => entry.source === fn?.info.source && entry.patch !== undefined)?.patch;
 }
@@ -147,8 +193,9 @@ function patchOf({ fn, entries }: Subject): string | undefined {
 function kernelsText(subject: Subject): string {
   const { fn } = subject;
   const patch = patchOf(subject);
-  const eras = fn?.bodies.length === 1 || fn === undefined ? [] : fn.bodies.map(({ since }) => since ?? ERAS[0]);
-  const first = `${ERAS[0]}${ERAS.length > 1 ? ` to ${ERAS[ERAS.length - 1]}` : ""}`;
+  const there = erasWith(subject.name);
+  const eras = fn?.bodies.length === 1 || fn === undefined ? [] : fn.bodies.map(({ since }) => since ?? there[0]);
+  const first = [...new Set([there[0], there.at(-1)])].join(" to ");
   const replaced = patches.filter((p) => p.replacements.some((r) => r.fn.id === fn?.id)).map((p) => p.name);
   const parts = [patch === undefined ? first : `${first}, with ${patch} only`];
   if (eras.length > 0) parts.push(`bodies since ${eras.join(", ")}`);
@@ -159,7 +206,7 @@ function kernelsText(subject: Subject): string {
 // ---- texts
 
 function headText(subject: Subject): string[] {
-  const { name, fn, entries } = subject;
+  const { name, fn, here: entries } = subject;
   const info: FunctionInfo = fn?.info ?? {};
   const params = info.params ?? entries[0]?.params.map((param) => param.name) ?? [];
   const title = `${fn === undefined || fn.info.internal === true ? name : fn.name}(${params.join(", ")})`;
@@ -199,12 +246,12 @@ function bodyOf(subject: Subject, kernel: ChosenKernel): string[] {
     ...LEGEND,
   ];
 }
-function linesOf({ name, fn, entries }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean } {
+function linesOf({ name, fn, here }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean } {
   const { bodies } = resolveBodies(kernel.era, builtIn(kernel));
   if (fn !== undefined) return printed(bodies, fn.id);
   // A call that has no function of its own: what it stands for.
   const id = -1_000_000;
-  const [entry] = entries as [Callable];
+  const [entry] = here as [Callable];
   const body = { name, body: entry.run as FunctionBody["body"] };
   return printed(new Map([...bodies, [id, body]]), id, new Map([[id, entry.params.flatMap(parameter)]]));
 }
@@ -226,11 +273,15 @@ function parameter({ name, of }: Callable["params"][number]): string[] {
   return [name];
 }
 
-function compare(subject: Subject, [a, b]: readonly [string, string], io: Io): ExitCode {
+function compare(name: string, [a, b]: readonly [string, string], io: Io): ExitCode {
   const kernels = [kernelCalled(a, io), kernelCalled(b, io)];
   const [left, right] = kernels;
   if (left === undefined || right === undefined) return 2;
-  const [before, after] = [linesOf(subject, left), linesOf(subject, right)];
+  const subject = subjectCalled(name, left.era);
+  const then = subjectCalled(name, right.era);
+  if (subject === undefined) return isElsewhere(name, left, io);
+  if (then === undefined) return isElsewhere(name, right, io);
+  const [before, after] = [linesOf(subject, left), linesOf(then, right)];
   const changed = differences(before.lines, after.lines);
   const out = [`${subject.name}: ${left.text} (-) and ${right.text} (+)`, ""];
   if (changed === undefined) out.push("  The bodies are the same.");

@@ -72,7 +72,9 @@ function word(before: string, words: readonly string[]): Candidates {
 }
 function kernels(before: string): Candidates {
   const start = before.length - (/[\w.-]*$/.exec(before)?.[0].length ?? 0);
-  return { start, words: [...ERAS, ...patches.map(({ name }) => name)] };
+  const era = ERAS.find((one) => new RegExp(`\\b${one.replace(".", "\\.")}\\s*\\+[^,]*$`).test(before));
+  const fitting = patches.filter(({ eras }) => era === undefined || eras.includes(era));
+  return { start, words: [...(era === undefined ? ERAS : []), ...fitting.map(({ name }) => name)] };
 }
 /** A name, or a member of what stands in front of it. */
 function expression({ session: { program } }: Desk, before: string): Candidates {

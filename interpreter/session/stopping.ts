@@ -1,6 +1,7 @@
 /** Commands that say where to stop. */
 import { nearest } from "../../grammar/suggest.ts";
-import { allFunctions } from "../../runtime/machine/function.ts";
+import { allFunctions, type FunctionInfo } from "../../runtime/machine/function.ts";
+import { existsIn } from "../../runtime/patch.ts";
 import { nothing, refused, told, type Answering, type Desk } from "./desk.ts";
 import type { Session } from "./session.ts";
 
@@ -29,7 +30,8 @@ export function* breakAt({ session }: Desk, args: string): Answering {
 }
 /** Of the kernel, and the script's own. */
 export function functionNames({ program }: Session): string[] {
-  const kernel = allFunctions().flatMap(({ info, name }) => (info.internal === true ? [] : name));
+  const here = (info: FunctionInfo): boolean => info.internal !== true && existsIn(info, program.kernel.era);
+  const kernel = allFunctions().flatMap(({ info, name }) => (here(info) ? name : []));
   return [...new Set([...kernel, ...(program.functionNames?.() ?? [])])];
 }
 

@@ -1,5 +1,5 @@
 /** Constants of the kernel that scripts can name. Error codes are in errno.ts. */
-import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR } from "../mm/memory.ts";
+import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR } from "../mm/fault_flags.ts";
 import {
   __GFP_DIRECT_RECLAIM,
   __GFP_FS,

@@ -282,7 +282,11 @@ const mapping: readonly Callable[] = [
   },
 ];
 
-export const hmmCallables: readonly Callable[] = [...mirrors, ...ranges, ...mapping];
+/** Of 5.2: later kernels have interval notifiers instead of mirrors. */
+export const hmmCallables: readonly Callable[] = [...mirrors, ...ranges, ...mapping].map((entry) => ({
+  ...entry,
+  until: "v5.6",
+}));
 
 export const defaultMirror: DefaultObject = {
   type: () => hmm_mirror,

@@ -87,6 +87,7 @@ export const notifierCallables: readonly Callable[] = [
     result: returnsNothing,
     summary: "unregisters a notifier without callback or grace period",
     source,
+    until: "v5.6",
     run: mmu_notifier_unregister_no_release,
   },
   {

@@ -1,9 +1,14 @@
 /** Tables of callbacks that a driver fills: what the kernel hands to each, and what it expects back. */
-import { returnsNothing, returnsNumber, type ResultKind } from "../callable.ts";
+import { returnsBoolean, returnsNothing, returnsNumber, returnsObject, type ResultKind } from "../callable.ts";
 import type { StructClass } from "../machine/struct.ts";
 import { hmm_mirror, hmm_mirror_ops } from "../mm/hmm_types.ts";
 import { mm_struct } from "../mm/mm_types.ts";
-import { mmu_notifier, mmu_notifier_ops } from "../mm/mmu_notifier_types.ts";
+import {
+  mmu_interval_notifier,
+  mmu_interval_notifier_ops,
+  mmu_notifier,
+  mmu_notifier_ops,
+} from "../mm/mmu_notifier_types.ts";
 
 /** A parameter of a callback: an object, a number, or a tuple with fields that have names. */
 export type CallbackParam = { readonly name: string } & (
@@ -19,6 +24,8 @@ export interface RecordField {
 export interface CallbackSignature {
   readonly params: readonly CallbackParam[];
   readonly result: ResultKind;
+  /** First era that has it. */
+  readonly since?: string;
 }
 
 const object = (name: string, type: () => StructClass): CallbackParam => ({ name, kind: "object", type });
@@ -48,29 +55,46 @@ const update: CallbackParam = {
     { name: "blockable", kind: "boolean" },
   ],
 };
+const sub = object("sub", () => mmu_interval_notifier);
 const mn = object("mn", () => mmu_notifier);
 const mm = object("mm", () => mm_struct);
 const mirror = object("mirror", () => hmm_mirror);
 
 type Table = Readonly<Record<string, CallbackSignature>>;
 
+interface CallbackTable {
+  readonly cls: () => StructClass;
+  readonly callbacks: Table;
+  /** Eras that have it, as for functions. */
+  readonly since?: string;
+  readonly until?: string;
+}
 /** By type of table and name of callback. */
-export const callbackTables: Readonly<Record<string, { readonly cls: () => StructClass; readonly callbacks: Table }>> =
-  {
-    mmu_notifier_ops: {
-      cls: () => mmu_notifier_ops,
-      callbacks: {
-        release: { params: [mn, mm], result: returnsNothing },
-        invalidate_range_start: { params: [mn, range], result: returnsNumber },
-        invalidate_range_end: { params: [mn, range], result: returnsNothing },
-        invalidate_range: { params: [mn, mm, number("start"), number("end")], result: returnsNothing },
-      },
+export const callbackTables: Readonly<Record<string, CallbackTable>> = {
+  mmu_notifier_ops: {
+    cls: () => mmu_notifier_ops,
+    callbacks: {
+      release: { params: [mn, mm], result: returnsNothing },
+      invalidate_range_start: { params: [mn, range], result: returnsNumber },
+      invalidate_range_end: { params: [mn, range], result: returnsNothing },
+      invalidate_range: { params: [mn, mm, number("start"), number("end")], result: returnsNothing },
+      alloc_notifier: { params: [mm], result: returnsObject(() => mmu_notifier), since: "v5.6" },
+      free_notifier: { params: [mn], result: returnsNothing, since: "v5.6" },
     },
-    hmm_mirror_ops: {
-      cls: () => hmm_mirror_ops,
-      callbacks: {
-        release: { params: [mirror], result: returnsNothing },
-        sync_cpu_device_pagetables: { params: [mirror, update], result: returnsNumber },
-      },
+  },
+  mmu_interval_notifier_ops: {
+    cls: () => mmu_interval_notifier_ops,
+    since: "v5.6",
+    callbacks: {
+      invalidate: { params: [sub, range, number("cur_seq")], result: returnsBoolean },
     },
-  };
+  },
+  hmm_mirror_ops: {
+    cls: () => hmm_mirror_ops,
+    until: "v5.6",
+    callbacks: {
+      release: { params: [mirror], result: returnsNothing },
+      sync_cpu_device_pagetables: { params: [mirror, update], result: returnsNumber },
+    },
+  },
+};

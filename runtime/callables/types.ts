@@ -10,10 +10,19 @@ import { completion, wait_queue_head } from "../machine/wait.ts";
 import { work_struct } from "../machine/workqueue.ts";
 import { device } from "../drivers/device.ts";
 import { ib_ucontext_per_mm, ib_umem_odp } from "../drivers/ib_types.ts";
-import { hmm, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
-import { mm_struct, page, vm_area_struct } from "../mm/mm_types.ts";
-import { mmu_notifier, mmu_notifier_mm, mmu_notifier_ops } from "../mm/mmu_notifier_types.ts";
-import { pgd_table, pmd_table, pte_table, pud_table } from "../mm/pgtable.ts";
+import { hmm, hmm_vma_walk, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
+import { address_space, anon_vma, mm_struct, vm_area_struct } from "../mm/mm_types.ts";
+import { mm_walk, mm_walk_ops } from "../mm/pagewalk_types.ts";
+import { swap_slot } from "../mm/swap_slot.ts";
+import {
+  mmu_interval_notifier,
+  mmu_interval_notifier_ops,
+  mmu_notifier,
+  mmu_notifier_mm,
+  mmu_notifier_ops,
+  mmu_notifier_subscriptions,
+} from "../mm/mmu_notifier_types.ts";
+import { dax_memory, huge_page, page, pgd_table, pmd_table, pte_table, pud_table } from "../mm/pgtable.ts";
 
 type Types = Readonly<Record<string, () => StructClass>>;
 
@@ -29,6 +38,8 @@ export const declarableTypes: Types = {
   kref: () => kref,
   list_head: () => list_head,
   lockdep_map: () => lockdep_map,
+  mmu_interval_notifier: () => mmu_interval_notifier,
+  mmu_interval_notifier_ops: () => mmu_interval_notifier_ops,
   mmu_notifier: () => mmu_notifier,
   mmu_notifier_ops: () => mmu_notifier_ops,
   rcu_head: () => rcu_head,
@@ -48,11 +59,25 @@ export const kernelTypes: Types = {
   ib_ucontext_per_mm: () => ib_ucontext_per_mm,
   mm_struct: () => mm_struct,
   mmu_notifier_mm: () => mmu_notifier_mm,
+  mmu_notifier_subscriptions: () => mmu_notifier_subscriptions,
   page: () => page,
   vm_area_struct: () => vm_area_struct,
 };
-const tables: readonly StructClass[] = [pgd_table, pmd_table, pte_table, pud_table];
+const internals: readonly StructClass[] = [
+  ...[pgd_table, pmd_table, pte_table, pud_table, huge_page, dax_memory],
+  ...[anon_vma, address_space, swap_slot, mm_walk, mm_walk_ops, hmm_vma_walk],
+];
+/** Types that only some eras have. */
+export const livesOfTypes: Readonly<Record<string, { readonly since?: string; readonly until?: string }>> = {
+  hmm: { until: "v5.6" },
+  hmm_mirror: { until: "v5.6" },
+  hmm_mirror_ops: { until: "v5.6" },
+  mmu_interval_notifier: { since: "v5.6" },
+  mmu_interval_notifier_ops: { since: "v5.6" },
+  mmu_notifier_mm: { until: "v5.6" },
+  mmu_notifier_subscriptions: { since: "v5.6" },
+};
 
 // Numbers of types are part of a state: they must not depend on which body runs first.
 for (const type of [declarableTypes, kernelTypes].flatMap((types) => Object.values(types))) typeNumber(type());
-for (const type of tables) typeNumber(type);
+for (const type of internals) typeNumber(type);

@@ -9,55 +9,35 @@ import { loadPrivate } from "../machine/access.ts";
 import { WARN_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { Op, primitive, step, type Kernel, type Primitive, type PrimitiveContext } from "../machine/step.ts";
-import { at, headerAddress, Struct, WORD, words, type Names } from "../machine/struct.ts";
+import { headerAddress, WORD, type Names } from "../machine/struct.ts";
 import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
-import { cpuPte, wordInPage } from "../mm/fault.ts";
 import { pfnsOf } from "../mm/hmm_range.ts";
 import type { hmm_range } from "../mm/hmm_types.ts";
 import { entryIsWritable, hmm_device_entry_to_page } from "../mm/hmm_walk.ts";
 import type { mm_struct } from "../mm/mm_types.ts";
 import { mk_pte, pte_page, pte_present, pte_write, PAGE_SIZE } from "../mm/pgtable.ts";
+import { cpuPte, wordInPage } from "../mm/tlb.ts";
+import {
+  addressAt,
+  entryAt,
+  find,
+  insert,
+  isMapped,
+  remove,
+  spaceAt,
+  TRANSLATIONS_MAX,
+  translations,
+} from "../mm/translations.ts";
 import { recentFault } from "./recent_fault.ts";
 
-/** How many pages a device can have mapped. */
-export const DEVICE_PAGES_MAX = 64;
-
 /**
- * The table, in the order of addresses and without gaps, so that equal tables are equal states: the first entry that is
- * 0 ends it. What guards it is the driver's business; each operation on an entry is one step.
+ * Its page table. What guards it is the driver's business; each operation on an entry is one step. `spaces` is nothing of
+ * the hardware's: it is what tells a stale entry from a good one.
  */
-export class device extends Struct {
+export class device extends translations {
   static readonly heading: string = "devices";
   /** Its table is told of entry by entry. */
   static readonly shows: readonly string[] = [];
-  /** User addresses of pages. */
-  addresses = words(DEVICE_PAGES_MAX);
-  /** What is mapped there, as in a PTE: page and RW. */
-  entries = words(DEVICE_PAGES_MAX);
-  /** The mm that each is an address of. Nothing of the hardware's: it is what tells a stale entry from a good one. */
-  spaces = words(DEVICE_PAGES_MAX);
-}
-
-const layout = at(device, 0);
-const addressAt = (dev: number, i: number): number => dev + layout.addresses.addr + i * WORD;
-const entryAt = (dev: number, i: number): number => dev + layout.entries.addr + i * WORD;
-const spaceAt = (dev: number, i: number): number => dev + layout.spaces.addr + i * WORD;
-
-const isMapped = (m: PrimitiveContext, dev: number, i: number): boolean =>
-  i < DEVICE_PAGES_MAX && m.read(entryAt(dev, i)) !== 0;
-/** Index of the first entry at or above an address, or of the place behind the last one. */
-function find(m: PrimitiveContext, dev: number, addr: number): number {
-  let i = 0;
-  while (isMapped(m, dev, i) && m.read(addressAt(dev, i)) < addr) i++;
-  return i;
-}
-function copyEntry(m: PrimitiveContext, dev: number, from: number, to: number): void {
-  for (const column of [addressAt, entryAt, spaceAt]) m.write(column(dev, to), m.read(column(dev, from)));
-}
-function writeEntry(m: PrimitiveContext, dev: number, i: number, addr: number, entry: number, mm: number): void {
-  m.write(addressAt(dev, i), addr);
-  m.write(entryAt(dev, i), entry);
-  m.write(spaceAt(dev, i), mm);
 }
 
 const NOTHING_THERE = 0;
@@ -68,15 +48,10 @@ const mapPage = primitive("device_map", (m, dev = 0, addr = 0, pfn = 0, mm = 0) 
   const entry = m.read(pfn);
   const page = hmm_device_entry_to_page(entry);
   if (page === null) return NOTHING_THERE;
-  const i = find(m, dev, addr);
-  if (!isMapped(m, dev, i) || m.read(addressAt(dev, i)) !== addr) {
-    let end = i;
-    while (isMapped(m, dev, end)) end++;
-    if (end === DEVICE_PAGES_MAX) return TABLE_FULL;
-    for (; end > i; end--) copyEntry(m, dev, end - 1, end);
-  }
-  writeEntry(m, dev, i, addr, mk_pte(page, entryIsWritable(entry)), mm);
-  return MAPPED;
+  const there = find(m, dev, addr, 0);
+  // The device knows of one address space only: whose it was is overwritten.
+  if (isMapped(m, dev, there) && m.read(addressAt(dev, there)) === addr) remove(m, dev, there);
+  return insert(m, dev, addr, mk_pte(page, entryIsWritable(entry), false), mm) ? MAPPED : TABLE_FULL;
 });
 
 const LAST = 1;
@@ -84,12 +59,10 @@ const MORE = 2;
 const UNMAP_RESULTS = ["no page", "the last one", "more to come"] as const;
 /** Takes the lowest entry of a range away; whether there was one, and whether there are more. */
 const unmapPage = primitive("device_unmap", (m, dev = 0, start = 0, end = 0) => {
-  const first = find(m, dev, start);
+  const first = find(m, dev, start, 0);
   const isBelowEnd = (): boolean => isMapped(m, dev, first) && m.read(addressAt(dev, first)) < end;
   if (!isBelowEnd()) return NOTHING_THERE;
-  let i = first;
-  for (; i + 1 < DEVICE_PAGES_MAX && isMapped(m, dev, i + 1); i++) copyEntry(m, dev, i + 1, i);
-  writeEntry(m, dev, i, 0, 0, 0);
+  remove(m, dev, first);
   return isBelowEnd() ? MORE : LAST;
 });
 
@@ -116,7 +89,7 @@ export function deviceEntries(
   { addr: dev }: device,
 ): { addr: number; entry: number; writable: boolean; stale: string | null }[] {
   const entries = [];
-  for (let i = 0; i < DEVICE_PAGES_MAX && look(entryAt(dev, i)) !== 0; i++) {
+  for (let i = 0; i < TRANSLATIONS_MAX && look(entryAt(dev, i)) !== 0; i++) {
     const [addr, entry] = [look(addressAt(dev, i)), look(entryAt(dev, i))];
     const writable = pte_write(entry);
     entries.push({ addr, entry, writable, stale: staleness(look, look(spaceAt(dev, i)), addr, entry, writable) });
@@ -126,13 +99,13 @@ export function deviceEntries(
 /** Address of the word that the device reaches, or 0 if it faults. */
 function translate(m: PrimitiveContext, dev: number, addr: number, write: boolean): number {
   const page = addr - (addr % PAGE_SIZE);
-  const i = find(m, dev, page);
+  const i = find(m, dev, page, 0);
   if (!isMapped(m, dev, i) || m.read(addressAt(dev, i)) !== page) return 0;
   const entry = m.read(entryAt(dev, i));
   if (write && !pte_write(entry)) return 0;
   const what = staleness((word) => m.peek(word), m.read(spaceAt(dev, i)), page, entry, write);
   if (what !== null) m.fail("stale-translation", what, pte_page(entry).addr);
-  return wordInPage(entry, addr);
+  return wordInPage(pte_page(entry), addr);
 }
 const read = primitive("device_read", (m, dev = 0, addr = 0) => {
   const word = translate(m, dev, addr, false);
@@ -196,7 +169,7 @@ const map_pages = kernelFunction(
     if (addr >= end) return mapped;
     const text = (names: Names): string => `${titled(dev, names)} maps ${hex(addr)}`;
     const done = yield* deviceStep(mapPage, dev, [addr, pfn, mm.addr], text, (n) => MAP_RESULTS[n]);
-    if (yield* WARN_ON(done === "no room", `a device has room for ${DEVICE_PAGES_MAX} pages`)) return -ENOMEM;
+    if (yield* WARN_ON(done === "no room", `a device has room for ${TRANSLATIONS_MAX} pages`)) return -ENOMEM;
     return yield* map_pages.restart(dev, mm, addr + PAGE_SIZE, end, pfn + WORD, mapped + (done === "mapped" ? 1 : 0));
   },
   { params: ["dev", "mm", "addr", "end", "pfn", "mapped"], own: ["mm", "pfn", "mapped"] },

@@ -117,6 +117,8 @@ export function showValue(value: unknown, names: Names): string {
     return name === "" ? (names.functionName?.(id) ?? "function") : name;
   }
   if (typeof value === "number" && value >= KERNEL_ADDRESSES) {
+    const valueText = names.typeAt(value)?.valueText;
+    if (valueText !== undefined) return valueText(value, names);
     const flags = value % 8; // page-table entries and the like keep some in the lowest bits
     const text = addressText(value - flags, names);
     if (text !== undefined) return flags === 0 ? text : `${text} | ${flags}`;

@@ -8,7 +8,7 @@
  */
 import { combine, keyOfNumber, keyOfText, type Key } from "./hash.ts";
 import { Op, type Call, type Request, type Step, type Value } from "./step.ts";
-import { Ref, SLOT, Special, Struct } from "./struct.ts";
+import { headerAddress, Ref, SLOT, Special, Struct } from "./struct.ts";
 import { ALWAYS_LIVE, type Memory } from "./memory.ts";
 import { ModelFault } from "./fault.ts";
 import type { AnyBody, FunctionInfo } from "./function.ts";
@@ -425,5 +425,5 @@ function slotsIn(value: Value): number[] {
   if (Array.isArray(value)) return (value as readonly Value[]).flatMap(slotsIn);
   const addr =
     typeof value === "number" ? value : typeof value === "object" && value !== null && "addr" in value ? value.addr : 0;
-  return addr >= 2 ** 52 ? [Math.floor(addr / SLOT)] : [];
+  return addr >= 2 ** 52 ? [headerAddress(addr) / SLOT] : [];
 }

@@ -23,6 +23,9 @@ export interface FunctionInfo {
   readonly differs?: string;
   /** Under which name the written description of the kernel lists its steps: "FAULT52". */
   readonly facts?: string;
+  /** First and first-no-more era in which it exists; absent: no bound. */
+  readonly since?: string;
+  readonly until?: string;
   /** Names of the parameters, for printing calls. */
   readonly params?: readonly string[];
   /** Those that the kernel's function has not, for it finds them elsewhere: not told. */

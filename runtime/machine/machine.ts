@@ -42,10 +42,13 @@ export interface MachineOptions {
   /** Bodies of the kernel functions, by number. */
   readonly bodies: ReadonlyMap<number, FunctionBody>;
   readonly mutations?: readonly Mutation[];
+  /** The era of the kernel, for those who look on: what its structs have. */
+  readonly era?: string;
 }
 
 export class Machine implements PrimitiveContext, Names {
   readonly memory = new Memory();
+  readonly era: string | undefined;
   readonly automaton: Automaton;
   /** Where in the journal lockdep last learnt something that undoing takes back. */
   private learntAt = -1;
@@ -71,6 +74,7 @@ export class Machine implements PrimitiveContext, Names {
   private silentLocal = -1; // the local state whose silent step runs right now
 
   constructor(options: MachineOptions) {
+    this.era = options.era;
     this.automaton = new Automaton(this.memory, options.bodies, options.mutations ?? []);
     for (let i = 0; i < ACTORS_MAX * 2; i++) {
       this.seedLo[i] = Math.imul(i + 1, 0x632be59b);

@@ -6,7 +6,7 @@
  * < 0 freed, of which type and by which function.
  */
 import { keyOfNumber, mixHi, mixLo } from "./hash.ts";
-import { headerAddress, SLOT, WORD } from "./struct.ts";
+import { headerAddress, SLOT, slotSize, WORD } from "./struct.ts";
 import { ARENA, STATIC_ARENA } from "./types.ts";
 
 /** Physical words that are always there: none, and a header that is always live, for steps that touch no object. */
@@ -32,7 +32,7 @@ export class Memory {
   private readonly addresses: number[] = [0, 0];
   /** Physical words by arena, slot and place in the slot: a look-up without hashing, for it is on the hot path. */
   private readonly arenas: (Int32Array | undefined)[][] = [];
-  /** Those of addresses that are no kernel addresses: NULL's neighbourhood, list poison. */
+  /** Those of addresses that are no kernel addresses (NULL's neighbourhood, list poison), and of huge pages. */
   private readonly strays = new Map<number, number>();
   private readonly slots = new Map<number, number[]>();
   /** Hash of all words; those who add parts of a state of their own xor them in. */
@@ -56,7 +56,7 @@ export class Memory {
   /** The physical word at an address, or NOTHING if nobody has named it yet. */
   private find(addr: number): number {
     const offset = addr - STATIC_ARENA;
-    if (offset < 0) return this.strays.get(addr) ?? NOTHING;
+    if (offset < 0 || slotSize(addr) !== SLOT) return this.strays.get(addr) ?? NOTHING;
     const arena = Math.floor(offset / ARENA);
     const inArena = offset - arena * ARENA;
     const slot = Math.floor(inArena / SLOT);
@@ -64,7 +64,7 @@ export class Memory {
   }
   private enter(addr: number, word: number): void {
     const offset = addr - STATIC_ARENA;
-    if (offset < 0) {
+    if (offset < 0 || slotSize(addr) !== SLOT) {
       this.strays.set(addr, word);
       return;
     }

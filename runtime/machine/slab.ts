@@ -3,7 +3,7 @@ import { diagnose } from "./diagnosis.ts";
 import type { Machine } from "./machine.ts";
 import { freedHeader, headerType, liveHeader, type Memory } from "./memory.ts";
 import { HELD_LOCK_FREED } from "./report.ts";
-import { headerAddress, SLOT, WORD } from "./struct.ts";
+import { headerAddress, slotSize, WORD } from "./struct.ts";
 import { arenaOf, COMMON_ARENA, typeByNumber } from "./types.ts";
 
 interface Owner {
@@ -19,9 +19,11 @@ interface Owner {
  */
 export function takeSlot(owner: Owner, actor: number, type: number): number {
   const { memory } = owner;
-  const arena = typeByNumber(type).common === true ? COMMON_ARENA : arenaOf(actor);
+  const cls = typeByNumber(type);
+  const arena = cls.arena ?? (cls.common === true ? COMMON_ARENA : arenaOf(actor));
+  const size = slotSize(arena);
   for (let n = 0; ; n++) {
-    const base = arena + n * SLOT;
+    const base = arena + n * size;
     const header = memory.peek(base);
     if (header > 0 || (header < 0 && (isStored(memory, base) || owner.isRemembered(base)))) continue;
     memory.set(memory.wordAt(base), liveHeader(type));
@@ -30,7 +32,7 @@ export function takeSlot(owner: Owner, actor: number, type: number): number {
 }
 /** Whether any word holds an address in the slot at `base`. */
 function isStored({ words, size }: Memory, base: number): boolean {
-  const end = base + SLOT;
+  const end = base + slotSize(base);
   for (let i = 0; i < size; i++) {
     const value = words[i] as number;
     if (value >= base && value < end) return true;

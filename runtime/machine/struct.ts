@@ -15,9 +15,25 @@ export const WORD = 8;
 /** Every object owns one aligned slot of this many bytes: its header word first, then its members. */
 export const SLOT = 16 * 1024;
 
+/**
+ * Objects too large for a slot have arenas of their own, with larger slots: pages of 2 MiB and of 1 GiB, whose contents
+ * are words like any others.
+ */
+export const HUGE_ARENA = 2 ** 52 + 120 * 2 ** 44;
+export const GIANT_ARENA = 2 ** 52 + 130 * 2 ** 44;
+const LARGE_ARENAS_END = 2 ** 52 + 140 * 2 ** 44;
+const HUGE_SLOT = 2 ** 23;
+const GIANT_SLOT = 2 ** 32;
+/** How many bytes the slot at `addr` has. */
+export function slotSize(addr: number): number {
+  if (addr < HUGE_ARENA || addr >= LARGE_ARENAS_END) return SLOT;
+  return addr < GIANT_ARENA ? HUGE_SLOT : GIANT_SLOT;
+}
+
 /** The header word of the object that owns `addr`. */
 export function headerAddress(addr: number): number {
-  return Math.floor(addr / SLOT) * SLOT;
+  const size = slotSize(addr);
+  return Math.floor(addr / size) * size;
 }
 
 /** What printing needs to know about the machine: what lives where, and under which name a script knows it. */
@@ -130,6 +146,9 @@ export class Words {
   }
 }
 
+/** First and first-no-more era of members. */
+export type Lives = Readonly<Record<string, { readonly since?: string; readonly until?: string }>>;
+
 export interface StructClass<S extends Struct = Struct> {
   new (addr: number): S;
   /** How kernel code calls a variable of this type: "vma", "mm". Defaults to the name of the class. */
@@ -139,6 +158,10 @@ export interface StructClass<S extends Struct = Struct> {
    * all, so that states which differ in that only are one.
    */
   readonly common?: boolean;
+  /** Where objects that are too large for a slot come from: HUGE_ARENA or GIANT_ARENA. Implies `common`. */
+  readonly arena?: number | undefined;
+  /** What a number says that is the address of one, with bits of its own in the low places. */
+  readonly valueText?: (value: number, names: Names) => string;
   /** Its words go by names of their own: they are variables, not members of anything. */
   readonly variables?: boolean;
   /**
@@ -148,6 +171,8 @@ export interface StructClass<S extends Struct = Struct> {
   readonly heading?: string;
   /** Which members, in which order; lists by what is on them. All but locks and links, if it does not say. */
   readonly shows?: readonly string[];
+  /** Members that only some eras have. */
+  readonly lives?: Lives;
   /** It is an array: its words go by the array's name and an index. */
   readonly elements?: boolean;
   readonly name: string;

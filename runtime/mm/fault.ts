@@ -1,56 +1,27 @@
 /** arch/x86/mm/fault.c, and the access that faults: what a thread of the process does to its own memory. */
-import { load } from "../machine/access.ts";
+import { load, store } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
-import { down_read, down_read_trylock, up_read } from "../machine/rwsem.ts";
-import { fact, Op, primitive, step, type Kernel, type PrimitiveContext } from "../machine/step.ts";
-import { at, WORD } from "../machine/struct.ts";
+import { down_read, down_read_trylock, down_write, up_read, up_write } from "../machine/rwsem.ts";
+import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
+import { fact, Op, primitive, step, type Kernel } from "../machine/step.ts";
 import { EFAULT } from "../machine/errno.ts";
-import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_WRITE, handle_mm_fault, VM_FAULT_ERROR } from "./memory.ts";
-import { mm_struct, VM_EXEC, VM_READ, VM_WRITE } from "./mm_types.ts";
-import {
-  pgd_offset,
-  pgd_table,
-  pmd_offset,
-  pmd_table,
-  pte_offset,
-  pte_page,
-  pte_present,
-  pte_table,
-  pte_write,
-  pud_offset,
-  pud_table,
-  PAGE_SIZE,
-} from "./pgtable.ts";
+import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_WRITE, VM_FAULT_ERROR, VM_FAULT_RETRY } from "./fault_flags.ts";
+import { handle_mm_fault } from "./memory.ts";
+import { mm_struct, VM_EXEC, VM_GROWSDOWN, VM_READ, VM_WRITE, type anon_vma, type vm_area_struct } from "./mm_types.ts";
+import { alignDown, PAGE_SIZE } from "./pgtable.ts";
+import { anon_vma_prepare } from "./rmap.ts";
+import { access, PAGE_FAULT, wordInPage } from "./tlb.ts";
 import { find_vma } from "./vma_tree.ts";
 
-/** What an access answers that no word holds: the hardware raised a page fault. */
-const PAGE_FAULT = -(2 ** 52);
-
-/** The PTE of `addr`, or 0 if there is none: the walk of the hardware. `look` reads a word. */
-export function cpuPte(look: (addr: number) => number, mm: number, addr: number): number {
-  const pgd = look(at(mm_struct, mm).pgd.addr);
-  const pud = pgd === 0 ? 0 : look(pgd_offset(at(pgd_table, pgd), addr).addr);
-  const pmd = pud === 0 ? 0 : look(pud_offset(at(pud_table, pud), addr).addr);
-  const pte = pmd === 0 ? 0 : look(pmd_offset(at(pmd_table, pmd), addr).addr);
-  return pte === 0 ? 0 : look(pte_offset(at(pte_table, pte), addr).addr);
-}
-/** Address of the word behind `addr` in the page of a PTE. */
-export const wordInPage = (pte: number, addr: number): number =>
-  pte_page(pte).data.addr + Math.floor((addr % PAGE_SIZE) / WORD) * WORD;
-/** Address of the word behind `addr`, or 0 if the hardware faults. */
-function translate(m: PrimitiveContext, mm: number, addr: number, write: boolean): number {
-  const entry = cpuPte((word) => m.read(word), mm, addr);
-  return !pte_present(entry) || (write && !pte_write(entry)) ? 0 : wordInPage(entry, addr);
-}
-// One step each: the TLB flush that comes before tables and pages are freed waits for an access under way.
+// One step each: a TLB flush waits for an access under way.
 const read = primitive("load", (m, mm = 0, addr = 0) => {
-  const word = translate(m, mm, addr, false);
-  return word === 0 ? PAGE_FAULT : m.read(word);
+  const p = access(m, mm, addr, false);
+  return p === null ? PAGE_FAULT : m.read(wordInPage(p, addr));
 });
 const write = primitive("store", (m, mm = 0, addr = 0, value = 0) => {
-  const word = translate(m, mm, addr, true);
-  if (word === 0) return PAGE_FAULT;
-  m.write(word, value);
+  const p = access(m, mm, addr, true);
+  if (p === null) return PAGE_FAULT;
+  m.write(wordInPage(p, addr), value);
   return 0;
 });
 
@@ -69,34 +40,68 @@ function userWrite(mm: mm_struct, addr: number, value: number): Kernel<"page fau
   return step({ op: Op.primitive, addr: mm.pgd.addr, primitive: write, args, decode, text });
 }
 
+/** `retried`: the fault handler has dropped mmap_sem once already and may not do so again. */
 const do_user_addr_fault = kernelFunction(
   "do_user_addr_fault",
-  function* (mm: mm_struct, addr: number, isWrite: boolean): Kernel<number> {
+  function* (mm: mm_struct, addr: number, isWrite: boolean, retried: boolean): Kernel<number> {
     if (!(yield* fact(1, down_read_trylock(mm.mmap_sem)))) yield* down_read(mm.mmap_sem);
-    const error = yield* fault_locked(mm, addr, isWrite);
+    const ret = yield* fault_locked(mm, addr, isWrite, retried);
+    if (ret === VM_FAULT_RETRY) return yield* do_user_addr_fault.restart(mm, addr, isWrite, true);
     yield* fact(6, up_read(mm.mmap_sem));
-    return error;
+    return ret;
   },
   {
     source: "arch/x86/mm/fault.c",
     facts: "arch",
-    params: ["mm", "address", "write"],
+    params: ["mm", "address", "write", "retried"],
+    own: ["retried"],
     summary: "Handles the page fault of a user's access.",
-    differs: "A signal for a bad access is -EFAULT. No stacks that grow.",
+    differs: "A signal for a bad access is -EFAULT.",
   },
 );
+/** 0, an error, or VM_FAULT_RETRY with mmap_sem dropped. */
 const fault_locked = kernelFunction(
   "do_user_addr_fault",
-  function* (mm: mm_struct, addr: number, isWrite: boolean): Kernel<number> {
+  function* (mm: mm_struct, addr: number, isWrite: boolean, retried: boolean): Kernel<number> {
     const vma = yield* fact(2, find_vma(mm, addr));
-    if (vma.isNull || (yield* load(vma.vm_start)) > addr) return -EFAULT;
-    const allowed = (yield* fact(3, load(vma.vm_flags))) & (isWrite ? VM_WRITE : VM_READ | VM_EXEC | VM_WRITE);
+    if (vma.isNull) return -EFAULT;
+    const flags = yield* load(vma.vm_flags);
+    if ((yield* load(vma.vm_start)) > addr) {
+      if ((flags & VM_GROWSDOWN) === 0) return -EFAULT;
+      yield* fact(2, expand_downwards(mm, vma, alignDown(addr, PAGE_SIZE)));
+    }
+    const allowed = flags & (isWrite ? VM_WRITE : VM_READ | VM_EXEC | VM_WRITE);
     if (allowed === 0) return -EFAULT;
-    const flags = FAULT_FLAG_ALLOW_RETRY + (isWrite ? FAULT_FLAG_WRITE : 0);
-    const ret = yield* fact(4, handle_mm_fault(vma, addr, flags));
+    const how = (retried ? 0 : FAULT_FLAG_ALLOW_RETRY) + (isWrite ? FAULT_FLAG_WRITE : 0);
+    const ret = yield* fact(4, handle_mm_fault(vma, addr, how));
+    if ((ret & VM_FAULT_RETRY) !== 0) return VM_FAULT_RETRY;
     return (ret & VM_FAULT_ERROR) !== 0 ? -EFAULT : 0;
   },
-  { source: "arch/x86/mm/fault.c", facts: "arch", params: ["mm", "address", "write"], internal: true },
+  { source: "arch/x86/mm/fault.c", facts: "arch", params: ["mm", "address", "write", "retried"], internal: true },
+);
+
+const expand_downwards = kernelFunction(
+  "expand_downwards",
+  function* (mm: mm_struct, vma: vm_area_struct, addr: number): Kernel<void> {
+    const family: anon_vma = yield* anon_vma_prepare(vma);
+    yield* fact(2, down_write(family.rwsem));
+    const start = yield* load(vma.vm_start);
+    if (addr < start) {
+      yield* fact(2, spin_lock(mm.page_table_lock));
+      yield* fact(2, store(vma.vm_start, addr));
+      const pgoff = yield* load(vma.vm_pgoff);
+      yield* store(vma.vm_pgoff, pgoff - (start - addr) / PAGE_SIZE);
+      yield* fact(2, spin_unlock(mm.page_table_lock));
+    }
+    yield* fact(2, up_write(family.rwsem));
+  },
+  {
+    source: "mm/mmap.c",
+    facts: "arch",
+    params: ["mm", "vma", "address"],
+    summary: "A stack grows down to an address, under mmap_sem for reading.",
+    differs: "No guard gap and no limit on the size.",
+  },
 );
 
 /** A read of user memory by a thread of the process: the word, or -EFAULT for what would be SIGSEGV. */
@@ -105,7 +110,7 @@ export const user_load = kernelFunction(
   function* (mm: mm_struct, addr: number): Kernel<number> {
     const value = yield* userRead(mm, addr);
     if (value !== "page fault") return value;
-    const error = yield* do_user_addr_fault(mm, addr, false);
+    const error = yield* do_user_addr_fault(mm, addr, false, false);
     return error !== 0 ? error : yield* user_load.restart(mm, addr);
   },
   { params: ["mm", "address"], summary: "A CPU reads user memory, faulting as hardware would.", internal: true },
@@ -115,7 +120,7 @@ export const user_store = kernelFunction(
   "store",
   function* (mm: mm_struct, addr: number, value: number): Kernel<number> {
     if ((yield* userWrite(mm, addr, value)) !== "page fault") return 0;
-    const error = yield* do_user_addr_fault(mm, addr, true);
+    const error = yield* do_user_addr_fault(mm, addr, true, false);
     return error !== 0 ? error : yield* user_store.restart(mm, addr, value);
   },
   {

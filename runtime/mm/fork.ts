@@ -9,6 +9,7 @@ import { NULL } from "../machine/struct.ts";
 import { hmm_mm_destroy } from "./hmm.ts";
 import { exit_mmap } from "./mmap.ts";
 import { mmu_notifier_mm_destroy } from "./mmu_notifier.ts";
+import { mmu_notifier_subscriptions_destroy } from "./mmu_notifier_subscriptions.ts";
 import { mm_struct } from "./mm_types.ts";
 import { allocate, initCount } from "./page_alloc.ts";
 import { pgd_table } from "./pgtable.ts";
@@ -135,4 +136,9 @@ const __mmdrop = kernelFunction(
     summary: "Frees what is left of an address space.",
     differs: "Counters of pages and page tables are not kept, so check_mm() has nothing to check.",
   },
-);
+).since("v5.6", function* (mm: mm_struct): Kernel<void> {
+  const pgd = yield* loadPrivate(mm.pgd);
+  yield* fact(3, freeBy("pgd_free", pgd));
+  yield* fact(5, mmu_notifier_subscriptions_destroy(mm));
+  yield* fact(7, freeBy("free_mm", mm));
+});

@@ -34,6 +34,7 @@ export const mm_get_hmm = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "GET52",
     params: ["mm"],
     summary: "A reference to the hmm of an mm; NULL if it has none that lives.",
@@ -45,7 +46,13 @@ export const hmm_put = kernelFunction(
   function* (h: hmm): Kernel<void> {
     yield* kref_put(h.kref, hmm_free);
   },
-  { source: "mm/hmm.c", facts: "PUT", params: ["hmm"], summary: "Drops a reference to an hmm; the last one frees it." },
+  {
+    source: "mm/hmm.c",
+    until: "v5.6",
+    facts: "PUT",
+    params: ["hmm"],
+    summary: "Drops a reference to an hmm; the last one frees it.",
+  },
 );
 
 const hmm_free = kernelFunction(
@@ -61,6 +68,7 @@ const hmm_free = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "FREE52",
     params: ["kref"],
     summary: "Unregisters the notifier, takes the hmm off its mm and frees it at once.",
@@ -90,6 +98,7 @@ export const hmm_get_or_create = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "GOC52",
     params: ["mm"],
     summary: "A reference to the hmm of an mm, made if need be; NULL if that fails, or if somebody else was faster.",
@@ -135,6 +144,7 @@ export const hmm_mm_destroy = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DESTROY52",
     params: ["mm"],
     summary: "Parts an mm that is about to be freed from its hmm.",
@@ -157,6 +167,7 @@ export const hmm_mirror_register = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "MREG",
     params: ["mirror", "mm"],
     summary: "Begins to mirror an address space. The caller must hold mmap_sem for writing; nobody checks.",
@@ -174,7 +185,13 @@ export const hmm_mirror_unregister = kernelFunction(
     yield* fact(5, up_write(h.mirrors_sem));
     yield* fact(6, hmm_put(h));
   },
-  { source: "mm/hmm.c", facts: "MUNREG52", params: ["mirror"], summary: "Stops mirroring an address space." },
+  {
+    source: "mm/hmm.c",
+    until: "v5.6",
+    facts: "MUNREG52",
+    params: ["mirror"],
+    summary: "Stops mirroring an address space.",
+  },
 );
 
 export const hmm_mirror_mm_is_alive = kernelFunction(
@@ -187,6 +204,7 @@ export const hmm_mirror_mm_is_alive = kernelFunction(
   },
   {
     source: "include/linux/hmm.h",
+    until: "v5.6",
     facts: "MAPG",
     params: ["mirror"],
     summary: "Whether the mm of a mirror looked alive a moment ago. No lock, no promise.",
@@ -213,6 +231,7 @@ const hmm_release = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "REL52",
     params: ["mn", "mm"],
     summary: "The address space goes away: marks the hmm dead, its ranges invalid, and tells the mirrors.",
@@ -284,6 +303,7 @@ const hmm_invalidate_range_start = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "START52",
     params: ["mn", "range"],
     summary: "Makes ranges invalid and has every mirror let go. What a mirror answers is lost, as in 5.2.",
@@ -329,6 +349,7 @@ const hmm_invalidate_range_end = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "END52",
     params: ["mn", "range"],
     summary: "With the last invalidation over, makes every range valid again.",

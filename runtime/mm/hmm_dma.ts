@@ -1,12 +1,12 @@
 /** hmm_range_dma_map() and its counterpart, of mm/hmm.c as of 5.2. A bus address is the page's own; mapping is free. */
 import { load, loadPrivate, store } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
-import { fact, Op, step, type Kernel } from "../machine/step.ts";
+import { fact, type Kernel } from "../machine/step.ts";
 import { EBUSY, EINVAL } from "../machine/errno.ts";
 import type { hmm_range } from "./hmm_types.ts";
 import { hmm_range_fault, pfnsOf } from "./hmm_range.ts";
 import { entryIsWritable, hmm_device_entry_to_page, HMM_PFN_NONE, wordOfArray } from "./hmm_walk.ts";
-import { PG_dirty, type page } from "./mm_types.ts";
+import { set_page_dirty } from "./page_flags.ts";
 import { PAGE_SIZE } from "./pgtable.ts";
 import type { Struct } from "../machine/struct.ts";
 
@@ -20,6 +20,7 @@ export const hmm_range_dma_map = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DMAMAP",
     params: ["range", "daddrs", "block"],
     summary: "Faults a range in and maps its pages for a device; how many.",
@@ -40,6 +41,7 @@ const map_pages = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DMAMAP",
     params: ["range", "pfns", "daddrs", "i", "npages", "mapped"],
   },
@@ -55,6 +57,7 @@ export const hmm_range_dma_unmap = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DMAUNMAP",
     params: ["range", "daddrs", "dirty"],
     summary: "Unmaps the pages of a range from a device; how many. Whatever excludes invalidation must be held.",
@@ -83,15 +86,5 @@ export const dma_unmap_pages = kernelFunction(
       p === null ? count : count + 1,
     );
   },
-  { source: "mm/hmm.c", facts: "DMAUNMAP", params: ["owner", "pfns", "daddrs", "n", "dirty", "count"] },
+  { source: "mm/hmm.c", until: "v5.6", facts: "DMAUNMAP", params: ["owner", "pfns", "daddrs", "n", "dirty", "count"] },
 );
-
-/** mm/page-writeback.c. The page had better be there still. */
-function* set_page_dirty(p: page): Kernel<void> {
-  yield* step({
-    op: Op.store,
-    addr: p.flags.addr,
-    a: PG_dirty,
-    text: (names) => `set_page_dirty(${p.expr(names)})`,
-  });
-}

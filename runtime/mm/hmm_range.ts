@@ -1,5 +1,6 @@
 /** The second half of mm/hmm.c as of 5.2: ranges that are registered, waited for, snapshot and faulted. */
 import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
+import { endOfScope, stackObject } from "../machine/alloc.ts";
 import { WARN_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { list_add_rcu, list_del_rcu } from "../machine/list.ts";
@@ -9,11 +10,11 @@ import { fact, type Kernel, type Value } from "../machine/step.ts";
 import { wait_event_timeout } from "../machine/wait.ts";
 import { EAGAIN, EBUSY, EFAULT, EINVAL, EPERM } from "../machine/errno.ts";
 import { hmm_get_or_create, hmm_put } from "./hmm.ts";
-import { HMM_RANGE_PAGES_MAX, type hmm, type hmm_range } from "./hmm_types.ts";
-import { HMM_PFN_NONE, hmm_vma_walk_hole, hmm_vma_walk_pmd, wordOfArray } from "./hmm_walk.ts";
-import { VM_IO, VM_MIXEDMAP, VM_PFNMAP, VM_READ, type mm_struct, type vm_area_struct } from "./mm_types.ts";
+import { HMM_RANGE_PAGES_MAX, hmm_vma_walk, type hmm, type hmm_range } from "./hmm_types.ts";
+import { HMM_PFN_NONE, hmm_walk_ops, wordOfArray } from "./hmm_walk.ts";
+import { VM_IO, VM_MIXEDMAP, VM_PFNMAP, VM_READ, type mm_struct } from "./mm_types.ts";
 import { PAGE_SHIFT, PAGE_SIZE } from "./pgtable.ts";
-import { walk_page_range, type mm_walk } from "./pagewalk.ts";
+import { walk_page_range } from "./pagewalk.ts";
 import { find_vma } from "./vma_tree.ts";
 
 /** The steps of registration before anybody else can see the range; an error, or 0. For those who replace the rest. */
@@ -52,6 +53,7 @@ export const hmm_range_register = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "RREG52",
     params: ["range", "mm", "start", "end", "page_shift"],
     summary: "Begins to watch a range: it becomes invalid whenever the CPU's page tables change under it.",
@@ -75,6 +77,7 @@ export const hmm_range_unregister = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "RUNREG52",
     params: ["range"],
     summary: "Stops watching a range.",
@@ -88,7 +91,12 @@ export const hmm_range_valid = kernelFunction(
   function* (range: hmm_range): Kernel<boolean> {
     return yield* load(range.valid);
   },
-  { source: "include/linux/hmm.h", params: ["range"], summary: "Whether nothing has changed under a range." },
+  {
+    source: "include/linux/hmm.h",
+    until: "v5.6",
+    params: ["range"],
+    summary: "Whether nothing has changed under a range.",
+  },
 );
 
 const valid_or_dead = kernelFunction(
@@ -112,6 +120,7 @@ export const hmm_range_wait_until_valid = kernelFunction(
   },
   {
     source: "include/linux/hmm.h",
+    until: "v5.6",
     facts: "WAIT52",
     params: ["range"],
     summary: "Waits until nothing is being invalidated, or until time is up.",
@@ -137,26 +146,22 @@ function* hasRoom(range: hmm_range): Kernel<boolean> {
 const vmaCheck = (caller: string, facts: string) =>
   kernelFunction(
     caller,
-    function* (
-      range: hmm_range,
-      mm: mm_struct,
-      start: number,
-    ): Kernel<readonly [error: number, vma: vm_area_struct, end: number]> {
+    function* (range: hmm_range, mm: mm_struct, start: number): Kernel<readonly [error: number, end: number]> {
       const end = yield* loadPrivate(range.end);
       const vma = yield* fact(3, find_vma(mm, start));
-      if (vma.isNull) return [-EFAULT, vma, end];
+      if (vma.isNull) return [-EFAULT, end];
       const flags = yield* fact(4, load(vma.vm_flags));
-      if ((flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP)) !== 0) return [-EFAULT, vma, end];
-      if ((yield* loadPrivate(range.page_shift)) !== PAGE_SHIFT) return [-EINVAL, vma, end];
+      if ((flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP)) !== 0) return [-EFAULT, end];
+      if ((yield* loadPrivate(range.page_shift)) !== PAGE_SHIFT) return [-EINVAL, end];
       if ((flags & VM_READ) === 0) {
         yield* fact(
           6,
           hmm_pfns_clear(range, yield* pfnsOf(range), 0, (end - (yield* loadPrivate(range.start))) / PAGE_SIZE),
         );
-        return [-EPERM, vma, end];
+        return [-EPERM, end];
       }
       yield* storePrivate(range.vma, vma);
-      return [0, vma, Math.min(end, yield* fact(7, load(vma.vm_end)))];
+      return [0, Math.min(end, yield* fact(7, load(vma.vm_end)))];
     },
     { source: "mm/hmm.c", facts, params: ["range", "mm", "start"], internal: true },
   );
@@ -171,17 +176,31 @@ const hmm_pfns_clear = kernelFunction(
     yield* store(wordOfArray(range, pfns, i), HMM_PFN_NONE);
     return yield* hmm_pfns_clear.restart(range, pfns, i + 1, n);
   },
-  { source: "mm/hmm.c", params: ["range", "pfns", "i", "npages"], summary: "Empties entries." },
+  { source: "mm/hmm.c", until: "v5.6", params: ["range", "pfns", "i", "npages"], summary: "Empties entries." },
 );
 
-/** What the walk needs to know. */
-function* walkOf(range: hmm_range, vma: vm_area_struct, fault: boolean): Kernel<mm_walk> {
-  const start = yield* loadPrivate(range.start);
-  const pfns = yield* pfnsOf(range);
-  const default_flags = yield* loadPrivate(range.default_flags);
-  const mask = yield* loadPrivate(range.pfn_flags_mask);
-  return [hmm_vma_walk_pmd, hmm_vma_walk_hole, vma, range, start, pfns, default_flags, mask, fault];
-}
+/** The part of a range that lies in one VMA; an error, and how far the walk has come. */
+const walk = kernelFunction(
+  "hmm_range_fault",
+  function* (
+    range: hmm_range,
+    mm: mm_struct,
+    start: number,
+    end: number,
+    fault: boolean,
+  ): Kernel<readonly [error: number, last: number]> {
+    const mine = yield* stackObject(hmm_vma_walk, "struct hmm_vma_walk hmm_vma_walk");
+    yield* storePrivate(mine.range, range);
+    yield* storePrivate(mine.pfns, yield* pfnsOf(range));
+    yield* storePrivate(mine.fault, fault);
+    yield* storePrivate(mine.last, start);
+    const error = yield* walk_page_range(mm, start, end, hmm_walk_ops, mine.addr);
+    const last = yield* loadPrivate(mine.last);
+    yield* endOfScope(mine);
+    return [error, last];
+  },
+  { source: "mm/hmm.c", params: ["range", "mm", "start", "end", "fault"], internal: true },
+);
 
 // ---- snapshot
 
@@ -196,6 +215,7 @@ export const hmm_range_snapshot = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "SNAP52",
     params: ["range"],
     summary: "What is mapped in a registered range now; faults nothing in. Needs mmap_sem and mm_users.",
@@ -206,13 +226,13 @@ const snapshot_vma = kernelFunction(
   "hmm_range_snapshot",
   function* (range: hmm_range, mm: mm_struct, start: number): Kernel<number> {
     if (!(yield* fact(2, load(range.valid)))) return -EAGAIN;
-    const [error, vma, end] = yield* vma_to_snapshot(range, mm, start);
+    const [error, end] = yield* vma_to_snapshot(range, mm, start);
     if (error !== 0) return error;
-    const [, last] = yield* fact(7, walk_page_range(mm, start, end, yield* walkOf(range, vma, false)));
+    const [, last] = yield* fact(7, walk(range, mm, start, end, false));
     if (end < (yield* loadPrivate(range.end))) return yield* snapshot_vma.restart(range, mm, end);
     return (last - (yield* loadPrivate(range.start))) / PAGE_SIZE;
   },
-  { source: "mm/hmm.c", facts: "SNAP52", params: ["range", "mm", "start"] },
+  { source: "mm/hmm.c", until: "v5.6", facts: "SNAP52", params: ["range", "mm", "start"] },
 );
 
 // ---- fault
@@ -228,6 +248,7 @@ export const hmm_range_fault = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "FAULT52",
     params: ["range", "block"],
     summary:
@@ -243,19 +264,18 @@ const fault_vma = kernelFunction(
       yield* fact(2, up_read(mm.mmap_sem));
       return -EAGAIN;
     }
-    const [error, vma, end] = yield* vma_to_fault(range, mm, start);
-    return error !== 0 ? error : yield* fault_walk.restart(range, mm, vma, start, end);
+    const [error, end] = yield* vma_to_fault(range, mm, start);
+    return error !== 0 ? error : yield* fault_walk.restart(range, mm, start, end);
   },
-  { source: "mm/hmm.c", facts: "FAULT52", params: ["range", "mm", "start"] },
+  { source: "mm/hmm.c", until: "v5.6", facts: "FAULT52", params: ["range", "mm", "start"] },
 );
 const fault_walk = kernelFunction(
   "hmm_range_fault",
-  function* (range: hmm_range, mm: mm_struct, vma: vm_area_struct, start: number, end: number): Kernel<number> {
+  function* (range: hmm_range, mm: mm_struct, start: number, end: number): Kernel<number> {
     const rangeStart = yield* loadPrivate(range.start);
     const rangeEnd = yield* loadPrivate(range.end);
-    const [error, last] = yield* fact(7, walk_page_range(mm, start, end, yield* walkOf(range, vma, true)));
-    if (error === -EBUSY && (yield* fact(7, load(range.valid))))
-      return yield* fault_walk.restart(range, mm, vma, last, end);
+    const [error, last] = yield* fact(7, walk(range, mm, start, end, true));
+    if (error === -EBUSY && (yield* fact(7, load(range.valid)))) return yield* fault_walk.restart(range, mm, last, end);
     if (error !== 0) {
       const pfns = yield* pfnsOf(range);
       yield* fact(8, hmm_pfns_clear(range, pfns, (last - rangeStart) / PAGE_SIZE, (rangeEnd - rangeStart) / PAGE_SIZE));
@@ -264,5 +284,5 @@ const fault_walk = kernelFunction(
     if (end < rangeEnd) return yield* fault_vma.restart(range, mm, end);
     return (last - rangeStart) / PAGE_SIZE;
   },
-  { source: "mm/hmm.c", facts: "FAULT52", params: ["range", "mm", "vma", "start", "end"] },
+  { source: "mm/hmm.c", until: "v5.6", facts: "FAULT52", params: ["range", "mm", "start", "end"] },
 );

@@ -93,3 +93,13 @@ export class hmm_range extends Struct {
   /** Bus addresses, likewise. */
   daddrs = words(HMM_RANGE_PAGES_MAX);
 }
+
+/** What hmm_range_fault() and hmm_range_snapshot() hand to their callbacks; on their stack. */
+export class hmm_vma_walk extends Struct {
+  range = pointer(() => hmm_range);
+  /** Address of the first entry that the walk fills. */
+  pfns = int();
+  /** Where the walk has got to when it stops. */
+  last = int();
+  fault = flag();
+}

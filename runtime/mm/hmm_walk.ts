@@ -1,30 +1,66 @@
 /** The page-table walk of mm/hmm.c as of 5.2: what becomes of each entry. No PTE lock is taken. */
-import { load, READ_ONCE, store } from "../machine/access.ts";
+import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { at, Int, WORD, type Struct } from "../machine/struct.ts";
+import { staticObject } from "../machine/types.ts";
+import type { ImageWriter } from "../image.ts";
 import { EAGAIN, EBUSY, EFAULT } from "../machine/errno.ts";
 import {
   FAULT_FLAG_ALLOW_RETRY,
   FAULT_FLAG_REMOTE,
   FAULT_FLAG_WRITE,
-  handle_mm_fault,
   VM_FAULT_ERROR,
   VM_FAULT_RETRY,
-} from "./memory.ts";
-import { page, type vm_area_struct } from "./mm_types.ts";
-import type { mm_walk, walk_result } from "./pagewalk.ts";
+} from "./fault_flags.ts";
+import { hmm_vma_walk, type hmm_range } from "./hmm_types.ts";
+import { handle_mm_fault } from "./memory.ts";
+import type { vm_area_struct } from "./mm_types.ts";
+import { mm_walk_ops, type mm_walk } from "./pagewalk_types.ts";
 import {
-  pmd_offset,
-  pte_none,
-  pte_offset,
+  is_huge,
+  nth_page,
+  page,
+  PAGE_SIZE,
+  pmd_none,
+  PMD_SIZE,
   pte_page,
+  pte_present,
   pte_special,
   pte_write,
-  type pmd_table,
-  type pte_table,
-  PAGE_SIZE,
+  type PmdEntry,
 } from "./pgtable.ts";
+import { pte_offset, snapshot } from "./pgtable_steps.ts";
+
+/** What the functions below want to know of a walk: what of it does not change meanwhile. */
+type Walk = readonly [
+  vma: vm_area_struct,
+  range: hmm_range,
+  start: number,
+  pfns: number,
+  default_flags: number,
+  pfn_flags_mask: number,
+  fault: boolean,
+];
+/** An error, and how far the walk has come. */
+type walk_result = readonly [error: number, last: number];
+function* walkOf(walk: mm_walk): Kernel<Walk> {
+  const mine = at(hmm_vma_walk, yield* loadPrivate(walk.private));
+  const range = yield* loadPrivate(mine.range);
+  return [
+    yield* loadPrivate(walk.vma),
+    range,
+    yield* loadPrivate(range.start),
+    yield* loadPrivate(mine.pfns),
+    yield* loadPrivate(range.default_flags),
+    yield* loadPrivate(range.pfn_flags_mask),
+    yield* loadPrivate(mine.fault),
+  ];
+}
+function* leave(walk: mm_walk, [error, last]: walk_result): Kernel<number> {
+  yield* storePrivate(at(hmm_vma_walk, yield* loadPrivate(walk.private)).last, last);
+  return error;
+}
 
 /** Flags of an entry of range->pfns, in the low bits that a page's address leaves free; and values that are no page. */
 export const HMM_PFN_VALID = 1;
@@ -43,8 +79,7 @@ export function hmm_device_entry_to_page(entry: number): page | null {
 }
 export const entryIsWritable = (entry: number): boolean => entry % FLAGS === HMM_PFN_VALID + HMM_PFN_WRITE;
 
-const pfnAt = ([, , , range, start, pfns]: mm_walk, addr: number): Int =>
-  wordOfArray(range, pfns, (addr - start) / PAGE_SIZE);
+const pfnAt = ([, range, start, pfns]: Walk, addr: number): Int => wordOfArray(range, pfns, (addr - start) / PAGE_SIZE);
 
 /** What is asked for: the entry's own request where the mask lets it through. An entry nobody asks is not looked at. */
 const request_of = kernelFunction(
@@ -75,6 +110,7 @@ const hmm_vma_do_fault = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "DOFAULT",
     params: ["vma", "addr", "write_fault", "pfn"],
     summary: "Faults one page in. -EBUSY: done, look again.",
@@ -82,14 +118,15 @@ const hmm_vma_do_fault = kernelFunction(
 );
 
 /** Nothing is mapped over [addr, end). */
-export const hmm_vma_walk_hole = kernelFunction(
+const walk_hole = kernelFunction(
   "hmm_vma_walk_hole",
-  function* (addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
+  function* (addr: number, end: number, walk: Walk): Kernel<walk_result> {
     const [fault, write] = yield* range_need_fault(addr, end, walk, false);
     return yield* hmm_vma_walk_hole_(addr, end, fault, write, walk);
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "HOLE",
     params: ["addr", "end", "walk"],
     summary: "Faults in what is asked for where nothing is mapped.",
@@ -97,13 +134,8 @@ export const hmm_vma_walk_hole = kernelFunction(
 );
 const range_need_fault = kernelFunction(
   "hmm_range_need_fault",
-  function* (
-    addr: number,
-    end: number,
-    walk: mm_walk,
-    sofar: boolean,
-  ): Kernel<readonly [fault: boolean, write: boolean]> {
-    const [, , , , , , default_flags, mask, mayFault] = walk;
+  function* (addr: number, end: number, walk: Walk, sofar: boolean): Kernel<readonly [fault: boolean, write: boolean]> {
+    const [, , , , default_flags, mask, mayFault] = walk;
     if (!mayFault) return [false, false];
     const request = yield* request_of(pfnAt(walk, addr), default_flags, mask);
     const [fault, write] = hmm_pte_need_fault(request, 0, mayFault);
@@ -113,6 +145,7 @@ const range_need_fault = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "need_fault",
     params: ["addr", "end", "walk", "fault"],
     summary: "Whether any page of a range is asked for.",
@@ -123,12 +156,13 @@ const range_need_fault = kernelFunction(
 /** `last` stays at `addr`: the walk comes back here to see what the faults brought. */
 const hmm_vma_walk_hole_ = kernelFunction(
   "hmm_vma_walk_hole_",
-  function* (addr: number, end: number, fault: boolean, write: boolean, walk: mm_walk): Kernel<walk_result> {
+  function* (addr: number, end: number, fault: boolean, write: boolean, walk: Walk): Kernel<walk_result> {
     const error = yield* fill_hole(addr, end, fault, write, walk);
     return [error, addr];
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "HOLE_",
     params: ["addr", "end", "fault", "write_fault", "walk"],
     summary: "Empties the entries of a range, and faults the pages in if asked to.",
@@ -136,11 +170,11 @@ const hmm_vma_walk_hole_ = kernelFunction(
 );
 const fill_hole = kernelFunction(
   "hmm_vma_walk_hole_",
-  function* (addr: number, end: number, fault: boolean, write: boolean, walk: mm_walk): Kernel<number> {
+  function* (addr: number, end: number, fault: boolean, write: boolean, walk: Walk): Kernel<number> {
     const pfn = pfnAt(walk, addr);
     yield* store(pfn, HMM_PFN_NONE);
     if (fault || write) {
-      const ret = yield* hmm_vma_do_fault(walk[2], addr, write, pfn);
+      const ret = yield* hmm_vma_do_fault(walk[0], addr, write, pfn);
       if (ret !== -EBUSY) return ret;
     }
     const next = addr + PAGE_SIZE;
@@ -152,16 +186,16 @@ const fill_hole = kernelFunction(
 
 const hmm_vma_handle_pte = kernelFunction(
   "hmm_vma_handle_pte",
-  function* (pte: pte_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const [, , , , , , default_flags, mask, mayFault] = walk;
+  function* (table: number, addr: number, end: number, walk: Walk): Kernel<walk_result> {
+    const [, , , , default_flags, mask, mayFault] = walk;
     const pfn = pfnAt(walk, addr);
-    const value = yield* load(pte_offset(pte, addr));
+    const value = yield* load(yield* pte_offset(table, addr));
     const request = yield* request_of(pfn, default_flags, mask);
     yield* store(pfn, HMM_PFN_NONE);
-    const cpu = pte_none(value) ? 0 : HMM_PFN_VALID + (pte_write(value) ? HMM_PFN_WRITE : 0);
+    const cpu = pte_present(value) ? HMM_PFN_VALID + (pte_write(value) ? HMM_PFN_WRITE : 0) : 0;
     const [fault, write] = hmm_pte_need_fault(request, cpu, mayFault);
     if (fault || write) return yield* hmm_vma_walk_hole_(addr, end, fault, write, walk);
-    if (pte_none(value)) return [0, addr];
+    if (!pte_present(value)) return [0, addr];
     if (pte_special(value)) {
       yield* store(pfn, HMM_PFN_SPECIAL);
       return [-EFAULT, addr];
@@ -171,37 +205,78 @@ const hmm_vma_handle_pte = kernelFunction(
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "PTE",
-    params: ["pte", "addr", "end", "walk"],
+    params: ["pmd", "addr", "end", "walk"],
     summary: "What a PTE means for the device: its page, nothing, a fault, or (zero page) an error.",
     differs:
-      "PTEs are empty, present or special; nothing is swapped out, migrating or on a device. With an empty " +
+      "What is swapped out, migrates or is on a device counts as empty: no wait for a migration. With an empty " +
       "pfn_flags_mask the entry itself is not loaded.",
   },
 );
 const handle_ptes = kernelFunction(
   "hmm_vma_walk_pmd",
-  function* (pte: pte_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const [error] = yield* fact("c", hmm_vma_handle_pte(pte, addr, end, walk));
+  function* (table: number, addr: number, end: number, walk: Walk): Kernel<walk_result> {
+    const [error] = yield* fact("c", hmm_vma_handle_pte(table, addr, end, walk));
     if (error !== 0) return [error, addr];
     const next = addr + PAGE_SIZE;
-    return next >= end ? [0, end] : yield* handle_ptes.restart(pte, next, end, walk);
+    return next >= end ? [0, end] : yield* handle_ptes.restart(table, next, end, walk);
   },
-  { source: "mm/hmm.c", facts: "PMD", params: ["pte", "addr", "end", "walk"] },
+  { source: "mm/hmm.c", until: "v5.6", facts: "PMD", params: ["pmd", "addr", "end", "walk"] },
 );
-
-export const hmm_vma_walk_pmd = kernelFunction(
-  "hmm_vma_walk_pmd",
-  function* (pmd: pmd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const pte = yield* fact("a", READ_ONCE(pmd_offset(pmd, addr)));
-    if (pte.isNull) return yield* hmm_vma_walk_hole(addr, end, walk);
-    return yield* handle_ptes.restart(pte, addr, end, walk);
+/** A leaf, page by page: its value is good for all of them, read without a lock. */
+const handle_leaf = kernelFunction(
+  "hmm_vma_handle_pmd",
+  function* (leaf: number, addr: number, end: number, walk: Walk): Kernel<walk_result> {
+    const [, , , , default_flags, mask, mayFault] = walk;
+    const pfn = pfnAt(walk, addr);
+    const request = yield* request_of(pfn, default_flags, mask);
+    const cpu = HMM_PFN_VALID + (pte_write(leaf) ? HMM_PFN_WRITE : 0);
+    const [fault, write] = hmm_pte_need_fault(request, cpu, mayFault);
+    if (fault || write) return yield* hmm_vma_walk_hole_(addr, end, fault, write, walk);
+    const part = nth_page(pte_page(leaf), Math.floor((addr % PMD_SIZE) / PAGE_SIZE));
+    yield* store(pfn, part.addr + cpu);
+    const next = addr + PAGE_SIZE;
+    return next >= end ? [0, end] : yield* handle_leaf.restart(leaf, next, end, walk);
   },
   {
     source: "mm/hmm.c",
+    until: "v5.6",
     facts: "PMD",
     params: ["pmd", "addr", "end", "walk"],
-    summary: "The entries of one PTE table, or a hole.",
-    differs: "Nothing is huge, migrating or bad.",
+    summary: "The pages of a huge one.",
   },
 );
+
+const hmm_vma_walk_pmd = kernelFunction(
+  "hmm_vma_walk_pmd",
+  function* (pmd: PmdEntry, addr: number, end: number, walk: mm_walk): Kernel<number> {
+    const context = yield* walkOf(walk);
+    const now = yield* fact("a", snapshot(pmd));
+    if (pmd_none(now)) return yield* leave(walk, yield* walk_hole(addr, end, context));
+    const handle = is_huge(now) ? handle_leaf : handle_ptes;
+    return yield* leave(walk, yield* handle(now, addr, end, context));
+  },
+  {
+    source: "mm/hmm.c",
+    until: "v5.6",
+    facts: "PMD",
+    params: ["pmd", "addr", "end", "walk"],
+    summary: "The entries of one PTE table, the pages of a huge one, or a hole.",
+    differs: "A huge page that migrates is taken for a table.",
+  },
+);
+const hmm_vma_walk_hole = kernelFunction(
+  "hmm_vma_walk_hole",
+  function* (addr: number, end: number, _depth: number, walk: mm_walk): Kernel<number> {
+    return yield* leave(walk, yield* walk_hole(addr, end, yield* walkOf(walk)));
+  },
+  { source: "mm/hmm.c", facts: "HOLE", params: ["addr", "end", "depth", "walk"], internal: true },
+);
+
+/** Callbacks of hmm_range_fault() and hmm_range_snapshot(). */
+export const hmm_walk_ops = staticObject(mm_walk_ops, "hmm_walk_ops");
+export function hmmWalkImage(write: ImageWriter): void {
+  write(hmm_walk_ops.pmd_entry, hmm_vma_walk_pmd);
+  write(hmm_walk_ops.pte_hole, hmm_vma_walk_hole);
+}

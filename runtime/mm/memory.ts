@@ -1,128 +1,60 @@
-/** The part of mm/memory.c that makes page tables and handles faults on anonymous memory. */
+/** The part of mm/memory.c that handles faults: what kind it is, and who takes care of it. */
 import { load, loadPrivate } from "../machine/access.ts";
-import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { NULL } from "../machine/struct.ts";
-import { VM_WRITE, type mm_struct, type vm_area_struct } from "./mm_types.ts";
+import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE } from "./fault_flags.ts";
+import { VM_FAULT_FALLBACK, VM_FAULT_OOM } from "./fault_flags.ts";
+import { create_huge_pmd, pmd_migration_entry_wait, wp_huge_pmd } from "./huge_memory.ts";
+import { create_huge_pud, wp_huge_pud } from "./huge_pud.ts";
+import { do_anonymous_page } from "./memory_anon.ts";
+import { do_wp_page } from "./memory_cow.ts";
+import { do_fault } from "./memory_file.ts";
+import { do_swap_page } from "./memory_swap.ts";
+import { VM_HUGEPAGE, VM_WRITE, type vm_area_struct } from "./mm_types.ts";
 import {
-  mmu_notifier_invalidate_range,
-  mmu_notifier_invalidate_range_only_end,
-  mmu_notifier_invalidate_range_start,
-} from "./mmu_notifier.ts";
-import { mmu_notifier_range_init } from "./mmu_notifier_types.ts";
-import { alloc_page, allocate, empty_zero_page, put_page } from "./page_alloc.ts";
-import {
-  mk_pte,
-  pgd_offset,
-  pmd_offset,
-  pmd_table,
-  populate,
-  pte_mkspecial,
+  hw_allows,
+  pgd_none,
+  pmd_leaf,
+  pmd_none,
+  pmd_present,
+  pte_clear_protnone,
+  pte_lockptr,
   pte_none,
-  pte_offset,
-  pte_page,
-  pte_special,
-  pte_table,
+  pte_present,
+  pte_protnone,
   pte_write,
-  ptep_get_and_clear,
-  pud_offset,
-  pud_table,
-  set_pte_at,
-  type pgd_table,
-  PAGE_SIZE,
+  pud_leaf,
+  pud_none,
+  type PmdEntry,
+  type PudEntry,
 } from "./pgtable.ts";
-
-export const FAULT_FLAG_WRITE = 0x1;
-export const FAULT_FLAG_ALLOW_RETRY = 0x4;
-export const FAULT_FLAG_REMOTE = 0x80;
-const VM_FAULT_OOM = 0x1;
-export const VM_FAULT_ERROR = 0x1;
-export const VM_FAULT_RETRY = 0x400;
-
-const __pud_alloc = kernelFunction(
-  "__pud_alloc",
-  function* (mm: mm_struct, pgd: pgd_table, addr: number): Kernel<pud_table> {
-    const entry = pgd_offset(pgd, addr);
-    const fresh = yield* allocate(pud_table, "pud_alloc_one(mm)");
-    if (fresh.isNull) return fresh;
-    yield* spin_lock(mm.page_table_lock);
-    if ((yield* load(entry)).isNull) yield* populate(entry, fresh);
-    else yield* freeBy("pud_free", fresh);
-    yield* spin_unlock(mm.page_table_lock);
-    return yield* load(entry);
-  },
-  {
-    source: "mm/memory.c",
-    facts: "F1",
-    params: ["mm", "pgd", "addr"],
-    summary: "Makes a PUD table, unless somebody else was faster.",
-  },
-);
-const __pmd_alloc = kernelFunction(
-  "__pmd_alloc",
-  function* (mm: mm_struct, pud: pud_table, addr: number): Kernel<pmd_table> {
-    const entry = pud_offset(pud, addr);
-    const fresh = yield* allocate(pmd_table, "pmd_alloc_one(mm)");
-    if (fresh.isNull) return fresh;
-    yield* spin_lock(mm.page_table_lock);
-    if ((yield* load(entry)).isNull) yield* populate(entry, fresh);
-    else yield* freeBy("pmd_free", fresh);
-    yield* spin_unlock(mm.page_table_lock);
-    return yield* load(entry);
-  },
-  {
-    source: "mm/memory.c",
-    facts: "F3",
-    params: ["mm", "pud", "addr"],
-    summary: "Makes a PMD table, unless somebody else was faster.",
-  },
-);
-const __pte_alloc = kernelFunction(
-  "__pte_alloc",
-  function* (pmd: pmd_table, addr: number): Kernel<pte_table> {
-    const entry = pmd_offset(pmd, addr);
-    const fresh = yield* allocate(pte_table, "pte_alloc_one(mm)");
-    if (fresh.isNull) return fresh;
-    yield* spin_lock(pmd.ptl);
-    const lost = !(yield* load(entry)).isNull;
-    if (!lost) yield* populate(entry, fresh);
-    yield* spin_unlock(pmd.ptl);
-    if (lost) yield* freeBy("pte_free", fresh);
-    return yield* load(entry);
-  },
-  {
-    source: "mm/memory.c",
-    facts: "a1",
-    params: ["pmd", "addr"],
-    own: ["addr"],
-    summary: "Makes a PTE table, unless somebody else was faster.",
-  },
-);
-
-/** The tables on the way to `addr`, made where they are missing: the PMD table, or NULL if memory is short. */
-const walk_alloc = kernelFunction(
-  "__handle_mm_fault",
-  function* (mm: mm_struct, addr: number): Kernel<pmd_table> {
-    const pgd = yield* loadPrivate(mm.pgd);
-    let pud = yield* fact("F1", load(pgd_offset(pgd, addr)));
-    if (pud.isNull) pud = yield* __pud_alloc(mm, pgd, addr);
-    if (pud.isNull) return NULL(pmd_table);
-    const pmd = yield* fact("F3", load(pud_offset(pud, addr)));
-    return pmd.isNull ? yield* __pmd_alloc(mm, pud, addr) : pmd;
-  },
-  { source: "mm/memory.c", facts: "handle_mm_fault", params: ["mm", "addr"], internal: true },
-);
+import { __pmd_alloc, __pud_alloc } from "./pgtable_alloc.ts";
+import {
+  pgd_offset,
+  pmd_devmap_trans_unstable,
+  pmd_offset,
+  pte_offset,
+  pud_offset,
+  pud_trans_unstable,
+  reads,
+  set_pte_at,
+  value,
+} from "./pgtable_steps.ts";
 
 export const handle_mm_fault = kernelFunction(
   "handle_mm_fault",
   function* (vma: vm_area_struct, addr: number, flags: number): Kernel<number> {
     const vmFlags = yield* load(vma.vm_flags);
     const mm = yield* loadPrivate(vma.vm_mm);
-    const pmd = yield* walk_alloc(mm, addr);
-    if (pmd.isNull) return VM_FAULT_OOM;
-    return yield* handle_pte_fault(mm, vmFlags, pmd, addr, flags % 2 === FAULT_FLAG_WRITE);
+    const p4d = pgd_offset(yield* loadPrivate(mm.pgd), addr);
+    let table = yield* fact("F1", value(p4d));
+    if (pgd_none(table)) {
+      if (!(yield* __pud_alloc(mm, p4d))) return VM_FAULT_OOM;
+      table = yield* fact("F1", value(p4d));
+    }
+    const pud = yield* pud_offset(table, addr);
+    return yield* __handle_mm_fault.restart(vma, vmFlags, pud, addr, flags);
   },
   {
     source: "mm/memory.c",
@@ -131,116 +63,158 @@ export const handle_mm_fault = kernelFunction(
     bits: { flags: { FAULT_FLAG_WRITE, FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE } },
     summary: "Makes the page at an address present, and writable if asked for. Needs mmap_sem and mm_users.",
     differs:
-      "Anonymous memory only, nothing huge or swapped out; so it never drops mmap_sem. There are no " +
-      "accessed and dirty bits, no memcg, no userfaultfd.",
+      "There is no accessed bit, no memcg and no userfaultfd. Where a VMA can have no huge entry (no VM_HUGEPAGE), the " +
+      "loads that look for one are left out: what they would see, the load that looks for a table sees too.",
   },
 );
 
-const handle_pte_fault = kernelFunction(
-  "handle_pte_fault",
-  function* (mm: mm_struct, vmFlags: number, pmd: pmd_table, addr: number, write: boolean): Kernel<number> {
-    const pte = yield* fact("F6", load(pmd_offset(pmd, addr)));
-    if (pte.isNull) return yield* fact("F7", do_anonymous_page(vmFlags, pmd, addr, write));
-    const entry = pte_offset(pte, addr);
-    const old = yield* fact("F6", load(entry));
-    if (pte_none(old)) return yield* fact("F7", do_anonymous_page(vmFlags, pmd, addr, write));
-    yield* fact("F8", spin_lock(pte.ptl));
-    const same = (yield* fact("F8", load(entry))) === old;
-    if (same && write && !pte_write(old)) return yield* fact("F8", do_wp_page(mm, vmFlags, pte, addr, old));
-    yield* fact("F8", spin_unlock(pte.ptl));
+/** With the PUD entry known. */
+const __handle_mm_fault = kernelFunction(
+  "__handle_mm_fault",
+  function* (vma: vm_area_struct, vmFlags: number, pud: PudEntry, addr: number, flags: number): Kernel<number> {
+    const huge = (vmFlags & VM_HUGEPAGE) !== 0;
+    if (huge) {
+      const ret = yield* fact("F2", fault_huge_pud(vma, pud, addr, flags));
+      if ((ret & VM_FAULT_FALLBACK) === 0) return ret;
+    }
+    const mm = yield* loadPrivate(vma.vm_mm);
+    if ((yield* fact("F3", reads(pud_none, pud))) && !(yield* __pmd_alloc(mm, pud))) return VM_FAULT_OOM;
+    const table = yield* fact("F3", value(pud));
+    return yield* below_pud.restart(vma, vmFlags, pud, table, addr, flags);
+  },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pud", "address", "flags"],
+    internal: true,
+  },
+);
+/** `table`: what the PUD entry held when the address of the PMD entry was computed. */
+const below_pud = kernelFunction(
+  "__handle_mm_fault",
+  function* (
+    vma: vm_area_struct,
+    vmFlags: number,
+    _pud: PudEntry,
+    table: number,
+    addr: number,
+    flags: number,
+  ): Kernel<number> {
+    const pmd = yield* pmd_offset(table, addr);
+    return yield* fault_pmd.restart(vma, vmFlags, pmd, addr, flags);
+  },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pud", "table", "address", "flags"],
+    internal: true,
+  },
+).since("v5.6", function* (vma, vmFlags, pud, table, addr, flags) {
+  if ((vmFlags & VM_HUGEPAGE) !== 0 && (yield* fact("F4", pud_trans_unstable(pud))))
+    return yield* __handle_mm_fault.restart(vma, vmFlags, pud, addr, flags);
+  const pmd = yield* pmd_offset(table, addr);
+  return yield* fault_pmd.restart(vma, vmFlags, pmd, addr, flags);
+});
+
+/** VM_FAULT_FALLBACK: there is no leaf, nor shall there be one. */
+const fault_huge_pud = kernelFunction(
+  "__handle_mm_fault",
+  function* (vma: vm_area_struct, pud: PudEntry, addr: number, flags: number): Kernel<number> {
+    const write = flags % 2 === FAULT_FLAG_WRITE;
+    if (yield* fact("F2", reads(pud_none, pud))) return yield* create_huge_pud(vma, pud, addr, write);
+    const orig = yield* fact("F2", value(pud));
+    if (!pud_leaf(orig)) return VM_FAULT_FALLBACK;
+    if (write && !pte_write(orig)) return yield* wp_huge_pud(vma, pud, addr, orig);
+    return 0;
+  },
+  { source: "mm/memory.c", facts: "handle_mm_fault", params: ["vma", "pud", "address", "flags"], internal: true },
+);
+
+const fault_pmd = kernelFunction(
+  "__handle_mm_fault",
+  function* (vma: vm_area_struct, vmFlags: number, pmd: PmdEntry, addr: number, flags: number): Kernel<number> {
+    if ((vmFlags & VM_HUGEPAGE) !== 0) {
+      const ret = yield* fact("F5", fault_huge_pmd(vma, vmFlags, pmd, addr, flags));
+      if ((ret & VM_FAULT_FALLBACK) === 0) return ret;
+    }
+    return yield* handle_pte_fault(vma, vmFlags, pmd, addr, flags);
+  },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pmd", "address", "flags"],
+    internal: true,
+  },
+);
+const fault_huge_pmd = kernelFunction(
+  "__handle_mm_fault",
+  function* (vma: vm_area_struct, vmFlags: number, pmd: PmdEntry, addr: number, flags: number): Kernel<number> {
+    const write = flags % 2 === FAULT_FLAG_WRITE;
+    if (yield* fact("F5", reads(pmd_none, pmd))) return yield* create_huge_pmd(vma, vmFlags, pmd, addr, write);
+    const orig = yield* fact("F5", value(pmd));
+    if (!pmd_present(orig)) {
+      if (orig !== 0) yield* pmd_migration_entry_wait(pmd);
+      return 0;
+    }
+    if (!pmd_leaf(orig)) return VM_FAULT_FALLBACK;
+    if (write && !pte_write(orig)) return yield* wp_huge_pmd(vma, vmFlags, pmd, addr, orig);
     return 0;
   },
   {
     source: "mm/memory.c",
     facts: "handle_mm_fault",
-    params: ["mm", "vm_flags", "pmd", "address", "write"],
-    own: ["vm_flags", "write"],
-    summary: "Handles a fault, the tables down to the PMD being there.",
+    params: ["vma", "vm_flags", "pmd", "address", "flags"],
+    internal: true,
   },
 );
 
-const do_anonymous_page = kernelFunction(
-  "do_anonymous_page",
-  function* (vmFlags: number, pmd: pmd_table, addr: number, write: boolean): Kernel<number> {
-    let pte = yield* fact("a1", load(pmd_offset(pmd, addr)));
-    if (pte.isNull) pte = yield* __pte_alloc(pmd, addr);
-    if (pte.isNull) return VM_FAULT_OOM;
-    const entry = pte_offset(pte, addr);
-    if (!write) {
-      yield* fact("a5", spin_lock(pte.ptl));
-      if (pte_none(yield* fact("a6", load(entry))))
-        yield* fact("a9", set_pte_at(entry, pte_mkspecial(empty_zero_page)));
-      yield* fact("a10", spin_unlock(pte.ptl));
+const handle_pte_fault = kernelFunction(
+  "handle_pte_fault",
+  function* (vma: vm_area_struct, vmFlags: number, pmd: PmdEntry, addr: number, flags: number): Kernel<number> {
+    let table = yield* fact("F6", value(pmd));
+    if (pmd_none(table)) return yield* no_pte(vma, vmFlags, pmd, addr, flags);
+    if ((vmFlags & VM_HUGEPAGE) !== 0) {
+      if (yield* fact("F6", pmd_devmap_trans_unstable(pmd))) return 0;
+      table = yield* fact("F6", value(pmd));
+    }
+    const entry = yield* pte_offset(table, addr);
+    const old = yield* fact("F6", value(entry));
+    if (pte_none(old)) return yield* no_pte(vma, vmFlags, pmd, addr, flags);
+    if (!pte_present(old)) return yield* fact("F7", do_swap_page(vma, vmFlags, table, addr, flags, old));
+    const ptl = pte_lockptr(table);
+    yield* fact("F8", spin_lock(ptl));
+    if ((yield* fact("F8", value(entry))) !== old) {
+      yield* fact("F8", spin_unlock(ptl));
       return 0;
     }
-    const page = yield* fact("a4", alloc_page());
-    if (page.isNull) return VM_FAULT_OOM;
-    yield* fact("a5", spin_lock(pte.ptl));
-    const none = pte_none(yield* fact("a6", load(entry)));
-    if (none) yield* fact("a9", set_pte_at(entry, mk_pte(page, mayWrite(vmFlags))));
-    yield* fact("a10", spin_unlock(pte.ptl));
-    if (!none) yield* put_page(page);
+    if (pte_protnone(old)) yield* fact("F7", set_pte_at(entry, pte_clear_protnone(old)));
+    else if (flags % 2 === FAULT_FLAG_WRITE && !hw_allows(old, true))
+      return yield* fact("F8", do_wp_page(vma, vmFlags, table, addr, old));
+    yield* fact("F8", spin_unlock(ptl));
     return 0;
   },
   {
     source: "mm/memory.c",
-    facts: "anonymous",
-    params: ["vm_flags", "pmd", "address", "write"],
-    own: ["vm_flags", "write"],
-    summary: "Maps a new page for a write, the zero page for a read.",
-    differs: "No rmap, LRU, rss or OOM reaper.",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pmd", "address", "flags"],
+    own: ["vm_flags"],
+    summary: "Handles a fault, the tables down to the PMD being there.",
+    differs: "A NUMA hinting fault leaves the page where it is.",
   },
 );
-
-const mayWrite = (vmFlags: number): boolean => (vmFlags & VM_WRITE) !== 0;
-
-/** Called with the PTE lock held, and releases it. */
-const do_wp_page = kernelFunction(
-  "do_wp_page",
-  function* (mm: mm_struct, vmFlags: number, pte: pte_table, addr: number, old: number): Kernel<number> {
-    if (pte_special(old)) return yield* wp_page_copy(mm, vmFlags, pte, addr, old);
-    yield* fact("c0", set_pte_at(pte_offset(pte, addr), mk_pte(pte_page(old), mayWrite(vmFlags))));
-    yield* fact("c0", spin_unlock(pte.ptl));
-    return 0;
+const no_pte = kernelFunction(
+  "handle_pte_fault",
+  function* (vma: vm_area_struct, vmFlags: number, pmd: PmdEntry, addr: number, flags: number): Kernel<number> {
+    const file = yield* loadPrivate(vma.vm_file);
+    if (!file.isNull) return yield* fact("F7", do_fault(vma, vmFlags, pmd, addr, flags));
+    return yield* fact("F7", do_anonymous_page(vma, vmFlags, pmd, addr, flags % 2 === FAULT_FLAG_WRITE));
   },
   {
     source: "mm/memory.c",
-    facts: "COW",
-    params: ["mm", "vm_flags", "pte", "address", "orig_pte"],
-    own: ["vm_flags", "orig_pte"],
-    summary: "Write to a read-only PTE.",
-    differs: "Without fork() an anonymous page has one owner, who may write to it; only the zero page is ever copied.",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pmd", "address", "flags"],
+    internal: true,
   },
 );
 
-const wp_page_copy = kernelFunction(
-  "wp_page_copy",
-  function* (mm: mm_struct, vmFlags: number, pte: pte_table, addr: number, old: number): Kernel<number> {
-    const entry = pte_offset(pte, addr);
-    yield* fact("c1", spin_unlock(pte.ptl));
-    const fresh = yield* fact("c2", alloc_page());
-    if (fresh.isNull) return VM_FAULT_OOM;
-    const start = Math.floor(addr / PAGE_SIZE) * PAGE_SIZE;
-    const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, start, start + PAGE_SIZE);
-    yield* fact("c3", mmu_notifier_invalidate_range_start(range));
-    yield* fact("c4", spin_lock(pte.ptl));
-    const same = (yield* fact("c5", load(entry))) === old;
-    if (same) {
-      yield* fact("c6", ptep_get_and_clear(entry));
-      yield* fact("c6", mmu_notifier_invalidate_range(mm, range[1], range[2]));
-      yield* fact("c8", set_pte_at(entry, mk_pte(fresh, mayWrite(vmFlags))));
-    }
-    yield* fact("c10", spin_unlock(pte.ptl));
-    yield* fact("c11", mmu_notifier_invalidate_range_only_end(range));
-    if (!same) yield* put_page(fresh);
-    return 0;
-  },
-  {
-    source: "mm/memory.c",
-    facts: "COW",
-    params: ["mm", "vm_flags", "pte", "address", "orig_pte"],
-    own: ["vm_flags", "orig_pte"],
-    summary: "Replaces the zero page by a page of its own.",
-    differs: "No CPU TLB to flush, no change_pte; the zero page has no reference to drop.",
-  },
-);
+export const mayWrite = (vmFlags: number): boolean => (vmFlags & VM_WRITE) !== 0;

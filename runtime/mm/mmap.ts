@@ -1,46 +1,85 @@
 /** mm/mmap.c: mappings come and go. */
-import { load, store, storePrivate } from "../machine/access.ts";
+import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { down_write, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
 import { fact, type Kernel } from "../machine/step.ts";
+import { NULL } from "../machine/struct.ts";
 import { EEXIST, EINVAL, ENOMEM } from "../machine/errno.ts";
-import { free_pgtables, tlb_finish_mmu, unmap_vmas } from "./memory_zap.ts";
-import { vm_area_struct, VM_EXEC, VM_READ, VM_WRITE, type mm_struct } from "./mm_types.ts";
+import { fput, get_file, new_shmem_file } from "./file.ts";
+import { free_pgtables } from "./memory_free.ts";
+import { unmap_vmas } from "./memory_zap.ts";
+import {
+  vm_area_struct,
+  VM_EXEC,
+  VM_GROWSDOWN,
+  VM_HUGEPAGE,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+  address_space,
+  type mm_struct,
+} from "./mm_types.ts";
+import { tlb_finish_mmu, tlb_gather_mmu } from "./mmu_gather.ts";
+import { split_huge_pmd_address } from "./huge_split.ts";
 import { PAGE_SIZE, TASK_SIZE } from "./pgtable.ts";
 import { mmu_notifier_release } from "./mmu_notifier.ts";
 import { allocate } from "./page_alloc.ts";
+import { anon_vma_clone, vma_link_file } from "./rmap.ts";
 import { find_vma, find_vma_links, vma_link, vma_rb_erase } from "./vma_tree.ts";
 
-/** Comes in one word with the VM_READ, VM_WRITE and VM_EXEC that PROT_* stand for. */
+/** Comes in one word with the VM_* flags that PROT_* and the other MAP_* stand for. */
 export const MAP_FIXED = 0x10;
-const MMAP_FLAGS = { PROT_READ: VM_READ, PROT_WRITE: VM_WRITE, PROT_EXEC: VM_EXEC, MAP_FIXED };
+const VM_FLAGS = VM_READ | VM_WRITE | VM_EXEC | VM_SHARED | VM_GROWSDOWN | VM_HUGEPAGE;
+const MMAP_FLAGS = {
+  ...{ PROT_READ: VM_READ, PROT_WRITE: VM_WRITE, PROT_EXEC: VM_EXEC },
+  ...{ MAP_FIXED, MAP_SHARED: VM_SHARED, MAP_GROWSDOWN: VM_GROWSDOWN, MADV_HUGEPAGE: VM_HUGEPAGE },
+};
 
 const misplaced = (start: number, end: number): boolean =>
   start % PAGE_SIZE !== 0 || end % PAGE_SIZE !== 0 || start >= end || end > TASK_SIZE;
 
-/** mmap(2). */
+type Mapping = readonly [mm: mm_struct, start: number, end: number, flags: number, file: address_space, pgoff: number];
+function* locked(...[mm, ...what]: Mapping): Kernel<number> {
+  yield* fact(1, down_write(mm.mmap_sem));
+  const ret = yield* do_mmap(mm, ...what);
+  yield* fact(8, up_write(mm.mmap_sem));
+  return ret;
+}
+const MMAP_INFO = {
+  source: "mm/util.c",
+  facts: "mmap",
+  bits: { flags: MMAP_FLAGS },
+  summary: "Maps memory or a file; the address, or an error.",
+  differs: "Waiting for mmap_sem cannot be killed. Nothing is populated.",
+};
+/** mmap(2) of memory. */
 export const vm_mmap_pgoff = kernelFunction(
   "vm_mmap_pgoff",
   function* (mm: mm_struct, start: number, end: number, flags: number): Kernel<number> {
-    yield* fact(1, down_write(mm.mmap_sem));
-    const ret = yield* do_mmap(mm, start, end, flags);
-    yield* fact(8, up_write(mm.mmap_sem));
-    return ret;
+    return yield* locked(mm, start, end, flags, NULL(address_space), 0);
   },
-  {
-    source: "mm/util.c",
-    facts: "mmap",
-    params: ["mm", "start", "end", "flags"],
-    bits: { flags: MMAP_FLAGS },
-    summary: "Maps private anonymous memory; the address, or an error.",
-    differs: "Waiting for mmap_sem cannot be killed. Nothing is populated.",
+  { ...MMAP_INFO, params: ["mm", "start", "end", "flags"] },
+);
+/** mmap(2) of a file; `pgoff` in pages. */
+export const mmap_file = kernelFunction(
+  "vm_mmap_pgoff",
+  function* (...what: Mapping): Kernel<number> {
+    return yield* locked(...what);
   },
+  { ...MMAP_INFO, params: ["mm", "start", "end", "flags", "file", "pgoff"] },
 );
 
 const do_mmap = kernelFunction(
   "do_mmap",
-  function* (mm: mm_struct, start: number, end: number, flags: number): Kernel<number> {
+  function* (
+    mm: mm_struct,
+    start: number,
+    end: number,
+    flags: number,
+    file: address_space,
+    pgoff: number,
+  ): Kernel<number> {
     if (misplaced(start, end)) return -EINVAL;
     const fixed = (flags & MAP_FIXED) !== 0;
     let [overlap, prev, link] = yield* find_vma_links(mm, start, end);
@@ -55,19 +94,24 @@ const do_mmap = kernelFunction(
     yield* storePrivate(vma.vm_mm, mm);
     yield* storePrivate(vma.vm_start, start);
     yield* storePrivate(vma.vm_end, end);
-    yield* storePrivate(vma.vm_flags, flags & (VM_READ | VM_WRITE | VM_EXEC));
+    yield* storePrivate(vma.vm_flags, flags & VM_FLAGS);
+    const shmem = file.isNull && (flags & VM_SHARED) !== 0;
+    const mapped = shmem ? yield* new_shmem_file(end - start) : file;
+    yield* storePrivate(vma.vm_file, mapped);
+    yield* storePrivate(vma.vm_pgoff, mapped.isNull ? start / PAGE_SIZE : pgoff);
     yield* fact(6, vma_link(mm, vma, prev, link));
+    yield* fact(6, vma_link_file(vma));
     return start;
   },
   {
     source: "mm/mmap.c",
     facts: "mmap",
-    params: ["mm", "start", "end", "flags"],
+    params: ["mm", "start", "end", "flags", "file", "pgoff"],
     bits: { flags: MMAP_FLAGS },
     summary: "Makes a VMA at the given address and links it.",
     differs:
       "The address is never a mere hint: an overlap without MAP_FIXED is -EEXIST. Adjacent mappings are " +
-      "never merged. Anonymous and private only; no accounting.",
+      "never merged. No accounting; huge pages are asked for as by MADV_HUGEPAGE right after.",
   },
 );
 
@@ -142,10 +186,19 @@ const __split_vma = kernelFunction(
     yield* storePrivate(part.vm_start, below ? vmStart : addr);
     yield* storePrivate(part.vm_end, below ? addr : vmEnd);
     yield* storePrivate(part.vm_flags, flags);
+    const file = yield* loadPrivate(vma.vm_file);
+    const pgoff = yield* load(vma.vm_pgoff);
+    yield* storePrivate(part.vm_file, file);
+    yield* storePrivate(part.vm_pgoff, below ? pgoff : pgoff + (addr - vmStart) / PAGE_SIZE);
+    yield* get_file(file);
+    yield* anon_vma_clone(part, vma);
+    if ((flags & VM_HUGEPAGE) !== 0) yield* split_huge_pmd_address(vma, addr);
+    if (below) yield* store(vma.vm_pgoff, pgoff + (addr - vmStart) / PAGE_SIZE);
     if (below) yield* store(vma.vm_start, addr);
     else yield* store(vma.vm_end, addr);
     const [, prev, link] = yield* find_vma_links(mm, below ? vmStart : addr, below ? addr : vmEnd);
     yield* vma_link(mm, part, prev, link);
+    yield* vma_link_file(part);
     return 0;
   },
   {
@@ -192,18 +245,19 @@ const unmap_region = kernelFunction(
   "unmap_region",
   function* (mm: mm_struct, vma: vm_area_struct, prev: vm_area_struct, start: number, end: number): Kernel<void> {
     const next = yield* load(prev.isNull ? mm.mmap : prev.vm_next);
+    yield* fact(6, tlb_gather_mmu(mm));
     const pages = yield* unmap_vmas(vma, start, end);
     const floor = prev.isNull ? 0 : yield* load(prev.vm_end);
     const ceiling = next.isNull ? TASK_SIZE : yield* load(next.vm_start);
     const tables = yield* fact(10, free_pgtables(mm, vma, floor, ceiling));
-    yield* fact(11, tlb_finish_mmu(tables, pages));
+    yield* fact(11, tlb_finish_mmu(mm, start, end, tables, pages));
   },
   {
     source: "mm/mmap.c",
     facts: "munmap",
     params: ["mm", "vma", "prev", "start", "end"],
     summary: "Zaps the pages and frees the page tables of detached VMAs.",
-    differs: "No LRU to drain, no CPU TLB to flush.",
+    differs: "No LRU to drain.",
   },
 );
 
@@ -212,10 +266,11 @@ export const remove_vma = kernelFunction(
   "remove_vma",
   function* (vma: vm_area_struct): Kernel<vm_area_struct> {
     const next = yield* load(vma.vm_next);
+    yield* fput(yield* loadPrivate(vma.vm_file));
     yield* freeBy("vm_area_free", vma);
     return next;
   },
-  { source: "mm/mmap.c", params: ["vma"], summary: "Frees a VMA.", differs: "There is no file to put, nor a policy." },
+  { source: "mm/mmap.c", params: ["vma"], summary: "Frees a VMA.", differs: "There is no policy to put." },
 );
 const remove_vma_list = kernelFunction(
   "remove_vma_list",
@@ -240,9 +295,10 @@ export const exit_mmap = kernelFunction(
     yield* fact("E1", mmu_notifier_release(mm));
     const vma = yield* fact("E4", load(mm.mmap));
     if (vma.isNull) return;
+    yield* fact("E4", tlb_gather_mmu(mm));
     const pages = yield* fact("E4", unmap_vmas(vma, 0, TASK_SIZE));
     const tables = yield* fact("E4", free_pgtables(mm, vma, 0, TASK_SIZE));
-    yield* fact("E4", tlb_finish_mmu(tables, pages));
+    yield* fact("E4", tlb_finish_mmu(mm, 0, TASK_SIZE, tables, pages));
     yield* remove_each(vma);
   },
   {
@@ -251,6 +307,6 @@ export const exit_mmap = kernelFunction(
     params: ["mm"],
     summary:
       "Takes down all mappings, without mmap_sem. The tree and the list of VMAs keep pointing at what was freed.",
-    differs: "No OOM victims, no mlocked pages, no CPU TLB to flush. unmap_vmas() ends at TASK_SIZE, not at -1.",
+    differs: "No mlocked pages. unmap_vmas() ends at TASK_SIZE, not at -1.",
   },
 );

@@ -1,4 +1,7 @@
-/** mm/mmu_notifier.c as of 5.2: one SRCU domain for all address spaces, and an hlist per mm. */
+/**
+ * mm/mmu_notifier.c as of 5.2: one SRCU domain for all address spaces, and an hlist per mm. In 5.6 there are interval
+ * notifiers, too: see mmu_notifier_subscriptions.ts.
+ */
 import { load, loadPrivate, READ_ONCE, store } from "../machine/access.ts";
 import { kfree, kzalloc } from "../machine/alloc.ts";
 import { atomic_read } from "../machine/atomic.ts";
@@ -18,7 +21,6 @@ import {
   call_srcu,
   srcu_read_lock,
   srcu_read_unlock,
-  srcu_struct,
   synchronize_srcu,
   type rcu_head,
   type RcuCallback,
@@ -26,18 +28,16 @@ import {
 import { down_write, up_write } from "../machine/rwsem.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { container_of } from "../machine/struct.ts";
-import { staticObject } from "../machine/types.ts";
+
 import { EINTR, ENOMEM } from "../machine/errno.ts";
 import { mmdrop, mmgrab } from "./fork.ts";
 import { mm_drop_all_locks, mm_take_all_locks } from "./mm_all_locks.ts";
 import type { mm_struct } from "./mm_types.ts";
-import { mmu_notifier, mmu_notifier_mm, type mmu_notifier_range } from "./mmu_notifier_types.ts";
+import { endEach, notifierOf, releaseEach, srcu, startEach, unlinkAll } from "./mmu_notifier_hlist.ts";
+import * as subscribed from "./mmu_notifier_subscriptions.ts";
+import { mmu_notifier_mm, type mmu_notifier, type mmu_notifier_range } from "./mmu_notifier_types.ts";
 
-/** The one domain that all callbacks run in. */
-export const srcu = staticObject<srcu_struct>(srcu_struct);
-
-const notifierOf = (node: hlist_node): mmu_notifier => container_of(node, mmu_notifier, "hlist");
+export { srcu };
 
 // ---- registration
 
@@ -57,6 +57,7 @@ const do_mmu_notifier_register = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "register C2",
     params: ["mn", "mm", "take_mmap_sem"],
     summary: "Registers a notifier.",
@@ -89,7 +90,12 @@ export const mmu_notifier_register = kernelFunction(
     params: ["mn", "mm"],
     summary: "Registers a notifier. The mm must have users throughout; takes mmap_sem.",
   },
-);
+).since("v5.6", function* (mn: mmu_notifier, mm: mm_struct): Kernel<number> {
+  yield* down_write(mm.mmap_sem);
+  const error = yield* __mmu_notifier_register(mn, mm);
+  yield* up_write(mm.mmap_sem);
+  return error;
+});
 export const __mmu_notifier_register = kernelFunction(
   "__mmu_notifier_register",
   function* (mn: mmu_notifier, mm: mm_struct): Kernel<number> {
@@ -100,7 +106,7 @@ export const __mmu_notifier_register = kernelFunction(
     params: ["mn", "mm"],
     summary: "Registers a notifier; the caller holds mmap_sem for writing.",
   },
-);
+).since("v5.6", subscribed.registerLocked, "register D1");
 
 export const mmu_notifier_unregister = kernelFunction(
   "mmu_notifier_unregister",
@@ -141,7 +147,12 @@ const unlink = kernelFunction(
     yield* fact(8, spin_unlock(subscriptions.lock));
   },
   { source: "mm/mmu_notifier.c", facts: "unregister C2", params: ["mn", "mm"], internal: true },
-);
+).since("v5.6", function* (mn: mmu_notifier, mm: mm_struct): Kernel<void> {
+  const subscriptions = yield* load(mm.notifier_subscriptions);
+  yield* fact(6, spin_lock(subscriptions.lock));
+  yield* fact(7, hlist_del_init_rcu(mn.hlist));
+  yield* fact(8, spin_unlock(subscriptions.lock));
+});
 
 export const mmu_notifier_unregister_no_release = kernelFunction(
   "mmu_notifier_unregister_no_release",
@@ -155,6 +166,7 @@ export const mmu_notifier_unregister_no_release = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "C2 additions",
     params: ["mn", "mm"],
     summary: "Unregisters a notifier without callback or grace period: its memory must wait for one by itself.",
@@ -168,6 +180,7 @@ export const mmu_notifier_call_srcu = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "C2 additions",
     params: ["rcu", "func"],
     summary: "Calls func once every callback that runs now is over.",
@@ -187,7 +200,7 @@ export const mmu_notifier_release = kernelFunction(
     params: ["mm"],
     summary: "Tells every notifier that the address space goes away, and unregisters them.",
   },
-);
+).since("v5.6", subscribed.release);
 const __mmu_notifier_release = kernelFunction(
   "__mmu_notifier_release",
   function* (mm: mm_struct, subscriptions: mmu_notifier_mm): Kernel<void> {
@@ -201,6 +214,7 @@ const __mmu_notifier_release = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "release C2",
     params: ["mm", "mmu_notifier_mm"],
     own: ["mmu_notifier_mm"],
@@ -208,28 +222,8 @@ const __mmu_notifier_release = kernelFunction(
     differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
   },
 );
-const release_each = kernelFunction(
-  "__mmu_notifier_release",
-  function* (mm: mm_struct, node: hlist_node): Kernel<void> {
-    if (node.isNull) return;
-    const mn = notifierOf(node);
-    const ops = yield* load(mn.ops);
-    const release = yield* loadPrivate(ops.release);
-    if (release !== null) yield* fact(2, release(mn, mm));
-    return yield* release_each.restart(mm, yield* fact(2, READ_ONCE(node.next)));
-  },
-  { source: "mm/mmu_notifier.c", facts: "release C2", params: ["mm", "node"], internal: true },
-);
-const unlink_all = kernelFunction(
-  "__mmu_notifier_release",
-  function* (list: hlist_head): Kernel<void> {
-    const first = yield* fact(5, load(list.first));
-    if (first.isNull) return;
-    yield* fact(5, hlist_del_init_rcu(first));
-    return yield* unlink_all.restart(list);
-  },
-  { source: "mm/mmu_notifier.c", facts: "release C2", params: ["list"], internal: true },
-);
+const release_each = releaseEach("__mmu_notifier_release", "release C2");
+const unlink_all = unlinkAll("__mmu_notifier_release", "release C2");
 
 /** Part of the last mmdrop(). */
 export const mmu_notifier_mm_destroy = kernelFunction(
@@ -240,6 +234,7 @@ export const mmu_notifier_mm_destroy = kernelFunction(
   },
   {
     source: "include/linux/mmu_notifier.h",
+    until: "v5.6",
     facts: "__mmdrop",
     params: ["mm"],
     summary: "Frees the list of notifiers, if the mm ever had one.",
@@ -254,6 +249,7 @@ const __mmu_notifier_mm_destroy = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "__mmdrop",
     params: ["mm", "mmu_notifier_mm"],
     own: ["mmu_notifier_mm"],
@@ -276,7 +272,7 @@ export const mmu_notifier_invalidate_range_start = kernelFunction(
     params: ["range"],
     summary: "Tells every notifier to let go of a range, and waits until they have.",
   },
-);
+).since("v5.6", subscribed.start);
 export const mmu_notifier_invalidate_range_start_nonblock = kernelFunction(
   "mmu_notifier_invalidate_range_start_nonblock",
   function* ([mm, start, end, event]: mmu_notifier_range): Kernel<number> {
@@ -290,7 +286,7 @@ export const mmu_notifier_invalidate_range_start_nonblock = kernelFunction(
     params: ["range"],
     summary: "As mmu_notifier_invalidate_range_start(), but no notifier may sleep: -EAGAIN if one had to.",
   },
-);
+).since("v5.6", subscribed.startNonblock);
 const __mmu_notifier_invalidate_range_start = kernelFunction(
   "__mmu_notifier_invalidate_range_start",
   function* (subscriptions: mmu_notifier_mm, range: mmu_notifier_range): Kernel<number> {
@@ -301,6 +297,7 @@ const __mmu_notifier_invalidate_range_start = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "NS",
     params: ["mmu_notifier_mm", "range"],
     own: ["mmu_notifier_mm"],
@@ -308,18 +305,7 @@ const __mmu_notifier_invalidate_range_start = kernelFunction(
     differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
   },
 );
-const start_each = kernelFunction(
-  "__mmu_notifier_invalidate_range_start",
-  function* (node: hlist_node, range: mmu_notifier_range, ret: number): Kernel<number> {
-    if (node.isNull) return ret;
-    const mn = notifierOf(node);
-    const ops = yield* load(mn.ops);
-    const start = yield* loadPrivate(ops.invalidate_range_start);
-    const error = start === null ? 0 : yield* fact("n7", start(mn, range));
-    return yield* start_each.restart(yield* fact("n7", READ_ONCE(node.next)), range, error === 0 ? ret : error);
-  },
-  { source: "mm/mmu_notifier.c", facts: "NS", params: ["node", "range", "ret"], internal: true },
-);
+const start_each = startEach("__mmu_notifier_invalidate_range_start", "NS", false);
 
 export const mmu_notifier_invalidate_range_end = kernelFunction(
   "mmu_notifier_invalidate_range_end",
@@ -333,7 +319,9 @@ export const mmu_notifier_invalidate_range_end = kernelFunction(
     params: ["range"],
     summary: "Tells every notifier that the range may be used again.",
   },
-);
+).since("v5.6", function* (range: mmu_notifier_range): Kernel<void> {
+  yield* subscribed.end(range, false);
+});
 export const mmu_notifier_invalidate_range_only_end = kernelFunction(
   "mmu_notifier_invalidate_range_only_end",
   function* (range: mmu_notifier_range): Kernel<void> {
@@ -346,7 +334,9 @@ export const mmu_notifier_invalidate_range_only_end = kernelFunction(
     params: ["range"],
     summary: "As mmu_notifier_invalidate_range_end(), where invalidate_range() has been called already.",
   },
-);
+).since("v5.6", function* (range: mmu_notifier_range): Kernel<void> {
+  yield* subscribed.end(range, true);
+});
 const __mmu_notifier_invalidate_range_end = kernelFunction(
   "__mmu_notifier_invalidate_range_end",
   function* (subscriptions: mmu_notifier_mm, range: mmu_notifier_range, only_end: boolean): Kernel<void> {
@@ -356,6 +346,7 @@ const __mmu_notifier_invalidate_range_end = kernelFunction(
   },
   {
     source: "mm/mmu_notifier.c",
+    until: "v5.6",
     facts: "NE",
     params: ["mmu_notifier_mm", "range", "only_end"],
     own: ["mmu_notifier_mm"],
@@ -363,28 +354,14 @@ const __mmu_notifier_invalidate_range_end = kernelFunction(
     differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
   },
 );
-const end_each = kernelFunction(
-  "__mmu_notifier_invalidate_range_end",
-  function* (node: hlist_node, range: mmu_notifier_range, only_end: boolean): Kernel<void> {
-    if (node.isNull) return;
-    const [mm, start, end] = range;
-    const mn = notifierOf(node);
-    const ops = yield* load(mn.ops);
-    const flush = only_end ? null : yield* loadPrivate(ops.invalidate_range);
-    if (flush !== null) yield* fact("e3", flush(mn, mm, start, end));
-    const callback = yield* loadPrivate(ops.invalidate_range_end);
-    if (callback !== null) yield* fact("e3", callback(mn, range));
-    return yield* end_each.restart(yield* fact("e3", READ_ONCE(node.next)), range, only_end);
-  },
-  { source: "mm/mmu_notifier.c", facts: "NE", params: ["node", "range", "only_end"], internal: true },
-);
+const end_each = endEach("__mmu_notifier_invalidate_range_end", "NE");
 
 /** Called with the lock of the page table held, between start and end: no callback may sleep. */
 export const mmu_notifier_invalidate_range = kernelFunction(
   "mmu_notifier_invalidate_range",
   function* (mm: mm_struct, start: number, end: number): Kernel<void> {
     const subscriptions = yield* load(mm.mmu_notifier_mm);
-    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range(subscriptions, mm, start, end);
+    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range(subscriptions.list, mm, start, end);
   },
   {
     source: "include/linux/mmu_notifier.h",
@@ -392,19 +369,22 @@ export const mmu_notifier_invalidate_range = kernelFunction(
     params: ["mm", "start", "end"],
     summary: "Flushes what devices have in their own TLBs of a range.",
   },
-);
+).since("v5.6", function* (mm: mm_struct, start: number, end: number): Kernel<void> {
+  const subscriptions = yield* load(mm.notifier_subscriptions);
+  if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range(subscriptions.list, mm, start, end);
+});
 const __mmu_notifier_invalidate_range = kernelFunction(
   "__mmu_notifier_invalidate_range",
-  function* (subscriptions: mmu_notifier_mm, mm: mm_struct, start: number, end: number): Kernel<void> {
+  function* (list: hlist_head, mm: mm_struct, start: number, end: number): Kernel<void> {
     yield* fact(1, srcu_read_lock(srcu));
-    yield* flush_each(yield* fact(2, READ_ONCE(subscriptions.list.first)), mm, start, end);
+    yield* flush_each(yield* fact(2, READ_ONCE(list.first)), mm, start, end);
     yield* fact(3, srcu_read_unlock(srcu));
   },
   {
     source: "mm/mmu_notifier.c",
     facts: "invalidate_range",
-    params: ["mmu_notifier_mm", "mm", "start", "end"],
-    own: ["mmu_notifier_mm"],
+    params: ["list", "mm", "start", "end"],
+    own: ["list"],
     summary: "Calls invalidate_range() of each notifier.",
     differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
   },

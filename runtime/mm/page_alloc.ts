@@ -1,14 +1,23 @@
 /** Pages, page tables and other memory that the kernel gets by calls of its own instead of kmalloc. */
 import { storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
-import { atomic_dec_and_test } from "../machine/atomic.ts";
+import { atomic_dec_and_test, atomic_inc } from "../machine/atomic.ts";
 import { kernelFunction } from "../machine/function.ts";
 import type { list_head } from "../machine/list.ts";
-import { Op, step, type Kernel } from "../machine/step.ts";
-import { at, type Atomic, type Refcount, type Struct, type StructClass } from "../machine/struct.ts";
+import { Op, primitive, step, type Kernel } from "../machine/step.ts";
+import {
+  at,
+  headerAddress,
+  WORD,
+  type Atomic,
+  type Int,
+  type Refcount,
+  type Struct,
+  type StructClass,
+} from "../machine/struct.ts";
 import { staticObject, typeNumber } from "../machine/types.ts";
 import type { ImageWriter } from "../image.ts";
-import { page } from "./mm_types.ts";
+import { huge_page, page } from "./pgtable.ts";
 
 /** arch/x86/kernel/head_64.S: what reads of untouched anonymous memory see. */
 export const empty_zero_page = staticObject(page, "empty_zero_page");
@@ -25,6 +34,20 @@ export function* initCount(count: Atomic | Refcount, value: number): Kernel<void
     addr: count.addr,
     a: value,
     text: (names) => `atomic_set(&${count.expr(names)}, ${value})`,
+  });
+}
+const tally = primitive("count", (m, addr = 0, by = 0) => {
+  m.write(addr, m.read(addr) + by);
+  return 0;
+});
+/** Adds to a statistic that nobody reads while it changes. No step of its own. */
+export function* count(statistic: Int, by: number): Kernel<void> {
+  yield* step({
+    op: Op.silentPrimitive,
+    addr: statistic.addr,
+    primitive: tally,
+    args: [statistic.addr, by],
+    text: (names) => `${statistic.expr(names)} += ${by}`,
   });
 }
 
@@ -44,11 +67,32 @@ export const alloc_page = kernelFunction(
   },
   { source: "include/linux/gfp.h", params: [], summary: "Allocates a zeroed page.", atom: true },
 );
+/** The same for 2 MiB. */
+export const alloc_hugepage = kernelFunction(
+  "alloc_hugepage_vma",
+  function* (): Kernel<huge_page> {
+    const p = yield* allocate(huge_page, "alloc_hugepage_vma(GFP_TRANSHUGE)");
+    if (!p.isNull) yield* initCount(p._refcount, 1);
+    return p;
+  },
+  { source: "include/linux/gfp.h", params: [], summary: "Allocates a zeroed huge page.", atom: true },
+);
 
+/** The page that keeps the counter for this one: a compound page has one reference count. */
+export const compound_head = (p: page): page => at(page, headerAddress(p.addr) + WORD);
+
+export const get_page = kernelFunction(
+  "get_page",
+  function* (p: page): Kernel<void> {
+    yield* atomic_inc(compound_head(p)._refcount);
+  },
+  { source: "include/linux/mm.h", params: ["page"], summary: "Takes a reference to a page.", atom: true },
+);
 export const put_page = kernelFunction(
   "put_page",
   function* (p: page): Kernel<void> {
-    if (yield* atomic_dec_and_test(p._refcount)) yield* freeBy("free_unref_page", p);
+    const head = compound_head(p);
+    if (yield* atomic_dec_and_test(head._refcount)) yield* freeBy("free_unref_page", head);
   },
   {
     source: "include/linux/mm.h",

@@ -1,68 +1,51 @@
-/** mm/pagewalk.c as of 5.2, as far as HMM uses it. */
-import { load, loadPrivate } from "../machine/access.ts";
-import { kernelFunction, type KernelFunction } from "../machine/function.ts";
+/**
+ * mm/pagewalk.c as of 5.6: callbacks for the entries of a range, VMA by VMA and hole by hole. The upper levels are read
+ * without a lock, as often as the kernel reads them. walk_pud_range() has its own file.
+ */
+import { load, loadPrivate, storePrivate } from "../machine/access.ts";
+import { endOfScope, stackObject } from "../machine/alloc.ts";
+import { EINVAL } from "../machine/errno.ts";
+import { kernelFunction } from "../machine/function.ts";
 import { lockdep_assert_held } from "../machine/lockdep.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
-import type { hmm_range } from "./hmm_types.ts";
+import { vm_area_struct, VM_HUGEPAGE, VM_PFNMAP, type address_space, type mm_struct } from "./mm_types.ts";
+import { mm_walk, type mm_walk_ops } from "./pagewalk_types.ts";
+import { walk_pud_range } from "./pagewalk_pud.ts";
+import { PAGE_SIZE, pgd_addr_end, pgd_none, type pgd_table } from "./pgtable.ts";
+import { pgd_offset, pud_offset, value } from "./pgtable_steps.ts";
+import { list_first_vma, list_next_vma } from "./rmap.ts";
 import { find_vma } from "./vma_tree.ts";
-import { vm_area_struct, type mm_struct } from "./mm_types.ts";
-import {
-  pgd_addr_end,
-  pgd_offset,
-  pmd_addr_end,
-  pmd_offset,
-  pud_addr_end,
-  pud_offset,
-  type pgd_table,
-  type pmd_table,
-  type pud_table,
-} from "./pgtable.ts";
 
-/** What HMM hands to its callbacks: the range, and of its fields those that do not change meanwhile. */
-export type hmm_vma_walk = readonly [
-  range: hmm_range,
-  start: number,
-  pfns: number,
-  default_flags: number,
-  pfn_flags_mask: number,
-  fault: boolean,
-];
-/**
- * struct mm_walk. Differs: a value. What the callbacks leave in walk->private (the address `last`) travels as a result
- * beside the error code.
- */
-export type mm_walk = readonly [
-  pmd_entry: KernelFunction<[pmd_table, number, number, mm_walk], walk_result>,
-  pte_hole: KernelFunction<[number, number, mm_walk], walk_result>,
-  vma: vm_area_struct,
-  ...hmm_vma_walk,
-];
-export type walk_result = readonly [error: number, last: number];
-
+/** What the caller has to say to its callbacks is an object of its own, at `priv`. */
 export const walk_page_range = kernelFunction(
   "walk_page_range",
-  function* (mm: mm_struct, start: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    yield* lockdep_assert_held(mm.mmap_sem);
+  function* (mm: mm_struct, start: number, end: number, ops: mm_walk_ops, priv: number): Kernel<number> {
+    if (start >= end) return -EINVAL;
+    const walk = yield* stackObject(mm_walk, "struct mm_walk walk");
+    yield* storePrivate(walk.ops, ops);
+    yield* storePrivate(walk.mm, mm);
+    yield* storePrivate(walk.private, priv);
+    yield* fact(1, lockdep_assert_held(mm.mmap_sem));
     const vma = yield* fact(2, find_vma(mm, start));
-    return yield* walk_segment.restart(mm, vma, start, end, walk);
+    const error = yield* walk_segment(mm, vma, start, end, walk);
+    yield* endOfScope(walk);
+    return error;
   },
   {
     source: "mm/pagewalk.c",
     facts: "walk_page_range",
-    params: ["mm", "start", "end", "walk"],
+    params: ["mm", "start", "end", "ops", "private"],
     summary: "Calls back for the page-table entries of a range, VMA by VMA and hole by hole.",
     differs:
-      "Only pmd_entry and pte_hole: 5.2 calls pud_entry under the PUD lock, for what is huge, and nothing " +
-      "is. No entry is bad. VM_PFNMAP is not looked for. mmap_sem is asserted as by lockdep; in 5.2 it is " +
-      "VM_BUG_ON(!rwsem_is_locked()).",
+      "No hugetlb. mmap_sem is asserted as by lockdep, too. Where a VMA can have no huge entry, the loads that look for " +
+      "one are left out.",
   },
 );
 /** One VMA, or one hole before `vma`, and what follows. */
 const walk_segment = kernelFunction(
   "walk_page_range",
-  function* (mm: mm_struct, vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const [pmd_entry, pte_hole, , ...rest] = walk;
+  function* (mm: mm_struct, vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<number> {
     let inside = NULL(vm_area_struct);
     let ahead = vma;
     let next = end;
@@ -75,64 +58,176 @@ const walk_segment = kernelFunction(
         ahead = yield* fact(3, load(vma.vm_next));
       }
     }
-    const pgd = yield* loadPrivate(mm.pgd);
-    const result = yield* fact(4, walk_pgd_range(pgd, start, next, [pmd_entry, pte_hole, inside, ...rest]));
-    if (result[0] !== 0 || next >= end) return result;
+    const error = yield* fact(4, walk_one(mm, inside, start, next, walk));
+    if (error !== 0 || next >= end) return error;
     return yield* walk_segment.restart(mm, ahead, next, end, walk);
   },
-  { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"] },
+  { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"], internal: true },
+);
+const walk_one = kernelFunction(
+  "walk_page_range",
+  function* (mm: mm_struct, vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<number> {
+    yield* storePrivate(walk.vma, vma);
+    const ops = yield* loadPrivate(walk.ops);
+    if (vma.isNull) {
+      if ((yield* loadPrivate(ops.pte_hole)) === null) return 0;
+      yield* storePrivate(walk.huge, false);
+      return yield* walk_pgd_range(yield* loadPrivate(mm.pgd), start, end, walk);
+    }
+    const skip = yield* walk_page_test(vma, start, end, walk);
+    if (skip !== 0) return Math.min(skip, 0);
+    return yield* __walk_page_range(vma, start, end, walk);
+  },
+  { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"], internal: true },
+);
+
+const walk_page_test = kernelFunction(
+  "walk_page_test",
+  function* (vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<number> {
+    const ops = yield* loadPrivate(walk.ops);
+    const test_walk = yield* loadPrivate(ops.test_walk);
+    if (test_walk !== null) return yield* test_walk(start, end, walk);
+    if (((yield* load(vma.vm_flags)) & VM_PFNMAP) === 0) return 0;
+    const pte_hole = yield* loadPrivate(ops.pte_hole);
+    const error = pte_hole === null ? 0 : yield* pte_hole(start, end, -1, walk);
+    return error === 0 ? 1 : error;
+  },
+  {
+    source: "mm/pagewalk.c",
+    facts: "walk_page_range",
+    params: ["vma", "start", "end", "walk"],
+    own: ["vma"],
+    summary: "Whether a VMA is walked: 0 yes, 1 no.",
+  },
+);
+/** post_vma() comes whenever pre_vma() has succeeded. */
+export const __walk_page_range = kernelFunction(
+  "__walk_page_range",
+  function* (vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<number> {
+    const ops = yield* loadPrivate(walk.ops);
+    const pre_vma = yield* loadPrivate(ops.pre_vma);
+    const refused = pre_vma === null ? 0 : yield* pre_vma(start, end, walk);
+    if (refused !== 0) return refused;
+    // Constant while mmap_sem is held: reading it is no step of its own.
+    yield* storePrivate(walk.huge, ((yield* loadPrivate(vma.vm_flags)) & VM_HUGEPAGE) !== 0);
+    const mm = yield* loadPrivate(walk.mm);
+    const error = yield* walk_pgd_range(yield* loadPrivate(mm.pgd), start, end, walk);
+    const post_vma = yield* loadPrivate(ops.post_vma);
+    if (post_vma !== null) yield* post_vma(walk);
+    return error;
+  },
+  {
+    source: "mm/pagewalk.c",
+    params: ["vma", "start", "end", "walk"],
+    own: ["vma"],
+    summary: "Walks the part of a range that lies in one VMA.",
+  },
+);
+
+/** walk_page_range_novma(): whatever is in the tables, with or without a VMA over it. */
+export const walk_page_range_novma = kernelFunction(
+  "walk_page_range_novma",
+  function* (mm: mm_struct, start: number, end: number, ops: mm_walk_ops, priv: number): Kernel<number> {
+    if (start >= end) return -EINVAL;
+    const walk = yield* stackObject(mm_walk, "struct mm_walk walk");
+    yield* storePrivate(walk.ops, ops);
+    yield* storePrivate(walk.mm, mm);
+    yield* storePrivate(walk.private, priv);
+    yield* storePrivate(walk.no_vma, true);
+    yield* storePrivate(walk.huge, true);
+    yield* lockdep_assert_held(mm.mmap_sem);
+    const pgd = yield* loadPrivate(mm.pgd);
+    yield* storePrivate(walk.pgd, pgd);
+    const error = yield* walk_pgd_range(pgd, start, end, walk);
+    yield* endOfScope(walk);
+    return error;
+  },
+  {
+    source: "mm/pagewalk.c",
+    facts: "walk_page_range",
+    params: ["mm", "start", "end", "ops", "private"],
+    summary: "Walks page tables without asking for VMAs: kernel tables, and debugging.",
+  },
+);
+
+/** walk_page_mapping(): a range of a file, in every VMA that maps it. Needs i_mmap_rwsem; no mmap_sem is held. */
+export const walk_page_mapping = kernelFunction(
+  "walk_page_mapping",
+  function* (mapping: address_space, first: number, nr: number, ops: mm_walk_ops, priv: number): Kernel<number> {
+    yield* lockdep_assert_held(mapping.i_mmap_rwsem);
+    const walk = yield* stackObject(mm_walk, "struct mm_walk walk");
+    yield* storePrivate(walk.ops, ops);
+    yield* storePrivate(walk.private, priv);
+    const vma = yield* list_first_vma(mapping.i_mmap);
+    const error = vma.isNull ? 0 : yield* walk_mapped(mapping, vma, first, first + nr, walk);
+    yield* endOfScope(walk);
+    return Math.min(error, 0);
+  },
+  {
+    source: "mm/pagewalk.c",
+    facts: "walk_page_range",
+    params: ["mapping", "first_index", "nr", "ops", "private"],
+    summary: "Walks the pages of a file in every VMA that maps them.",
+  },
+);
+const walk_mapped = kernelFunction(
+  "walk_page_mapping",
+  function* (mapping: address_space, vma: vm_area_struct, first: number, last: number, walk: mm_walk): Kernel<number> {
+    const vmStart = yield* load(vma.vm_start);
+    const vmEnd = yield* load(vma.vm_end);
+    const pgoff = yield* load(vma.vm_pgoff);
+    const start = Math.max(vmStart, vmStart + (first - pgoff) * PAGE_SIZE);
+    const end = Math.min(vmEnd, vmStart + (last - pgoff) * PAGE_SIZE);
+    if (start < end) {
+      yield* storePrivate(walk.vma, vma);
+      yield* storePrivate(walk.mm, yield* loadPrivate(vma.vm_mm));
+      const skip = yield* walk_page_test(vma, start, end, walk);
+      if (skip > 0) return 0;
+      const error = skip < 0 ? skip : yield* __walk_page_range(vma, start, end, walk);
+      if (error !== 0) return error;
+    }
+    const next = yield* list_next_vma(vma, mapping.i_mmap);
+    return next.isNull ? 0 : yield* walk_mapped.restart(mapping, next, first, last, walk);
+  },
+  { source: "mm/pagewalk.c", params: ["mapping", "vma", "first_index", "last_index", "walk"], internal: true },
 );
 
 const walk_pgd_range = kernelFunction(
   "walk_pgd_range",
-  function* (pgd: pgd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const pte_hole = walk[1];
+  function* (pgd: pgd_table, addr: number, end: number, walk: mm_walk): Kernel<number> {
+    const ops = yield* loadPrivate(walk.ops);
     const next = pgd_addr_end(addr, end);
-    const pud = yield* load(pgd_offset(pgd, addr));
-    const result = pud.isNull ? yield* pte_hole(addr, next, walk) : yield* walk_pud_range(pud, addr, next, walk);
-    if (result[0] !== 0 || next === end) return result;
+    const entry = pgd_offset(pgd, addr);
+    const pgd_entry = yield* loadPrivate(ops.pgd_entry);
+    let error = pgd_entry === null ? 0 : yield* pgd_entry(entry, addr, next, walk);
+    if (error === 0) error = yield* walk_p4d(pgd, addr, next, walk);
+    if (error !== 0 || next === end) return error;
     return yield* walk_pgd_range.restart(pgd, next, end, walk);
   },
-  { source: "mm/pagewalk.c", params: ["pgd", "addr", "end", "walk"], summary: "The part of the PGD." },
+  {
+    source: "mm/pagewalk.c",
+    params: ["pgd", "addr", "end", "walk"],
+    summary: "The part of the PGD.",
+    differs: "Its entries are the P4D's: those are asked whether they are there, by one load.",
+  },
 );
-const walk_pud_range = kernelFunction(
-  "walk_pud_range",
-  function* (pud: pud_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const [, pte_hole, vma] = walk;
-    const next = pud_addr_end(addr, end);
-    const entry = pud_offset(pud, addr);
-    let result: walk_result;
-    if ((yield* fact("B1", load(entry))).isNull || vma.isNull) result = yield* pte_hole(addr, next, walk);
-    else {
-      const pmd = yield* fact("B8", load(entry));
-      if (pmd.isNull) return yield* walk_pud_range.restart(pud, addr, end, walk);
-      result = yield* fact("B10", walk_pmd_range(pmd, addr, next, walk));
+const walk_p4d = kernelFunction(
+  "walk_p4d_range",
+  function* (pgd: pgd_table, addr: number, next: number, walk: mm_walk): Kernel<number> {
+    const ops = yield* loadPrivate(walk.ops);
+    const entry = pgd_offset(pgd, addr);
+    const table = yield* value(entry);
+    if (pgd_none(table)) {
+      const pte_hole = yield* loadPrivate(ops.pte_hole);
+      return pte_hole === null ? 0 : yield* pte_hole(addr, next, 1, walk);
     }
-    if (result[0] !== 0 || next === end) return result;
-    return yield* walk_pud_range.restart(pud, next, end, walk);
+    const p4d_entry = yield* loadPrivate(ops.p4d_entry);
+    const error = p4d_entry === null ? 0 : yield* p4d_entry(entry, addr, next, walk);
+    if (error !== 0) return error;
+    const [pud, pmd, pte] = [ops.pud_entry, ops.pmd_entry, ops.pte_entry];
+    const none = [yield* loadPrivate(pud), yield* loadPrivate(pmd), yield* loadPrivate(pte)].every((f) => f === null);
+    if (none) return 0;
+    return yield* walk_pud_range(yield* pud_offset(table, addr), addr, next, walk);
   },
-  {
-    source: "mm/pagewalk.c",
-    facts: "walk_pud_range",
-    params: ["pud", "addr", "end", "walk"],
-    summary: "The part of one PUD table.",
-    differs: "The tests for huge entries, and the load in pmd_offset(), see what the test for an empty entry saw.",
-  },
-);
-const walk_pmd_range = kernelFunction(
-  "walk_pmd_range",
-  function* (pmd: pmd_table, addr: number, end: number, walk: mm_walk): Kernel<walk_result> {
-    const [pmd_entry, pte_hole] = walk;
-    const next = pmd_addr_end(addr, end);
-    const hole = (yield* fact("P1", load(pmd_offset(pmd, addr)))).isNull;
-    const result = hole ? yield* pte_hole(addr, next, walk) : yield* fact("P2", pmd_entry(pmd, addr, next, walk));
-    if (result[0] !== 0 || next === end) return result;
-    return yield* walk_pmd_range.restart(pmd, next, end, walk);
-  },
-  {
-    source: "mm/pagewalk.c",
-    facts: "walk_pmd_range",
-    params: ["pmd", "addr", "end", "walk"],
-    summary: "The part of one PMD table.",
-  },
+  { source: "mm/pagewalk.c", params: ["p4d", "addr", "end", "walk"], summary: "One P4D entry." },
 );

@@ -18,7 +18,7 @@ import { callables, declarableTypes, patches } from "../../runtime/kernel.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { allFunctions } from "../../runtime/machine/function.ts";
 import { mutated, type Mutation } from "../../runtime/machine/mutation.ts";
-import { ERAS, resolveBodies, type Era } from "../../runtime/patch.ts";
+import { DEFAULT_ERA, ERAS, functionIn, resolveBodies, type Era } from "../../runtime/patch.ts";
 import { hmm, type Ran } from "../support/cli.ts";
 
 const test = suite("doc");
@@ -103,7 +103,7 @@ test("every name can be documented in every kernel, in lines that fit a page", (
     const [era, ...names] = kernel.split(" + ");
     const chosen = names.flatMap((name) => patches.filter((p) => p.name === name));
     for (const [id, { name, body }] of resolveBodies(era as Era, chosen).bodies) {
-      const isNew = !seen.has(body) && kernel !== ERAS[ERAS.length - 1];
+      const isNew = !seen.has(body) && kernel !== DEFAULT_ERA;
       seen.add(body);
       const fn = allFunctions().find((f) => f.id === id);
       if (isNew && fn?.info.internal !== true && allNames().includes(name))
@@ -165,8 +165,8 @@ test("whatever a script makes the machine do stands in what is printed of the fu
 });
 
 function bodyOf(name: string, mutations: readonly Mutation[] = []): string[] {
-  const { bodies } = resolveBodies(ERAS[0] as Era, []);
-  const fn = allFunctions().find((f) => f.name === name && f.info.internal !== true);
+  const { bodies } = resolveBodies(ERAS[0], []);
+  const fn = functionIn(name, ERAS[0]);
   if (fn === undefined) throw new Error(`no function ${name}`);
   const changed = new Map(
     [...bodies].map(([id, entry]): [number, FunctionBody] => {

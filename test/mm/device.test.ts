@@ -8,8 +8,8 @@ import {
   device_read,
   device_unmap,
   device_write,
-  DEVICE_PAGES_MAX,
 } from "../../runtime/drivers/device.ts";
+import { TRANSLATIONS_MAX } from "../../runtime/mm/translations.ts";
 import { keepRecentFaults, rememberFault } from "../../runtime/drivers/recent_fault.ts";
 import { imageWriter } from "../../runtime/kernel.ts";
 import { kernelFunction } from "../../runtime/machine/function.ts";
@@ -214,7 +214,7 @@ const fault_range = kernelFunction(
   },
 );
 const entries = (world: World, dev: device): number[] =>
-  Array.from({ length: DEVICE_PAGES_MAX }, (_, i) => (world.peek(dev.entries.at(i)) === 0 ? 0 : 1)).flatMap((is, i) =>
+  Array.from({ length: TRANSLATIONS_MAX }, (_, i) => (world.peek(dev.entries.at(i)) === 0 ? 0 : 1)).flatMap((is, i) =>
     is === 1 ? world.peek(dev.addresses.at(i)) : [],
   );
 
@@ -274,20 +274,21 @@ test("a full table is told, and an error", () => {
   const { world, dev, range } = process();
   world.run(fault_range, range, world.mm, 0x1000, 0x2000);
   const page = world.peek(range.entries.at(0));
-  for (let i = 0; i < DEVICE_PAGES_MAX; i++) {
+  for (let i = 0; i < TRANSLATIONS_MAX; i++) {
     world.poke(dev.addresses.at(i), 0x100000 + i * 0x1000);
     world.poke(dev.entries.at(i), page);
   }
   assert.is(world.run(device_map, dev, range, world.mm), -ENOMEM);
   assert.equal(
     world.findings.map((f) => f.message),
-    [`a device has room for ${DEVICE_PAGES_MAX} pages`],
+    [`a device has room for ${TRANSLATIONS_MAX} pages`],
   );
   world.run(device_unmap, dev, 0x13f000, 0x140000);
   assert.is(world.run(device_map, dev, range, world.mm), 1);
   assert.is(world.run(device_read, dev, 0x1000), 1);
 });
 
+const DIRTY = 0x10;
 const complaint = (world: World): string => world.findings.map((f) => `${f.kind}: ${f.message}`).join();
 test("what became of the page is told", () => {
   const scenes: readonly (readonly [string, (world: World) => void])[] = [
@@ -319,7 +320,7 @@ test("the CPU's page table is the judge", () => {
     const { world, dev, range } = process();
     world.run(fault_range, range, world.mm, 0x1000, 0x2000);
     world.run(device_map, dev, range, world.mm);
-    const pte = world.peek(range.entries.at(0)); // which looks the same
+    const pte = world.peek(range.entries.at(0)) + DIRTY; // which is all that tells them apart
     const { memory } = world.machine;
     const [word] = Array.from({ length: memory.size }, (_, i) => memory.addressOf(i)).filter(
       (addr) => world.machine.typeAt(addr)?.name === "pte_table" && memory.peek(addr) === pte,

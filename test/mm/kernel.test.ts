@@ -26,7 +26,7 @@ const registerDefault = kernelFunction(
   "registerDefault",
   function* (object: hmm_mirror, mm: Value): Kernel<Value> {
     const recipe = defaultObjects.find((d) => d.type() === hmm_mirror);
-    return yield* (recipe as NonNullable<typeof recipe>).prepare(mm as { addr: number }, object);
+    return yield* (recipe as NonNullable<typeof recipe>).prepare(mm as { addr: number }, object, [0, 0x10000]);
   },
   { params: ["object", "mm"] },
 );

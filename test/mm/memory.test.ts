@@ -22,7 +22,7 @@ test("a read maps the zero page, a write replaces it", () => {
   assert.is(world.run(user_load, world.mm, 0x1008), 0);
   assert.equal(world.live(), [...TABLES, "vm_area_struct"]);
   assert.is(world.run(user_store, world.mm, 0x1008, 5), 0);
-  assert.equal(world.live(), ["page", ...TABLES, "vm_area_struct"]);
+  assert.equal(world.live(), ["anon_vma", "page", ...TABLES, "vm_area_struct"]);
   assert.is(world.run(user_load, world.mm, 0x1008), 5);
   assert.is(world.run(user_load, world.mm, 0x1000), 0);
   assert.is(world.peek(empty_zero_page.data.at(1)), 0);
@@ -49,7 +49,7 @@ test("who loses the race for a table or a page frees its own", () => {
     pages.forEach((addr, cpu) => world.start(cpu, user_store, world.mm, addr, cpu + 1));
     const expected = [...new Set(pages)].map(() => "page");
     const { findings, deadlocks } = world.explore([0, 1], () => {
-      assert.equal(world.live(), [...expected, ...TABLES, "vm_area_struct"]);
+      assert.equal(world.live(), ["anon_vma", ...expected, ...TABLES, "vm_area_struct"]);
       assert.is(world.peek(world.mm.mmap_sem.count), 0);
     });
     assert.is(findings.size, 0);
@@ -63,7 +63,7 @@ test("a read and a write of one page end in a page of its own", () => {
   world.start(0, user_load, world.mm, 0x1000);
   world.start(1, user_store, world.mm, 0x1000, 9);
   const { findings, deadlocks } = world.explore([0, 1], () =>
-    assert.equal(world.live(), ["page", ...TABLES, "vm_area_struct"]),
+    assert.equal(world.live(), ["anon_vma", "page", ...TABLES, "vm_area_struct"]),
   );
   assert.is(findings.size + deadlocks, 0);
 });
@@ -89,7 +89,7 @@ test("two writers of the zero page: one copies, the other finds it copied", () =
   world.start(0, user_store, world.mm, 0x1000, 1);
   world.start(1, user_store, world.mm, 0x1000, 2);
   const { findings, deadlocks } = world.explore([0, 1], () =>
-    assert.equal(world.live(), ["page", ...TABLES, "vm_area_struct"]),
+    assert.equal(world.live(), ["anon_vma", "page", ...TABLES, "vm_area_struct"]),
   );
   assert.is(findings.size + deadlocks, 0);
 });

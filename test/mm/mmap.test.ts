@@ -139,7 +139,7 @@ test("tables of neighbours stay when a mapping goes", () => {
   world.run(user_store, world.mm, 0x200000, 1);
   world.run(user_store, world.mm, 0x400000, 2);
   world.run(vm_munmap, world.mm, 0x200000, 0x400000);
-  assert.equal(world.live(), ["page", "pmd_table", "pte_table", "pud_table", "vm_area_struct"]);
+  assert.equal(world.live(), ["anon_vma", "page", "pmd_table", "pte_table", "pud_table", "vm_area_struct"]);
   assert.is(world.run(user_load, world.mm, 0x400000), 2);
   checkBodies(world);
 });

@@ -11,7 +11,7 @@ import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine
 import { firstMm, patches as allPatches } from "../../runtime/kernel.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { srcu } from "../../runtime/mm/mmu_notifier.ts";
-import { resolveBodies } from "../../runtime/patch.ts";
+import { resolveBodies, type Era } from "../../runtime/patch.ts";
 
 export const SRCU_ACTOR = 9;
 
@@ -30,13 +30,13 @@ export class World {
   readonly findings: Finding[] = [];
   private nextStatic = firstFreeStatic();
 
-  constructor(patches: readonly string[] = [], mutations: readonly Mutation[] = []) {
+  constructor(patches: readonly string[] = [], mutations: readonly Mutation[] = [], era: Era = "v5.2") {
     const chosen = patches.map((name) => {
       const patch = allPatches.find((p) => p.name === name);
       if (patch === undefined) throw new Error(`no patch ${name}`);
       return patch;
     });
-    this.machine = new Machine({ bodies: resolveBodies("v5.2", chosen).bodies, mutations });
+    this.machine = new Machine({ bodies: resolveBodies(era, chosen).bodies, mutations, era });
     this.mm = this.object(mm_struct);
     firstMm(this.machine, this.mm);
     this.machine.load(SRCU_ACTOR, invoke_callbacks.id, [srcu]);

@@ -1,4 +1,5 @@
 /** Scripts for test/mm/steps.test.ts: one function on one path each, run alone. */
+import { stepCases5_6 } from "./step-cases-v5_6.ts";
 
 export interface StepCase {
   /** Name of the golden: the function, and the path where it has several. */
@@ -254,4 +255,12 @@ const odp: readonly StepCase[] = [
   step("mlx5_ib_invalidate_range", ODP, [...UMEM, FAULT], "cpu0: mlx5_ib_invalidate_range umem 0x1000..0x3000"),
 ];
 
-export const stepCases: readonly StepCase[] = [...memory, ...lifetime, ...notifiers, ...mirrors, ...ranges, ...odp];
+export const stepCases: readonly StepCase[] = [
+  ...memory,
+  ...lifetime,
+  ...notifiers,
+  ...mirrors,
+  ...ranges,
+  ...odp,
+  ...stepCases5_6,
+];

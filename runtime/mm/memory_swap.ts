@@ -1,0 +1,79 @@
+/** The part of mm/memory.c that handles faults on what is not present: swapped out, migrating, on a device. */
+import { kernelFunction } from "../machine/function.ts";
+import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
+import { fact, type Kernel } from "../machine/step.ts";
+import { FAULT_FLAG_WRITE, VM_FAULT_OOM, VM_FAULT_SIGBUS } from "./fault_flags.ts";
+import { VM_WRITE, type vm_area_struct } from "./mm_types.ts";
+import { alloc_page, get_page, put_page } from "./page_alloc.ts";
+import { swap_readpage } from "./page_copy.ts";
+import { wait_on_page_locked } from "./page_flags.ts";
+import { is_device_private_entry, is_migration_entry, mk_pte, pte_lockptr, pte_page, swap_slot_of } from "./pgtable.ts";
+import { pte_offset, set_pte_at, value } from "./pgtable_steps.ts";
+import { page_add_new_anon_rmap } from "./rmap.ts";
+import { swap_free, swap_slot } from "./swap_slot.ts";
+
+/** Sleeps, with mmap_sem held for reading, until the page at an address has migrated. */
+export const migration_entry_wait = kernelFunction(
+  "migration_entry_wait",
+  function* (table: number, addr: number): Kernel<void> {
+    const entry = yield* pte_offset(table, addr);
+    yield* fact("w1", spin_lock(pte_lockptr(table)));
+    const now = yield* fact("w2", value(entry));
+    const waits = is_migration_entry(now);
+    if (waits) yield* fact("w3", get_page(pte_page(now)));
+    yield* fact("w4", spin_unlock(pte_lockptr(table)));
+    if (!waits) return;
+    yield* fact("w5", wait_on_page_locked(pte_page(now)));
+    yield* fact("w6", put_page(pte_page(now)));
+  },
+  {
+    source: "mm/migrate.c",
+    facts: "migration_entry_wait",
+    params: ["pmd", "address"],
+    summary: "Waits for a migration to end.",
+    differs: "The page cannot have lost its last reference: whoever migrates it holds one until the entry is gone.",
+  },
+);
+
+/** `table`: what the PMD held when the PTE was found. */
+export const do_swap_page = kernelFunction(
+  "do_swap_page",
+  function* (
+    vma: vm_area_struct,
+    vmFlags: number,
+    table: number,
+    addr: number,
+    flags: number,
+    orig: number,
+  ): Kernel<number> {
+    if (is_migration_entry(orig)) {
+      yield* migration_entry_wait(table, addr);
+      return 0;
+    }
+    if (is_device_private_entry(orig)) return VM_FAULT_SIGBUS; // no driver can have made one yet
+    const fresh = yield* alloc_page();
+    if (fresh.isNull) return VM_FAULT_OOM;
+    const slot = swap_slot_of(swap_slot, orig);
+    yield* swap_readpage(fresh, slot);
+    const write = flags % 2 === FAULT_FLAG_WRITE && (vmFlags & VM_WRITE) !== 0;
+    const entry = yield* pte_offset(table, addr);
+    yield* spin_lock(pte_lockptr(table));
+    const same = (yield* value(entry)) === orig;
+    if (same) {
+      yield* page_add_new_anon_rmap(fresh, vma, addr);
+      yield* set_pte_at(entry, mk_pte(fresh, write, true));
+      yield* swap_free(slot);
+    }
+    yield* spin_unlock(pte_lockptr(table));
+    if (!same) yield* put_page(fresh);
+    return 0;
+  },
+  {
+    source: "mm/memory.c",
+    facts: "handle_mm_fault",
+    params: ["vma", "vm_flags", "pmd", "address", "flags", "orig_pte"],
+    own: ["vm_flags", "orig_pte"],
+    summary: "Brings back what is not present.",
+    differs: "There is no swap cache: a page that is read twice at once is two pages, of which one is dropped.",
+  },
+);
