@@ -275,7 +275,8 @@ for (const [what, bad, good] of [
   [
     "a list of readers is not walked by others",
     "struct item *pos\nlist_for_each_entry_rcu(pos, items, list) {\n  pos.value = 1\n}",
-    "struct item *pos\nrcu_read_lock()\nlist_for_each_entry_rcu(pos, items, list) {\n  pos.value = 1\n}\nrcu_read_unlock()",
+    "struct item *pos\nrcu_read_lock()\nlist_for_each_entry_rcu(pos, items, list) {\n  pos.value = 1\n}\n" +
+      "rcu_read_unlock()",
   ],
   [
     "unless they say what allows it",
