@@ -250,7 +250,12 @@ export abstract class ExpressionParser extends PrimaryParser {
   }
 
   private isPrefixArgument(ahead: number): boolean {
-    return !this.next(t.Plus, ahead) && this.looksPrefix(ahead) && this.beginsOperand(ahead + 1);
+    const may = !this.next(t.Plus, ahead) || this.followsFile(ahead);
+    return may && this.looksPrefix(ahead) && this.beginsOperand(ahead + 1);
+  }
+  /** `file NAME +0x1000`: an offset stands there, no sum. */
+  private followsFile(ahead: number): boolean {
+    return ["file", "dax"].includes(this.LA(ahead - 2).image);
   }
 
   private readonly bareArguments: ParserMethod<[Mode], Argument[]> = this.RULE(

@@ -22,6 +22,13 @@ export type ParamKind =
       readonly initial: number;
       readonly orNumber?: boolean;
     }
+  /** As flags, and among them `file NAME [+OFFSET]` or `dax NAME`: three arguments of `run`: flags, file, page offset. */
+  | {
+      readonly kind: "mapping";
+      readonly words: Readonly<Record<string, number>>;
+      readonly initial: number;
+      readonly dax: number;
+    }
   | { readonly kind: "lock"; readonly lock: LockKind }
   | { readonly kind: "atomic" }
   | { readonly kind: "refcount" }
@@ -91,6 +98,12 @@ export const flags = (
   initial: number,
   orNumber = false,
 ): Param => ({ name, of: { kind: "flags", words, initial, orNumber } });
+export const mapping = (
+  name: string,
+  words: Readonly<Record<string, number>>,
+  initial: number,
+  dax: number,
+): Param => ({ name, of: { kind: "mapping", words, initial, dax } });
 export const boolean = (name: string): Param => ({ name, of: { kind: "number" } });
 export const ignored = (name: string): Param => ({ name, of: { kind: "ignored" } });
 export const lock = (name: string, kind: LockKind): Param => ({

@@ -5,16 +5,22 @@ import { counterCallables } from "./callables/counters.ts";
 import { deviceCallables } from "./callables/device.ts";
 import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
+import { hmmFaultCallables } from "./callables/hmm_fault.ts";
 import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
+import { walkCallables } from "./callables/walk.ts";
+import { pageCallables } from "./callables/pages.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
+import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
+import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
+import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -22,7 +28,12 @@ import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
 import { hmmImage } from "./mm/hmm.ts";
 import { hmmWalkImage } from "./mm/hmm_walk.ts";
+import { hmmFaultImage } from "./mm/hmm_fault_walk.ts";
 import { tasksImage } from "./mm/current.ts";
+import { dirtyHelpersImage } from "./mm/mapping_dirty_helpers.ts";
+import { mincoreImage } from "./mm/mincore.ts";
+import { ptdumpImage } from "./mm/ptdump.ts";
+import { initMmImage } from "./mm/vmalloc.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
 import { pgd_table } from "./mm/pgtable.ts";
@@ -46,11 +57,16 @@ export const declarableIn = (era: Era): string[] =>
   Object.keys(declarableTypes).filter((name) => existsIn(lifeOfType(name), era));
 
 /** Every patch, in no order; each says what it needs. */
-export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];
+export const patches: readonly Patch[] = [
+  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
+  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock],
+];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
   ...mmCallables,
+  ...walkCallables,
+  ...pageCallables,
   ...lockCallables,
   ...contextCallables,
   ...counterCallables,
@@ -59,6 +75,7 @@ export const callables: readonly Callable[] = [
   ...intervalCallables,
   ...deferredCallables,
   ...hmmCallables,
+  ...hmmFaultCallables,
   ...odpCallables,
   ...deviceCallables,
 ];
@@ -70,8 +87,13 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   pageImage,
   hmmImage,
   hmmWalkImage,
+  mincoreImage,
+  ptdumpImage,
+  dirtyHelpersImage,
+  initMmImage,
   umemOdpImage,
   mlx5OdpImage,
+  hmmFaultImage,
   idleMirrorImage,
   idleIntervalImage,
 ];

@@ -14,8 +14,9 @@ import { numeric, run, type Bound, type Frame } from "./expression.ts";
 import { constant, misfit, TOLD, type Misfit, type Source } from "./fit.ts";
 import type { ExpressionBinder } from "./names.ts";
 import { passed } from "./own-calls.ts";
+import { fitMapping } from "./mapping.ts";
 import { fitRange } from "./ranges.ts";
-import { described, signature, written } from "./signature.ts";
+import { described, isWords, signature, written } from "./signature.ts";
 import { isCounter, objectType, typeOfMember, typeOfResult, typeText, type Type } from "./types.ts";
 import { unknownFunction } from "./unknown.ts";
 
@@ -87,7 +88,9 @@ const UNTIL_OFTEN = ["until", "till", "til", "upto"];
 /** One argument too many, or a word that is none of the function's. */
 function leftOver(binder: ExpressionBinder, entry: Callable, extra: Argument, given: number, fitted: number): Misfit {
   const text = binder.scope.source.slice(extra.at);
-  const flags = entry.params.flatMap(({ of }) => (of.kind === "flags" ? Object.keys(of.words) : []));
+  const flags = entry.params.flatMap(({ of }) =>
+    of.kind === "flags" || of.kind === "mapping" ? Object.keys(of.words) : [],
+  );
   if (extra.value.kind === "name" && extra.value.name.length > 2 && nearest(text, UNTIL_OFTEN) !== undefined)
     return misfit("E300", extra.at, `${takes(entry)}, ${given} given`, fitted, "did you mean `until`?");
   if (flags.length > 0 && extra.value.kind !== "name" && given <= written(entry).length)
@@ -106,7 +109,7 @@ const wordsOf = (flags: readonly string[]): string => `its words are ${flags.joi
 /** "`find_vma` takes 2 arguments (mm, addr)" */
 function takes(entry: Callable): string {
   const params = written(entry);
-  const least = params.filter((p) => p.otherwise === undefined && p.of.kind !== "flags").length;
+  const least = params.filter((p) => p.otherwise === undefined && !isWords(p)).length;
   const most = params.length;
   const number = least === most ? String(most) : `${least} to ${most}`;
   const names = most === 0 ? "" : ` (${params.map((p) => p.name).join(", ")})`;
@@ -133,6 +136,7 @@ function fitParam(
     return constant(0);
   }
   if (param.of.kind === "flags") return fitFlags(binder, param, queue);
+  if (param.of.kind === "mapping") return fitMapping(binder, param.of, queue);
   const next = queue[0];
   if (next?.value.kind === "defaults") return fitDefault(binder, entry, param, next.value.at, fitted);
   if (next === undefined) {

@@ -85,6 +85,7 @@ export class Scope {
   /** The range mapped last and the object registered last, in the order of the text: what `...` stands for. */
   lastRange: readonly [number, number] | undefined;
   readonly lastRegistered = new Map<StructClass, Bound>();
+  private devices = 0;
   private nextSlot = firstFreeStatic();
   private readonly setUps: ((machine: Machine) => void)[] = [];
   private readonly variableSlots = new Map<number, { base: number; used: number }>();
@@ -157,6 +158,10 @@ export class Scope {
       machine.nameObject(addr, name);
     });
     return object;
+  }
+  /** A number for a DAX device that is named for the first time. */
+  nextDevice(dax: boolean): number {
+    return dax ? this.devices++ : 0;
   }
   /** One of a CPU's own, declared in its statements. */
   addOwnObject(cpu: number, name: string, cls: StructClass): Struct {

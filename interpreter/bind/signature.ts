@@ -5,10 +5,12 @@ import type { Callable, Param } from "../../runtime/callable.ts";
 export function written(entry: Callable): readonly Param[] {
   return entry.params.filter((param) => param.of.kind !== "current-mm");
 }
+/** Words that may be left out. */
+export const isWords = ({ of }: Param): boolean => of.kind === "flags" || of.kind === "mapping";
 /** "hmm_range_fault(range, [request])" */
 export function signature(entry: Callable): string {
   const params = written(entry).map((param) =>
-    param.otherwise !== undefined || param.of.kind === "flags" ? `[${param.name}]` : param.name,
+    param.otherwise !== undefined || isWords(param) ? `[${param.name}]` : param.name,
   );
   return `${entry.name}(${params.join(", ")})`;
 }

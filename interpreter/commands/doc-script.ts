@@ -24,6 +24,8 @@ function kindText({ of, otherwise }: Param): string {
       return `a struct ${of.type().name}${left}`;
     case "flags":
       return `any of ${Object.keys(of.words).join(", ")}, or nothing`;
+    case "mapping":
+      return `any of ${Object.keys(of.words).join(", ")}, file NAME [+OFFSET], dax NAME, or nothing`;
     case "lock":
       return `${of.lock === "any" ? "a spinlock, mutex or rw_semaphore" : `a ${of.lock}`}${left}`;
     case "range":

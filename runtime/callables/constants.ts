@@ -1,4 +1,5 @@
 /** Constants of the kernel that scripts can name. Error codes are in errno.ts. */
+import { HMM_FAULT_ALLOW_RETRY, HMM_FAULT_SNAPSHOT } from "../mm/hmm_fault_walk.ts";
 import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR } from "../mm/fault_flags.ts";
 import {
   __GFP_DIRECT_RECLAIM,
@@ -34,6 +35,7 @@ const hmm = {
   ...{ HMM_PFN_VALID: 0, HMM_PFN_WRITE: 1, HMM_PFN_DEVICE_PRIVATE: 2, HMM_PFN_FLAG_MAX: 3 },
   ...{ HMM_PFN_ERROR: 0, HMM_PFN_NONE: 1, HMM_PFN_SPECIAL: 2, HMM_PFN_VALUE_MAX: 3 },
   HMM_RANGE_DEFAULT_TIMEOUT: 1000,
+  ...{ HMM_FAULT_ALLOW_RETRY, HMM_FAULT_SNAPSHOT },
 };
 
 export const constants: Readonly<Record<string, number>> = {

@@ -3,6 +3,7 @@ import {
   address,
   currentMm,
   flags,
+  mapping,
   number,
   object,
   range,
@@ -18,8 +19,18 @@ import { user_load, user_store } from "../mm/fault.ts";
 import { mm_alloc, mmdrop, mmget, mmget_not_zero, mmgrab, mmput } from "../mm/fork.ts";
 import { FAULT_FLAG_WRITE } from "../mm/fault_flags.ts";
 import { handle_mm_fault } from "../mm/memory.ts";
-import { __do_munmap, MAP_FIXED, vm_mmap_pgoff, vm_munmap } from "../mm/mmap.ts";
-import { mm_struct, vm_area_struct, VM_EXEC, VM_READ, VM_WRITE } from "../mm/mm_types.ts";
+import { __do_munmap, MAP_FIXED, mmap_file, vm_mmap_pgoff, vm_munmap } from "../mm/mmap.ts";
+import {
+  mm_struct,
+  vm_area_struct,
+  VM_EXEC,
+  VM_GROWSDOWN,
+  VM_HUGEPAGE,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+  type address_space,
+} from "../mm/mm_types.ts";
 import { find_vma, find_vma_intersection } from "../mm/vma_tree.ts";
 
 const mm = object("mm", () => mm_struct);
@@ -111,27 +122,34 @@ const processes: readonly Callable[] = [
 ];
 
 const NO_PROTECTION_WORD = VM_READ | VM_WRITE;
+/** A DAX device is mapped shared, and by entries as large as they go. */
+const DAX = VM_SHARED | VM_HUGEPAGE;
 /** Words of mmap; `none` needs a bit of its own, to tell it from no word at all. */
 const PROT_NONE = 0x8;
-const protections = {
-  r: VM_READ,
-  w: VM_WRITE,
-  x: VM_EXEC,
-  rw: VM_READ | VM_WRITE,
-  none: PROT_NONE,
-  fixed: MAP_FIXED,
+export const protections = { r: VM_READ, w: VM_WRITE, x: VM_EXEC, rw: VM_READ | VM_WRITE, none: PROT_NONE };
+const mappingWords = {
+  ...protections,
+  ...{ shared: VM_SHARED, huge: VM_HUGEPAGE, fixed: MAP_FIXED, growsdown: VM_GROWSDOWN },
 };
-function mmap(space: mm_struct, start: number, end: number, words: number): Kernel<number> {
+function mmap(
+  space: mm_struct,
+  start: number,
+  end: number,
+  words: number,
+  file: address_space,
+  pgoff: number,
+): Kernel<number> {
   const said = (words & (VM_READ | VM_WRITE | VM_EXEC | PROT_NONE)) !== 0;
-  return vm_mmap_pgoff(space, start, end, said ? words : words | NO_PROTECTION_WORD);
+  const flags = said ? words : words | NO_PROTECTION_WORD;
+  return file.isNull ? vm_mmap_pgoff(space, start, end, flags) : mmap_file(space, start, end, flags, file, pgoff);
 }
 
 const mappings: readonly Callable[] = [
   {
     name: "mmap",
-    params: [currentMm, range("range", "length"), flags("prot", protections, NO_PROTECTION_WORD)],
+    params: [currentMm, range("range", "length"), mapping("prot", mappingWords, NO_PROTECTION_WORD, DAX)],
     result: returnsNumber,
-    summary: "maps private anonymous memory (rw unless said otherwise); the address or an error",
+    summary: "maps memory, or a file (rw, private and small pages unless said otherwise); the address or an error",
     source: "mm/mmap.c",
     needsUsers: true,
     maps: "range",

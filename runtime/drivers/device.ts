@@ -150,7 +150,13 @@ export const device_map = kernelFunction(
     own: ["mm"],
     summary: "Maps what a fault or snapshot of a range has found, page by page; how many.",
   },
-);
+).since("v5.6", function* (dev: device, range: hmm_range, mm: mm_struct): Kernel<number> {
+  const notifier = yield* loadPrivate(range.notifier);
+  const own = notifier.isNull ? mm : yield* loadPrivate(notifier.mm);
+  const start = yield* loadPrivate(range.start);
+  const end = yield* loadPrivate(range.end);
+  return yield* map_pages.restart(dev, own.isNull ? mm : own, start, end, yield* pfnsOf(range), 0);
+});
 /** The same with the last range that this CPU has faulted or snapshot with success; -EINVAL if that is another one. */
 export const device_map_addresses = kernelFunction(
   "device_map",

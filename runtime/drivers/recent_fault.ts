@@ -9,6 +9,7 @@ import { staticObject } from "../machine/types.ts";
 import type { ImageWriter } from "../image.ts";
 import { hmm, HMM_RANGE_PAGES_MAX, hmm_range } from "../mm/hmm_types.ts";
 import { mm_struct } from "../mm/mm_types.ts";
+import { mmu_interval_notifier } from "../mm/mmu_notifier_types.ts";
 import { PAGE_SIZE } from "../mm/pgtable.ts";
 
 /** Each is one CPU's own business: nobody else looks at it. */
@@ -41,7 +42,9 @@ const remember = primitive("remember_fault", (m, range = 0) => {
   const count = (end - start) / PAGE_SIZE;
   const own = m.read(from.pfns.addr);
   const pfns = own === 0 ? from.entries.addr : own;
-  m.write(fault.mm.addr, m.peek(at(hmm, m.read(from.hmm.addr)).mm.addr));
+  const notifier = m.read(from.notifier.addr);
+  const owner = notifier === 0 ? at(hmm, m.read(from.hmm.addr)) : at(mmu_interval_notifier, notifier);
+  m.write(fault.mm.addr, m.peek(owner.mm.addr));
   m.write(fault.start.addr, start);
   m.write(fault.end.addr, count > HMM_RANGE_PAGES_MAX ? start : end); // a longer one is nobody's but its owner's
   for (let i = 0; i < HMM_RANGE_PAGES_MAX; i++)

@@ -5,10 +5,20 @@ import { atomic_dec_and_test, atomic_inc } from "../machine/atomic.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { Op, primitive, step, type Kernel } from "../machine/step.ts";
 import { at, WORD } from "../machine/struct.ts";
+import type { ImageWriter } from "../image.ts";
 import { address_space } from "./mm_types.ts";
 import { delete_from_page_cache } from "./filemap.ts";
 import { allocate, initCount, initList } from "./page_alloc.ts";
-import { page } from "./pgtable.ts";
+import { page, PAGE_SIZE, PUD_SIZE, type dax_memory } from "./pgtable.ts";
+
+/** What a file with a name is at the start: empty, its pages zero. `memory`: what a DAX device has instead. */
+export function fileImage(write: ImageWriter, file: address_space, memory: dax_memory): void {
+  write(file.i_mmap.next, file.i_mmap);
+  write(file.i_mmap.prev, file.i_mmap);
+  write(file.i_size, memory.isNull ? file.pages.length * PAGE_SIZE : PUD_SIZE);
+  write(file.dax, !memory.isNull);
+  write(file.memory, memory);
+}
 
 /** What a shared anonymous mapping maps. No step of its own: nobody knows it yet. */
 export function* new_shmem_file(size: number): Kernel<address_space> {

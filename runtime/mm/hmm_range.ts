@@ -134,7 +134,7 @@ export function* pfnsOf(range: hmm_range): Kernel<number> {
   return pfns === 0 ? range.entries.addr : pfns;
 }
 /** False, and a warning, for a range that its own words cannot hold. */
-function* hasRoom(range: hmm_range): Kernel<boolean> {
+export function* hasRoom(range: hmm_range): Kernel<boolean> {
   const start = yield* loadPrivate(range.start);
   const end = yield* loadPrivate(range.end);
   const own = (yield* loadPrivate(range.pfns)) === 0;

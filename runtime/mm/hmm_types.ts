@@ -3,13 +3,15 @@ import { kref } from "../machine/atomic.ts";
 import { functionPointer } from "../machine/function.ts";
 import { list_head } from "../machine/list.ts";
 import { rw_semaphore } from "../machine/rwsem.ts";
-import { embed, flag, int, mutex, pointer, Struct, words } from "../machine/struct.ts";
+import { embed, flag, int, mutex, pointer, Struct, words, type Lives } from "../machine/struct.ts";
 import { wait_queue_head } from "../machine/wait.ts";
-import { mmu_notifier, type mmu_notifier_event } from "./mmu_notifier_types.ts";
+import { mmu_interval_notifier, mmu_notifier, type mmu_notifier_event } from "./mmu_notifier_types.ts";
 import { mm_struct, vm_area_struct } from "./mm_types.ts";
 
 /** How many pages an hmm_range has room for by itself. */
 export const HMM_RANGE_PAGES_MAX = 16;
+
+const UP_TO_5_5 = { until: "v5.6" };
 
 export class hmm extends Struct {
   static readonly heading: string = "notifiers";
@@ -67,7 +69,11 @@ export class hmm_mirror extends Struct {
 export class hmm_range extends Struct {
   static readonly short: string = "range";
   static readonly heading: string = "notifiers";
-  static readonly shows: readonly string[] = ["start", "end", "valid", "hmm"];
+  static readonly shows: readonly string[] = ["start", "end", "valid", "hmm", "notifier", "notifier_seq"];
+  static readonly lives: Lives = {
+    ...{ hmm: UP_TO_5_5, vma: UP_TO_5_5, list: UP_TO_5_5, page_shift: UP_TO_5_5, valid: UP_TO_5_5, daddrs: UP_TO_5_5 },
+    ...{ notifier: { since: "v5.6" }, notifier_seq: { since: "v5.6" } },
+  };
   /** The owning thread. */
   hmm = pointer(() => hmm);
   /** The owning thread. */
@@ -88,6 +94,9 @@ export class hmm_range extends Struct {
   page_shift = int();
   /** Writers: hmm->lock. Readers: none. */
   valid = flag();
+  /** Which notifier watches the range, and what its mmu_interval_read_begin() said. The owning thread. */
+  notifier = pointer(() => mmu_interval_notifier);
+  notifier_seq = int();
   /** Entries of a range whose driver brings none. */
   entries = words(HMM_RANGE_PAGES_MAX);
   /** Bus addresses, likewise. */
@@ -101,5 +110,8 @@ export class hmm_vma_walk extends Struct {
   pfns = int();
   /** Where the walk has got to when it stops. */
   last = int();
+  /** Of 5.2. */
   fault = flag();
+  /** HMM_FAULT_ALLOW_RETRY and HMM_FAULT_SNAPSHOT. Of 5.6. */
+  flags = int();
 }

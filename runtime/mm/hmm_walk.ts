@@ -67,7 +67,7 @@ export const HMM_PFN_VALID = 1;
 export const HMM_PFN_WRITE = 2;
 const FLAGS = 8;
 export const HMM_PFN_NONE = 0;
-const HMM_PFN_ERROR = -1;
+export const HMM_PFN_ERROR = -1;
 export const HMM_PFN_SPECIAL = -2;
 
 /** Word `i` of the array that begins at `base`. */
@@ -82,7 +82,7 @@ export const entryIsWritable = (entry: number): boolean => entry % FLAGS === HMM
 const pfnAt = ([, range, start, pfns]: Walk, addr: number): Int => wordOfArray(range, pfns, (addr - start) / PAGE_SIZE);
 
 /** What is asked for: the entry's own request where the mask lets it through. An entry nobody asks is not looked at. */
-const request_of = kernelFunction(
+export const request_of = kernelFunction(
   "hmm_pte_need_fault",
   function* (pfn: Int, default_flags: number, mask: number): Kernel<number> {
     return mask === 0 ? default_flags : (((yield* load(pfn)) % FLAGS) & mask) | default_flags;

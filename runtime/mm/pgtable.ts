@@ -147,7 +147,7 @@ export class dax_memory extends page {
 }
 
 /** From one page of a compound page to the next. */
-const PAGE_STRIDE = 2 ** 13;
+export const PAGE_STRIDE = 2 ** 13;
 /** The n-th page of a compound page. */
 export const nth_page = (head: page, n: number): page => at(page, head.addr + n * PAGE_STRIDE);
 
