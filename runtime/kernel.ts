@@ -18,6 +18,7 @@ import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
+import { endBeforeZap } from "./kernels/end-before-zap.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
 import { mremapLateFlush } from "./kernels/mremap-late-flush.ts";
 import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
@@ -28,6 +29,7 @@ import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
+import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
@@ -64,7 +66,7 @@ export const declarableIn = (era: Era): string[] =>
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
   ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
-  ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd],
+  ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd, zapBeforeStart, endBeforeZap],
   ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock],
 ];
 
