@@ -1,6 +1,7 @@
 /** What copies, moves and takes away pages behind a process's back, as scripts call it. */
 import { currentMm, range, returnsNumber, returnsObject, type Callable } from "../callable.ts";
 import { dup_mm } from "../mm/dup_mmap.ts";
+import { migrate_range } from "../mm/migrate.ts";
 import { mm_struct } from "../mm/mm_types.ts";
 import { reclaim_pages } from "../mm/vmscan.ts";
 
@@ -22,5 +23,14 @@ export const pageCallables: readonly Callable[] = [
     source: "mm/vmscan.c",
     needsUsers: true,
     run: reclaim_pages,
+  },
+  {
+    name: "migrate_pages",
+    params: [currentMm, range()],
+    result: returnsNumber,
+    summary: "moves what is mapped in a range to other pages, as move_pages(2) does; how many pages",
+    source: "mm/migrate.c",
+    needsUsers: true,
+    run: migrate_range,
   },
 ];
