@@ -16,6 +16,8 @@ import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
+import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
+import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
@@ -49,7 +51,13 @@ export const declarableIn = (era: Era): string[] =>
   Object.keys(declarableTypes).filter((name) => existsIn(lifeOfType(name), era));
 
 /** Every patch, in no order; each says what it needs. */
-export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];
+export const patches: readonly Patch[] = [
+  odpV4,
+  odpMmgetNotZero,
+  hmmRangeMmget,
+  forkCopiesPinned,
+  gupFastWriteProtectSeq,
+];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
