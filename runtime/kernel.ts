@@ -10,6 +10,7 @@ import { defaultInterval, idleIntervalImage, intervalCallables } from "./callabl
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
+import { walkCallables } from "./callables/walk.ts";
 import { pageCallables } from "./callables/pages.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
@@ -19,6 +20,10 @@ import type { ImageWriter } from "./image.ts";
 import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
 import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
+import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
+import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
+import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
+import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -28,6 +33,10 @@ import { hmmImage } from "./mm/hmm.ts";
 import { hmmWalkImage } from "./mm/hmm_walk.ts";
 import { hmmFaultImage } from "./mm/hmm_fault_walk.ts";
 import { tasksImage } from "./mm/current.ts";
+import { dirtyHelpersImage } from "./mm/mapping_dirty_helpers.ts";
+import { mincoreImage } from "./mm/mincore.ts";
+import { ptdumpImage } from "./mm/ptdump.ts";
+import { initMmImage } from "./mm/vmalloc.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
 import { pgd_table } from "./mm/pgtable.ts";
@@ -57,11 +66,14 @@ export const patches: readonly Patch[] = [
   hmmRangeMmget,
   forkCopiesPinned,
   gupFastWriteProtectSeq,
+  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
+  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
 ];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
   ...mmCallables,
+  ...walkCallables,
   ...pageCallables,
   ...lockCallables,
   ...contextCallables,
@@ -83,6 +95,10 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   pageImage,
   hmmImage,
   hmmWalkImage,
+  mincoreImage,
+  ptdumpImage,
+  dirtyHelpersImage,
+  initMmImage,
   umemOdpImage,
   mlx5OdpImage,
   hmmFaultImage,

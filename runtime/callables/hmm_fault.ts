@@ -71,8 +71,8 @@ export const hmmFaultCallables: readonly Callable[] = [
     params: [object("sub", () => mmu_interval_notifier), addresses(), flags("request", words, words.write)],
     result: returnsNumber,
     summary:
-      "faults a range in that an interval notifier watches (for write, or `read`, or a `snapshot`): pages or an error; " +
-      "takes mmap_sem if need be, needs mm_users",
+      "faults a range in that an interval notifier watches (for write, or `read`, or a `snapshot`): pages or an " +
+      "error; takes mmap_sem if need be, needs mm_users",
     source,
     since: "v5.6",
     run: faultThroughInterval,

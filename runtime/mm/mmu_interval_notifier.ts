@@ -2,6 +2,7 @@
 import { load, loadPrivate, READ_ONCE, store, storePrivate, WRITE_ONCE } from "../machine/access.ts";
 import { atomic_read } from "../machine/atomic.ts";
 import { WARN_ON } from "../machine/bug.ts";
+import { might_sleep } from "../machine/context.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { hlist_add_head, hlist_del } from "../machine/list.ts";
 import { lockdep_assert_held_write } from "../machine/lockdep.ts";
@@ -21,6 +22,7 @@ import {
   type mmu_interval_notifier_ops,
   type mmu_notifier_subscriptions,
 } from "./mmu_notifier_types.ts";
+import { waits_for_invalidation } from "./notifier_map.ts";
 
 const source = "mm/mmu_notifier.c";
 const header = "include/linux/mmu_notifier.h";
@@ -47,6 +49,7 @@ export const mmu_interval_read_begin = kernelFunction(
     const seq = yield* fact(3, READ_ONCE(sub.invalidate_seq));
     const is_invalidating = seq === (yield* fact(4, load(subscriptions.invalidate_seq)));
     yield* fact(5, spin_unlock(subscriptions.lock));
+    yield* fact(6, waits_for_invalidation());
     if (is_invalidating) yield* fact(7, wait_for_change(subscriptions, seq));
     return seq;
   },
@@ -56,7 +59,6 @@ export const mmu_interval_read_begin = kernelFunction(
     facts: "mmu_interval_read_begin",
     params: ["interval_sub"],
     summary: "The sequence number that mmu_interval_read_retry() wants; waits while the range is being invalidated.",
-    differs: "The lockdep map of invalidations is not taken.",
   },
 );
 export const mmu_interval_set_seq = kernelFunction(
@@ -225,11 +227,13 @@ export const mmu_interval_notifier_insert_locked = kernelFunction(
 export const mmu_interval_notifier_remove = kernelFunction(
   "mmu_interval_notifier_remove",
   function* (sub: mmu_interval_notifier): Kernel<void> {
+    yield* fact(1, might_sleep());
     const mm = yield* loadPrivate(sub.mm);
     const subscriptions = yield* load(mm.notifier_subscriptions);
     yield* fact(2, spin_lock(subscriptions.lock));
     const seq = yield* leave(sub, subscriptions);
     yield* fact(4, spin_unlock(subscriptions.lock));
+    yield* fact(5, waits_for_invalidation());
     if (seq !== 0) yield* fact(6, wait_for_change(subscriptions, seq));
     yield* fact(7, mmdrop(mm));
   },
@@ -239,7 +243,6 @@ export const mmu_interval_notifier_remove = kernelFunction(
     facts: "mmu_interval_notifier_remove",
     params: ["interval_sub"],
     summary: "Takes an interval notifier away, and waits until no callback of it runs.",
-    differs: "The lockdep map of invalidations is not taken.",
   },
 );
 /** What has to change before it is out; 0 if it is. */

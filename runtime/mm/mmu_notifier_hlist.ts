@@ -10,6 +10,7 @@ import { staticObject } from "../machine/types.ts";
 import { EAGAIN } from "../machine/errno.ts";
 import type { mm_struct } from "./mm_types.ts";
 import { mmu_notifier, type mmu_notifier_range } from "./mmu_notifier_types.ts";
+import { in_blockable } from "./notifier_map.ts";
 
 /** The one domain that all callbacks run in. */
 export const srcu = staticObject<srcu_struct>(srcu_struct);
@@ -62,7 +63,7 @@ export function startEach(
       const mn = notifierOf(node);
       const ops = yield* load(mn.ops);
       const start = yield* loadPrivate(ops.invalidate_range_start);
-      const error = start === null ? 0 : yield* fact("n7", start(mn, range));
+      const error = start === null ? 0 : yield* in_blockable(range[4], fact("n7", start(mn, range)));
       const isWrong = checks && error !== 0 && (range[4] || error !== -EAGAIN);
       yield* WARN_ON(isWrong, "mmu_notifier_range_blockable(range) || _ret != -EAGAIN");
       return yield* self.restart(yield* fact("n7", READ_ONCE(node.next)), range, error === 0 ? ret : error);
@@ -85,7 +86,7 @@ export function endEach(
       const flush = only_end ? null : yield* loadPrivate(ops.invalidate_range);
       if (flush !== null) yield* fact("e3", flush(mn, mm, start, end));
       const callback = yield* loadPrivate(ops.invalidate_range_end);
-      if (callback !== null) yield* fact("e3", callback(mn, range));
+      if (callback !== null) yield* in_blockable(range[4], fact("e3", callback(mn, range)));
       return yield* self.restart(yield* fact("e3", READ_ONCE(node.next)), range, only_end);
     },
     { source, facts, params: ["node", "range", "only_end"], internal: true },

@@ -56,6 +56,26 @@ const invalidations: readonly StepCase[] = [
   step("mmu_notifier_release", [...INSERTED, NOTIFIER, REGISTER], "cpu0: mmu_notifier_release mm"),
 ];
 
+const MMAP = "cpu0: mmap 0x1000..0x4000";
+const PAGE = "cpu0: store 0x1000 1";
+const LOCK = "cpu0: down_read mm->mmap_sem";
+const UNLOCK = "cpu0: up_read mm->mmap_sem";
+const RANGE = [
+  ...[INTERVAL, "hmm_range r", MMAP, INSERT],
+  "cpu0: { r.notifier = &sub; r.start = 0x1000; r.end = 0x3000; r.default_flags = 3 }",
+];
+const BEGIN = "cpu0: r.notifier_seq = mmu_interval_read_begin(sub)";
+const FAULT = "cpu0: hmm_range_fault r";
+const faults: readonly StepCase[] = [
+  step("hmm_range_fault-absent", [...RANGE, BEGIN, LOCK], FAULT, UNLOCK),
+  step("hmm_range_fault-present", [...RANGE, PAGE, "cpu0: store 0x2000 1", BEGIN, LOCK], FAULT, UNLOCK),
+  step("hmm_range_fault-zero-page", [...RANGE, "cpu0: load 0x1000", BEGIN, LOCK], `${FAULT} read`, UNLOCK),
+  step("hmm_range_fault-snapshot", [...RANGE, PAGE, BEGIN, LOCK], `${FAULT} snapshot`, UNLOCK),
+  step("hmm_range_fault-invalidated", [...RANGE, BEGIN, START, END, LOCK], FAULT, UNLOCK),
+  step("hmm_range_fault-no-vma", [...RANGE, "cpu0: munmap 0x1000..0x4000", BEGIN, LOCK], FAULT, UNLOCK),
+  step("hmm_range_fault-interval", [INTERVAL, MMAP, PAGE, INSERT], "cpu0: hmm_range_fault sub 0x1000..0x2000"),
+];
+
 const OPS = [
   "mmu_notifier_ops ops {",
   "  alloc_notifier(mm) {",
@@ -79,4 +99,4 @@ const shared: readonly StepCase[] = [
   step("mmu_notifier_synchronize", [], "cpu0: mmu_notifier_synchronize"),
 ];
 
-export const stepCases5_6: readonly StepCase[] = [...intervals, ...invalidations, ...shared];
+export const stepCases5_6: readonly StepCase[] = [...intervals, ...invalidations, ...shared, ...faults];
