@@ -18,6 +18,8 @@ import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
+import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
+import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
 import { mremapLateFlush } from "./kernels/mremap-late-flush.ts";
 import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
@@ -64,6 +66,11 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  odpV4,
+  odpMmgetNotZero,
+  hmmRangeMmget,
+  forkCopiesPinned,
+  gupFastWriteProtectSeq,
   ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
   ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
   ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd],
