@@ -15,6 +15,8 @@ export const FAILABLE_ALLOCATIONS: readonly string[] = [
   ...["kmalloc", "kzalloc", "kcalloc", "kmalloc_array", "kvmalloc", "kvzalloc", "kvcalloc", "kvmalloc_array"],
 ];
 export const SLAB = 0;
+/** Operand of an allocation: it is one of the slab's, and may fail. The GFP flags stand beside it. */
+export const MAY_FAIL = 1;
 
 /** How far ahead: that many bits a word has. */
 export const CALLS_MAX = 50;
