@@ -1,8 +1,8 @@
 /** The address space as `show vmas` and `show pagetables` print it. */
 import type { Machine } from "../runtime/machine/machine.ts";
 import { headerType } from "../runtime/machine/memory.ts";
-import { at, headerAddress, slotSize, WORD, type StructClass } from "../runtime/machine/struct.ts";
-import { typeByNumber } from "../runtime/machine/types.ts";
+import { at, GIANT_ARENA, headerAddress, SLOT, slotSize, WORD, type StructClass } from "../runtime/machine/struct.ts";
+import { ARENA, typeByNumber } from "../runtime/machine/types.ts";
 import {
   mm_struct,
   vm_area_struct,
@@ -131,6 +131,8 @@ function contents(value: number): string {
 /** Pages are told apart by where they lie: there are no pfns in the model. */
 export function pageName(entry: number): string {
   const slot = headerAddress(entry);
-  const part = Math.floor((entry - slot) / PAGE_STRIDE);
-  return `page ${(slot / slotSize(slot)) % 2 ** 20}${part === 0 ? "" : `[${part}]`}`;
+  const size = slotSize(slot);
+  const part = size === SLOT ? 0 : Math.floor((entry - slot) / PAGE_STRIDE);
+  const kind = size === SLOT ? "page" : size === slotSize(GIANT_ARENA) ? "device page" : "huge page";
+  return `${kind} ${(slot % ARENA) / size}${part === 0 ? "" : `[${part}]`}`;
 }

@@ -10,12 +10,16 @@ import { defaultInterval, idleIntervalImage, intervalCallables } from "./callabl
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
+import { walkCallables } from "./callables/walk.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
+import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
+import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
+import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -25,6 +29,10 @@ import { hmmImage } from "./mm/hmm.ts";
 import { hmmWalkImage } from "./mm/hmm_walk.ts";
 import { hmmFaultImage } from "./mm/hmm_fault_walk.ts";
 import { tasksImage } from "./mm/current.ts";
+import { dirtyHelpersImage } from "./mm/mapping_dirty_helpers.ts";
+import { mincoreImage } from "./mm/mincore.ts";
+import { ptdumpImage } from "./mm/ptdump.ts";
+import { initMmImage } from "./mm/vmalloc.ts";
 import type { mm_struct } from "./mm/mm_types.ts";
 import { pageImage } from "./mm/page_alloc.ts";
 import { pgd_table } from "./mm/pgtable.ts";
@@ -48,11 +56,15 @@ export const declarableIn = (era: Era): string[] =>
   Object.keys(declarableTypes).filter((name) => existsIn(lifeOfType(name), era));
 
 /** Every patch, in no order; each says what it needs. */
-export const patches: readonly Patch[] = [odpV4, odpMmgetNotZero, hmmRangeMmget];
+export const patches: readonly Patch[] = [
+  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
+  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock],
+];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
   ...mmCallables,
+  ...walkCallables,
   ...lockCallables,
   ...contextCallables,
   ...counterCallables,
@@ -73,6 +85,10 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   pageImage,
   hmmImage,
   hmmWalkImage,
+  mincoreImage,
+  ptdumpImage,
+  dirtyHelpersImage,
+  initMmImage,
   umemOdpImage,
   mlx5OdpImage,
   hmmFaultImage,

@@ -69,8 +69,7 @@ const isFile = (object: Struct): object is address_space => object.constructor =
 function newFile(scope: Scope, name: string, dax: boolean): address_space {
   const file = scope.addObject(name, address_space);
   const size = slotSize(GIANT_ARENA);
-  // Behind those that the kernel may allocate itself; the file's own place says which.
-  const memory = at(dax_memory, GIANT_ARENA + (FIRST_DEVICE + scope.nextDevice(dax)) * size + WORD);
+  const memory = at(dax_memory, GIANT_ARENA + scope.nextDevice(dax) * size + WORD);
   scope.onSetUp((machine) => {
     if (dax) {
       machine.makeStatic(memory.addr, typeNumber(dax_memory));
@@ -80,4 +79,3 @@ function newFile(scope: Scope, name: string, dax: boolean): address_space {
   });
   return file;
 }
-const FIRST_DEVICE = 8;

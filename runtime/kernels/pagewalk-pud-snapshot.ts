@@ -32,8 +32,8 @@ function* walk(pudp: PudEntry, addr: number, next: number, w: mm_walk): Kernel<n
 
 export const pagewalkPudSnapshot: Patch = {
   name: "pagewalk-pud-snapshot",
-  subject: "mm/pagewalk: fix race between concurrent split and refault",
-  source: "3b89863c3fa4, 7.0-rc6",
+  subject: "walk_pmd_range() takes one snapshot of the PUD, and sends the walk back for anything but a table",
+  source: "commit 3b89863c3fa4, 7.0-rc6 (the subject is ours)",
   eras: ["v5.6"],
   needs: [],
   replacements: [replaces(walk_pud, walk, "7.0-rc6+")],

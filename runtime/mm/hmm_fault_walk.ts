@@ -362,7 +362,7 @@ const mark_bad = kernelFunction(
   { source, since: "v5.6", facts: "PMD", params: ["addr", "end", "context"], summary: "Entries that are no pages." },
 );
 
-const hmm_vma_walk_pud = kernelFunction(
+export const hmm_vma_walk_pud = kernelFunction(
   "hmm_vma_walk_pud",
   function* (_pud: number, pudp: PudEntry, start: number, end: number, walk: mm_walk): Kernel<number> {
     const vma = yield* loadPrivate(walk.vma);
@@ -389,6 +389,14 @@ const handle_pud = kernelFunction(
     yield* fact("H6", storePrivate(walk.action, ACTION_CONTINUE));
     const pud = yield* fact("H7", snapshot(pudp));
     if (pud_none(pud)) return yield* fact("H7", hmm_vma_walk_hole(start, end, -1, walk));
+    return yield* handle_pud_value(pud, start, end, walk);
+  },
+  { source, since: "v5.6", facts: "hmm_vma_walk_pud", params: ["pudp", "start", "end", "walk"], internal: true },
+);
+/** The same, the value being known. */
+export const handle_pud_value = kernelFunction(
+  "hmm_vma_walk_pud",
+  function* (pud: number, start: number, end: number, walk: mm_walk): Kernel<number> {
     if (!pud_devmap(pud)) {
       yield* fact("H10", storePrivate(walk.action, ACTION_SUBTREE));
       return 0;
@@ -399,7 +407,7 @@ const handle_pud = kernelFunction(
     if (fault || write) return yield* fact("H8", hmm_vma_walk_hole_(start, end, fault, write, context));
     return yield* fact("H9", fill_leaf(pud, PUD_SIZE, start, end, cpu, context));
   },
-  { source, since: "v5.6", facts: "hmm_vma_walk_pud", params: ["pudp", "start", "end", "walk"], internal: true },
+  { source, since: "v5.6", facts: "hmm_vma_walk_pud", params: ["pud", "start", "end", "walk"], internal: true },
 );
 
 /** Callbacks of hmm_range_fault(). */
