@@ -57,6 +57,10 @@ class cpu_page extends Struct {
   pte = int();
 }
 const the_page = staticObject(cpu_page);
+class holder extends Struct {
+  lock = mutex();
+}
+const the_mutex = staticObject(holder);
 
 const gpu_invalidate = kernelFunction(
   "gpu_invalidate",
@@ -140,6 +144,25 @@ const started = kernelFunction("started", function* (_mn: mmu_notifier, r: mmu_n
   yield* store(taken.pte, r[1]);
   return 0;
 });
+
+const begin_under_lock = kernelFunction(
+  "begin_under_lock",
+  function* (g: gpu): Kernel<void> {
+    yield* mutex_lock(g.lock);
+    yield* mmu_interval_read_begin(g.sub);
+    yield* mutex_unlock(g.lock);
+  },
+  { params: ["g"] },
+);
+const sleepy = kernelFunction(
+  "sleepy",
+  function* (_mn: mmu_notifier, _range: mmu_notifier_range): Kernel<number> {
+    yield* mutex_lock(the_mutex.lock);
+    yield* mutex_unlock(the_mutex.lock);
+    return 0;
+  },
+  { params: ["mn", "range"] },
+);
 
 const PAGE = 1;
 function v5_6(mutations: readonly Mutation[] = []): World {
@@ -412,6 +435,29 @@ test("get and put: one notifier per mm and ops, freed by SRCU after the last put
   assert.is(world.peek(world.mm.mm_count), 1);
   world.run(mmu_notifier_synchronize);
   checkBodies(world);
+});
+
+test("lockdep knows that read_begin() may wait for a callback, though it does not wait now", () => {
+  const world = v5_6();
+  const g = inserted(world);
+  world.run(unmap, range(world));
+  assert.equal(world.findings, []);
+  world.run(begin_under_lock, g);
+  assert.match(world.findings.map((f) => `${f.kind}: ${f.message}`).join(), /lockdep.*circular/i);
+});
+
+test("a callback that may not sleep, and might, is reported", () => {
+  const world = v5_6();
+  const mn = world.object(mmu_notifier);
+  const ops = world.object(mmu_notifier_ops);
+  world.poke(ops.invalidate_range_start, sleepy.id);
+  world.poke(mn.ops, ops.addr);
+  world.run(mmu_notifier_register, mn, world.mm);
+  world.run(mmu_notifier_invalidate_range_start, range(world));
+  world.run(mmu_notifier_invalidate_range_end, range(world));
+  assert.equal(world.findings, []);
+  world.run(mmu_notifier_invalidate_range_start_nonblock, range(world));
+  assert.match(world.findings.map((f) => f.message).join(), /sleeping function/);
 });
 
 test("a notifier of the list and one of the tree: both are told", () => {
