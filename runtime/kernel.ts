@@ -11,6 +11,7 @@ import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
 import { walkCallables } from "./callables/walk.ts";
+import { pageCallables } from "./callables/pages.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
@@ -65,6 +66,7 @@ export const patches: readonly Patch[] = [
 export const callables: readonly Callable[] = [
   ...mmCallables,
   ...walkCallables,
+  ...pageCallables,
   ...lockCallables,
   ...contextCallables,
   ...counterCallables,

@@ -11,7 +11,7 @@ import type { ExpressionBinder } from "./names.ts";
 
 /** Functions of the kernel that scripts may well want, and this version does not model. */
 const TO_COME: readonly string[] = [
-  ...["dma_map_page", "dma_unmap_page", "fork", "get_user_pages", "get_user_pages_remote", "kill", "madvise"],
+  ...["dma_map_page", "dma_unmap_page", "get_user_pages", "get_user_pages_remote", "kill", "madvise"],
   ...["migrate_vma", "mprotect", "mremap", "oom_reap_task_mm", "pin_user_pages", "put_user_page", "walk_page_range"],
 ];
 

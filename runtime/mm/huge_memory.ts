@@ -1,11 +1,12 @@
 /** The part of mm/huge_memory.c that maps, unmaps and splits pages of 2 MiB. */
 import { loadPrivate } from "../machine/access.ts";
-import { atomic_add, atomic_dec, atomic_inc, atomic_read } from "../machine/atomic.ts";
+import { atomic_add, atomic_dec, atomic_inc } from "../machine/atomic.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, Op, primitive, step, type Kernel } from "../machine/step.ts";
 import { at, type Names } from "../machine/struct.ts";
 import { VM_FAULT_FALLBACK, VM_FAULT_OOM } from "./fault_flags.ts";
+import { page_mapcount } from "./mapcount.ts";
 import { check_stable_address_space } from "./memory_anon.ts";
 import { VM_WRITE, type vm_area_struct } from "./mm_types.ts";
 import {
@@ -198,7 +199,7 @@ export const wp_huge_pmd = kernelFunction(
     yield* spin_lock(pmd_lockptr(pmd));
     const same = (yield* value(pmd)) === orig;
     const head = at(huge_page, pte_page(orig).addr);
-    const sole = same && (yield* atomic_read(head.compound_mapcount)) === 1;
+    const sole = same && (yield* page_mapcount(head)) === 1;
     if (sole) yield* set_entry(pmd, (vmFlags & VM_WRITE) !== 0 ? pte_mkdirty(pte_mkwrite(orig)) : orig);
     yield* spin_unlock(pmd_lockptr(pmd));
     if (sole || !same) return 0;

@@ -1,11 +1,11 @@
 /** The part of mm/memory.c that handles writes to read-only PTEs. */
 import { loadPrivate } from "../machine/access.ts";
-import { atomic_read } from "../machine/atomic.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { VM_FAULT_OOM } from "./fault_flags.ts";
 import { VM_SHARED, VM_WRITE, type vm_area_struct } from "./mm_types.ts";
+import { page_mapcount } from "./mapcount.ts";
 import {
   mmu_notifier_invalidate_range,
   mmu_notifier_invalidate_range_only_end,
@@ -54,7 +54,7 @@ export const do_wp_page = kernelFunction(
       }
       yield* put_page(page);
     }
-    const sole = (yield* fact("c0", atomic_read(page.mapcount))) === 1;
+    const sole = (yield* fact("c0", page_mapcount(page))) === 1;
     yield* fact("c0", unlock_page(page));
     return yield* sole ? wp_page_reuse(vmFlags, table, addr, old) : wp_page_copy(vma, vmFlags, table, addr, old);
   },

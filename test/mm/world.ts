@@ -66,6 +66,14 @@ export class World {
       .sort();
   }
 
+  /** Those of a type that live, the static ones included. */
+  objects<S extends Struct>(cls: StructClass<S>): S[] {
+    const { memory } = this.machine;
+    return [...memory.objects()]
+      .filter((base) => memory.peek(base) > 0 && this.machine.typeAt(base) === cls)
+      .map((base) => at(cls, base + WORD));
+  }
+
   /** Runs a function alone, to its end; what it returned. */
   run<A extends readonly Value[], R>(fn: KernelFunction<A, R>, ...args: A): R {
     return this.runOn(0, fn, ...args);

@@ -1,4 +1,5 @@
 /** Scripts for test/mm/steps.test.ts: one function on one path each, run alone. */
+import { stepCasesOfPages } from "./step-cases-pages.ts";
 import { stepCases5_6 } from "./step-cases-v5_6.ts";
 
 export interface StepCase {
@@ -263,4 +264,5 @@ export const stepCases: readonly StepCase[] = [
   ...ranges,
   ...odp,
   ...stepCases5_6,
+  ...stepCasesOfPages,
 ];

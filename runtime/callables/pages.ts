@@ -1,0 +1,16 @@
+/** What copies, moves and takes away pages behind a process's back, as scripts call it. */
+import { currentMm, returnsObject, type Callable } from "../callable.ts";
+import { dup_mm } from "../mm/dup_mmap.ts";
+import { mm_struct } from "../mm/mm_types.ts";
+
+export const pageCallables: readonly Callable[] = [
+  {
+    name: "fork",
+    params: [currentMm],
+    result: returnsObject(() => mm_struct),
+    summary: "makes a child of this process: its address space, with one user, or NULL",
+    source: "kernel/fork.c",
+    needsUsers: true,
+    run: dup_mm,
+  },
+];
