@@ -18,6 +18,7 @@ import {
 import { PMD_SIZE } from "../../runtime/mm/pgtable.ts";
 import { EFAULT } from "../../runtime/machine/errno.ts";
 import { watch, written } from "./witness.ts";
+import { init_mm } from "../../runtime/mm/vmalloc.ts";
 import { checkBodies, World } from "./world.ts";
 
 const RW = VM_READ | VM_WRITE;
@@ -122,9 +123,9 @@ function childSees(mutations: readonly Mutation[]): { seen: Set<number>; late: b
   assert.is(findings.size + deadlocks, 0);
   return { seen, late };
 }
-/** The address space that is not the first one. */
+/** The address space that is neither the first process's nor the kernel's. */
 const theOther = (world: World): mm_struct =>
-  world.objects(mm_struct).find(({ addr }) => addr !== world.mm.addr) as mm_struct;
+  world.objects(mm_struct).find(({ addr }) => addr !== world.mm.addr && addr !== init_mm.addr) as mm_struct;
 
 test("a store during fork() comes before it or after it, a store after it is the parent's own", () => {
   const { seen, late } = childSees([]);
