@@ -51,8 +51,8 @@ export function unlinkAll(caller: string, facts: string): KernelFunction<[hlist_
 }
 
 /**
- * Calls invalidate_range_start() of a notifier and of those after it; the last error wins. `checks`: that callbacks of a
- * range that is not blockable do not sleep, and that others do not refuse, which kernels look at since 5.4.
+ * Calls invalidate_range_start() of a notifier and of those after it; the last error wins. `checks`: that callbacks of
+ * a range that is not blockable do not sleep, and that others do not refuse, which kernels look at since 5.4.
  */
 export function startEach(
   caller: string,

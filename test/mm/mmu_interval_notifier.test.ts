@@ -30,7 +30,6 @@ import {
   mmu_notifier_register,
   mmu_notifier_unregister,
 } from "../../runtime/mm/mmu_notifier.ts";
-import { mmu_notifier_get, mmu_notifier_put, mmu_notifier_synchronize } from "../../runtime/mm/mmu_notifier_get.ts";
 import {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,
@@ -40,7 +39,7 @@ import {
   mmu_notifier_subscriptions,
   type mmu_notifier_range,
 } from "../../runtime/mm/mmu_notifier_types.ts";
-import { checkBodies, SRCU_ACTOR, World, type Explored } from "./world.ts";
+import { checkBodies, World, type Explored } from "./world.ts";
 
 /** A device that has one page mapped, or none. */
 class gpu extends Struct {
@@ -405,36 +404,6 @@ test("mmu_interval_notifier_remove() of 5.6 may return while the end still works
   world.start(0, unmap, range(world));
   world.start(1, remove_and_free, g);
   assert.ok(places(world.explore([0, 1])).some((place) => /^use-after-free in (mn_itree_inv_end|hlist)/.test(place)));
-});
-
-const alloc_shared = kernelFunction("alloc_shared", function* (_mm: mm_struct): Kernel<mmu_notifier> {
-  return yield* kzalloc(mmu_notifier);
-});
-const free_shared = kernelFunction("free_shared", function* (mn: mmu_notifier): Kernel<void> {
-  yield* store(taken.pte, (yield* load(taken.pte)) + 1);
-  yield* kfree(mn);
-});
-
-test("get and put: one notifier per mm and ops, freed by SRCU after the last put", () => {
-  const world = v5_6();
-  const ops = world.object(mmu_notifier_ops);
-  world.poke(ops.alloc_notifier, alloc_shared.id);
-  world.poke(ops.free_notifier, free_shared.id);
-  const mn = world.run(mmu_notifier_get, ops, world.mm);
-  assert.is(world.run(mmu_notifier_get, ops, world.mm), mn);
-  assert.is(world.peek(mn.users), 2);
-  assert.is(world.peek(world.mm.mm_count), 2);
-  world.run(mmu_notifier_put, mn);
-  assert.is(world.peek(subscriptions(world).list.first), mn.hlist.addr);
-  world.run(mmu_notifier_put, mn);
-  assert.is(world.peek(subscriptions(world).list.first), 0);
-  assert.not(world.isFreed(mn));
-  while (world.machine.step(SRCU_ACTOR, 0) !== 0);
-  assert.ok(world.isFreed(mn));
-  assert.is(world.peek(taken.pte), 1);
-  assert.is(world.peek(world.mm.mm_count), 1);
-  world.run(mmu_notifier_synchronize);
-  checkBodies(world);
 });
 
 test("lockdep knows that read_begin() may wait for a callback, though it does not wait now", () => {
