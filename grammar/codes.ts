@@ -680,7 +680,8 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
   E263: {
     summary: "a sanitizer that does not exist",
     explanation:
-      "`sanitizer kcsan` has data races looked for, and reported. The others are always on: it does no harm to name them.",
+      "`sanitizer kcsan` has data races looked for, and reported. The others are always on: it does no harm to " +
+      "name them.",
     wrong: "sanitizer kscan",
     right: "sanitizer kcsan",
   },

@@ -1,7 +1,8 @@
 /** What copies, moves and takes away pages behind a process's back, as scripts call it. */
-import { currentMm, returnsObject, type Callable } from "../callable.ts";
+import { currentMm, range, returnsNumber, returnsObject, type Callable } from "../callable.ts";
 import { dup_mm } from "../mm/dup_mmap.ts";
 import { mm_struct } from "../mm/mm_types.ts";
+import { reclaim_pages } from "../mm/vmscan.ts";
 
 export const pageCallables: readonly Callable[] = [
   {
@@ -12,5 +13,14 @@ export const pageCallables: readonly Callable[] = [
     source: "kernel/fork.c",
     needsUsers: true,
     run: dup_mm,
+  },
+  {
+    name: "reclaim_pages",
+    params: [currentMm, range()],
+    result: returnsNumber,
+    summary: "pages out what is mapped in a range, as kswapd does; how many pages",
+    source: "mm/vmscan.c",
+    needsUsers: true,
+    run: reclaim_pages,
   },
 ];

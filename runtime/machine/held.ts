@@ -77,8 +77,8 @@ export class HeldSets {
     return this.entry(set).context;
   }
   /**
-   * With one more; `word` is the physical word of the lock, for a quick answer, `how` its mode and what `Taken` has. Less
-   * than zero: ~ of the set, and `verdict` knows what there is to say.
+   * With one more; `word` is the physical word of the lock, for a quick answer, `how` its mode and what `Taken` has.
+   * Less than zero: ~ of the set, and `verdict` knows what there is to say.
    */
   with(set: number, lock: number, word: number, how: number): number {
     const entry = this.entry(set);

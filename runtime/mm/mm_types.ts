@@ -38,6 +38,8 @@ export class anon_vma extends Struct {
   rwsem = embed(rw_semaphore);
   /** VMAs that share it: after fork(), those of several processes. rwsem. */
   vmas = embed(list_head);
+  /** 1 for the VMAs and 1 for each that holds it otherwise; 0 as long as nobody ever has. Atomic. */
+  refcount = atomic();
 }
 
 const CACHED_PAGES_MAX = 512;

@@ -16,7 +16,7 @@ import { mmdrop, mmgrab } from "./fork.ts";
 import { interval_tree_insert, interval_tree_remove, RB_CLEAR_NODE, RB_EMPTY_NODE } from "./interval_tree.ts";
 import type { mm_struct } from "./mm_types.ts";
 import { __mmu_notifier_register, mmu_notifier_register } from "./mmu_notifier.ts";
-import { __mmu_notifier_invalidate_range_start_map, lock_map_acquire, lock_map_release } from "./notifier_map.ts";
+import { waits_for_invalidation } from "./notifier_map.ts";
 import { isOdd, ULONG_MAX } from "./mmu_notifier_itree.ts";
 import {
   mmu_notifier,
@@ -27,12 +27,6 @@ import {
 
 const source = "mm/mmu_notifier.c";
 const header = "include/linux/mmu_notifier.h";
-
-/** Tells lockdep that what follows may wait for an invalidation. */
-function* take_map(): Kernel<void> {
-  yield* lock_map_acquire(__mmu_notifier_invalidate_range_start_map);
-  yield* lock_map_release(__mmu_notifier_invalidate_range_start_map);
-}
 
 // ---- the driver's side of the sequence number
 
@@ -56,7 +50,7 @@ export const mmu_interval_read_begin = kernelFunction(
     const seq = yield* fact(3, READ_ONCE(sub.invalidate_seq));
     const is_invalidating = seq === (yield* fact(4, load(subscriptions.invalidate_seq)));
     yield* fact(5, spin_unlock(subscriptions.lock));
-    yield* fact(6, take_map());
+    yield* fact(6, waits_for_invalidation());
     if (is_invalidating) yield* fact(7, wait_for_change(subscriptions, seq));
     return seq;
   },
@@ -240,7 +234,7 @@ export const mmu_interval_notifier_remove = kernelFunction(
     yield* fact(2, spin_lock(subscriptions.lock));
     const seq = yield* leave(sub, subscriptions);
     yield* fact(4, spin_unlock(subscriptions.lock));
-    yield* fact(5, take_map());
+    yield* fact(5, waits_for_invalidation());
     if (seq !== 0) yield* fact(6, wait_for_change(subscriptions, seq));
     yield* fact(7, mmdrop(mm));
   },

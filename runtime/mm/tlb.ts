@@ -111,7 +111,8 @@ const flush = primitive("flush_tlb", (m, mm = 0, start = 0, end = 0) => {
     const table = tlbOf(cpu);
     for (let i = 0; isMapped(m, table, i);) {
       const addr = m.read(addressAt(table, i));
-      if (m.read(spaceAt(table, i)) === mm && addr >= start && addr < end) remove(m, table, i);
+      const ours = mm === 0 || m.read(spaceAt(table, i)) === mm;
+      if (ours && addr >= start && addr < end) remove(m, table, i);
       else i++;
     }
   }
@@ -135,6 +136,17 @@ export function* flush_tlb_mm(mm: mm_struct): Kernel<void> {
     primitive: flush,
     args: [mm.addr, 0, 2 ** 47],
     text: (names) => `flush_tlb_mm(${mm.expr(names)})`,
+  });
+}
+
+/** What try_to_unmap() has put off, of whatever address space. */
+export function* arch_tlbbatch_flush(): Kernel<void> {
+  yield* step({
+    op: Op.primitive,
+    addr: tlbOf(0),
+    primitive: flush,
+    args: [0, 0, 2 ** 47],
+    text: () => "arch_tlbbatch_flush()",
   });
 }
 
