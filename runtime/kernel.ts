@@ -19,6 +19,7 @@ import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
 import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
+import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
@@ -59,7 +60,7 @@ export const declarableIn = (era: Era): string[] =>
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
   ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
-  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock],
+  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
 ];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
