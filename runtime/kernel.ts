@@ -19,12 +19,15 @@ import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { endBeforeZap } from "./kernels/end-before-zap.ts";
+import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
+import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
 import { mremapLateFlush } from "./kernels/mremap-late-flush.ts";
 import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
 import { munmapKeepWriteLock } from "./kernels/munmap-keep-write-lock.ts";
 import { numaClearsPmd } from "./kernels/numa-clears-pmd.ts";
 import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
+import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
@@ -65,8 +68,15 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  odpV4,
+  odpMmgetNotZero,
+  hmmRangeMmget,
+  forkCopiesPinned,
+  gupFastWriteProtectSeq,
   ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
   ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd, zapBeforeStart, endBeforeZap],
+  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
+  ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd],
   ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock],
 ];
 

@@ -11,7 +11,7 @@ import {
   type ControlEvent,
   type FunctionBody,
 } from "./automaton.ts";
-import { failsNow, SLAB } from "./failure.ts";
+import { failsNow, MAY_FAIL, SLAB } from "./failure.ts";
 import { mixHi, mixLo } from "./hash.ts";
 import { diagnose, PathEnd } from "./diagnosis.ts";
 import { HeldSets, holdingText, type Holding } from "./held.ts";
@@ -368,13 +368,13 @@ export class Machine implements PrimitiveContext, Names {
 
   private allocate(actor: number, local: number): number {
     const gfp = this.automaton.localB[local] as number;
-    if (gfp > 1 && this.held[actor] !== 0) {
+    if (gfp > MAY_FAIL && this.held[actor] !== 0) {
       this.actor = actor;
       this.silentLocal = local;
       this.locks.allocates(gfp);
       this.silentLocal = -1;
     }
-    if (gfp !== 0 && failsNow(this, actor, SLAB)) return 0;
+    if ((gfp & MAY_FAIL) !== 0 && failsNow(this, actor, SLAB)) return 0;
     return takeSlot(this, actor, this.automaton.localA[local] as number);
   }
   /** Whether a call that is under way knows an address in the slot at `base`, or somebody holds a lock in there. */
@@ -414,7 +414,8 @@ export class Machine implements PrimitiveContext, Names {
   }
   /** The locks of an actor as a reader knows them, in the order of taking. */
   lockTexts(actor: number): string[] {
-    return this.locksOf(actor).map((holding) => holdingText(holding, this));
+    const told = this.locksOf(actor).filter(({ mode }) => mode !== HoldMode.softirq); // where all callbacks run
+    return told.map((holding) => holdingText(holding, this));
   }
   /** The kernel functions that an actor is inside of, innermost first. */
   stackOf(actor: number): readonly Frame[] {

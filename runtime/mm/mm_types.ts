@@ -136,6 +136,8 @@ export class mm_struct extends Struct {
   pgtables_bytes = int();
   /** Bits. Atomic bit operations. */
   flags = int();
+  /** Odd while fork() write-protects; 5.11, and with a patch before. Writers: mmap_sem. Readers: none. */
+  write_protect_seq = int();
 }
 
 /** Bit of mm_struct.flags: the OOM reaper has been here, what faults would bring back is lost. */

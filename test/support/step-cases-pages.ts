@@ -29,4 +29,12 @@ const reclaim: readonly StepCase[] = [
   step("load-swapped-out", [MMAP, PAGE, "cpu0: reclaim_pages 0x1000..0x2000"], "cpu0: load 0x1000"),
 ];
 
-export const stepCasesOfPages: readonly StepCase[] = [...forks, ...reclaim];
+const MIGRATE = "cpu0: migrate_pages 0x1000..0x2000";
+const migrations: readonly StepCase[] = [
+  step("migrate_pages", [MMAP, PAGE], MIGRATE),
+  step("migrate_pages-shared", [MMAP, PAGE, "cpu0: child = fork"], MIGRATE),
+  step("migrate_pages-file", ["cpu0: mmap 0x1000..0x2000 shared", PAGE], MIGRATE),
+  step("load-migrating", [MMAP, PAGE, `${MIGRATE} until migrate_page`, "cpu1: load 0x1000"], "cpu0: continue"),
+];
+
+export const stepCasesOfPages: readonly StepCase[] = [...forks, ...reclaim, ...migrations];
