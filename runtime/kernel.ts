@@ -29,6 +29,7 @@ import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
 import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
+import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -72,7 +73,7 @@ export const patches: readonly Patch[] = [
   forkCopiesPinned,
   gupFastWriteProtectSeq,
   ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
-  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
+  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles, pmdNoneOrClearBad],
   ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd],
   ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock],
 ];
