@@ -61,11 +61,7 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
-  odpV4,
-  odpMmgetNotZero,
-  hmmRangeMmget,
-  forkCopiesPinned,
-  gupFastWriteProtectSeq,
+  ...[forkCopiesPinned, gupFastWriteProtectSeq],
   ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
   ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
 ];
