@@ -85,6 +85,9 @@ export const patches: readonly Patch[] = [
   mremapRecheckPmd,
   munmapKeepWriteLock,
   numaClearsPmd,
+  ...[forkCopiesPinned, gupFastWriteProtectSeq],
+  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
+  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
 ];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
