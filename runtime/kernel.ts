@@ -18,6 +18,7 @@ import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
+import { endBeforeZap } from "./kernels/end-before-zap.ts";
 import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
 import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
@@ -33,6 +34,7 @@ import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
+import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
@@ -87,6 +89,7 @@ export const patches: readonly Patch[] = [
   numaClearsPmd,
   ...[forkCopiesPinned, gupFastWriteProtectSeq],
   ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
+  ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd, zapBeforeStart, endBeforeZap],
   ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
 ];
 
