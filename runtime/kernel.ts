@@ -87,10 +87,8 @@ export const patches: readonly Patch[] = [
   mremapRecheckPmd,
   munmapKeepWriteLock,
   numaClearsPmd,
-  ...[forkCopiesPinned, gupFastWriteProtectSeq],
-  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
-  ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd, zapBeforeStart, endBeforeZap],
-  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
+  zapBeforeStart,
+  endBeforeZap,
 ];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
