@@ -26,10 +26,12 @@ import { mremapLateFlush } from "./kernels/mremap-late-flush.ts";
 import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
 import { munmapKeepWriteLock } from "./kernels/munmap-keep-write-lock.ts";
 import { numaClearsPmd } from "./kernels/numa-clears-pmd.ts";
+import { damonNoRepeat, damonPteOffsetMap } from "./kernels/damon.ts";
 import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
 import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
+import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
@@ -41,6 +43,7 @@ import { hmmWalkImage } from "./mm/hmm_walk.ts";
 import { hmmFaultImage } from "./mm/hmm_fault_walk.ts";
 import { tasksImage } from "./mm/current.ts";
 import { dirtyHelpersImage } from "./mm/mapping_dirty_helpers.ts";
+import { damonImage } from "./mm/damon.ts";
 import { mincoreImage } from "./mm/mincore.ts";
 import { ptdumpImage } from "./mm/ptdump.ts";
 import { initMmImage } from "./mm/vmalloc.ts";
@@ -71,13 +74,21 @@ export const patches: readonly Patch[] = [
   odpV4,
   odpMmgetNotZero,
   hmmRangeMmget,
+  pagewalkReadOncePud,
+  pagewalkPudSnapshot,
+  pagewalkHoles,
+  pmdNoneOrClearBad,
+  hmmHoleWithoutLock,
+  damonPteOffsetMap,
+  damonNoRepeat,
   forkCopiesPinned,
   gupFastWriteProtectSeq,
-  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
-  ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd, zapBeforeStart, endBeforeZap],
-  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
-  ...[mremapLateFlush, mremapRecheckPmd, munmapKeepWriteLock, numaClearsPmd],
-  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock],
+  mremapLateFlush,
+  mremapRecheckPmd,
+  munmapKeepWriteLock,
+  numaClearsPmd,
+  zapBeforeStart,
+  endBeforeZap,
 ];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
@@ -107,6 +118,7 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   hmmImage,
   hmmWalkImage,
   mincoreImage,
+  damonImage,
   ptdumpImage,
   dirtyHelpersImage,
   initMmImage,

@@ -168,7 +168,7 @@ export class Machine implements PrimitiveContext, Names {
       case Op.mutexLock:
         if (words[word] !== 0) return Moved.blocked;
         memory.set(word, actor + 1);
-        this.take(actor, memory.addressOf(word), word, automaton.localA[local] as number);
+        this.take(actor, memory.addressOf(word), word, (automaton.localA[local] as number) | 0);
         break;
       case Op.spinUnlock:
       case Op.mutexUnlock:
@@ -358,7 +358,8 @@ export class Machine implements PrimitiveContext, Names {
   }
   warn(kind: WarningKind, message: string, addr = 0, dependency?: Dependency): void {
     const local = this.silentLocal === -1 ? (this.locals[this.actor] as number) : this.silentLocal;
-    this.file({ kind, message, actor: this.actor, local, addr, dependency });
+    if (dependency === undefined) this.report(kind, message, this.actor, local, addr);
+    else this.file({ kind, message, actor: this.actor, local, addr, dependency });
   }
   fail(kind: FatalKind, message: string, addr = 0): never {
     throw new PathEnd(kind, message, addr);
@@ -398,7 +399,7 @@ export class Machine implements PrimitiveContext, Names {
     return Moved.fatal;
   }
   private report(kind: Report["kind"], message: string, actor: number, local: number, addr: number): void {
-    this.file({ kind, message, actor, local, addr });
+    this.reports.push({ kind, message, actor, local, addr, header: addr === 0 ? 0 : this.memory.header(addr) });
   }
   file(report: Omit<Report, "header">): void {
     this.reports.push({ ...report, header: report.addr === 0 ? 0 : this.memory.header(report.addr) });

@@ -56,7 +56,7 @@ export const try_grab_page = kernelFunction(
   },
   {
     source: "mm/gup.c",
-    facts: "S7",
+    facts: "Stability",
     params: ["page", "gup_flags"],
     bits: BITS,
     summary: "Takes a reference to a page unless it has none.",
@@ -69,7 +69,7 @@ export const unpin_user_page = kernelFunction(
     const head = compound_head(p);
     if (yield* atomic_dec_and_test(head._refcount)) yield* freeBy("free_unref_page", head);
   },
-  { source: "mm/gup.c", facts: "S7", params: ["page"], summary: "Gives a pinned page up.", atom: true },
+  { source: "mm/gup.c", facts: "Stability", params: ["page"], summary: "Gives a pinned page up.", atom: true },
 );
 
 // ---- without locks
@@ -82,7 +82,7 @@ export const internal_get_user_pages_fast = kernelFunction(
   },
   {
     source: "mm/gup.c",
-    facts: "S7",
+    facts: "Stability",
     params: ["mm", "addr", "gup_flags"],
     own: ["mm"],
     bits: BITS,
@@ -98,7 +98,7 @@ export const without_interrupts = kernelFunction(
     yield* irqs_on("local_irq_restore(flags)");
     return p;
   },
-  { source: "mm/gup.c", facts: "S7", params: ["mm", "addr", "gup_flags"], internal: true },
+  { source: "mm/gup.c", facts: "Stability", params: ["mm", "addr", "gup_flags"], internal: true },
 );
 const gup_pgd_range = kernelFunction(
   "gup_pgd_range",
@@ -115,7 +115,7 @@ const gup_pgd_range = kernelFunction(
   },
   {
     source: "mm/gup.c",
-    facts: "S7",
+    facts: "Stability",
     params: ["mm", "addr", "gup_flags"],
     own: ["mm"],
     bits: BITS,
@@ -135,7 +135,7 @@ const gup_huge_pmd = kernelFunction(
   },
   {
     source: "mm/gup.c",
-    facts: "S7",
+    facts: "Stability",
     params: ["orig", "pmdp", "addr", "gup_flags"],
     bits: BITS,
     summary: "Takes a reference to a part of a huge page, and looks again.",
@@ -156,7 +156,7 @@ export const gup_pte_range = kernelFunction(
   },
   {
     source: "mm/gup.c",
-    facts: "S7",
+    facts: "Stability",
     params: ["pmdp", "pmd", "addr", "gup_flags"],
     own: ["pmdp"],
     bits: BITS,
@@ -173,7 +173,7 @@ export const get_user_pages_fast = kernelFunction(
   },
   {
     source: "mm/gup.c",
-    facts: "S7",
+    facts: "Stability",
     params: ["mm", "start", "gup_flags"],
     own: ["mm"],
     bits: BITS,

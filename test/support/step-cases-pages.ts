@@ -37,4 +37,14 @@ const migrations: readonly StepCase[] = [
   step("load-migrating", [MMAP, PAGE, `${MIGRATE} until migrate_page`, "cpu1: load 0x1000"], "cpu0: continue"),
 ];
 
-export const stepCasesOfPages: readonly StepCase[] = [...forks, ...reclaim, ...migrations];
+const PIN = "cpu0: pin_user_pages_fast 0x1000 write";
+const SEQ = "v5.6 + fork-copies-pinned + gup-fast-write-protect-seq";
+const references: readonly StepCase[] = [
+  step("pin_user_pages_fast", [MMAP, PAGE], PIN),
+  step("pin_user_pages_fast-absent", [MMAP], PIN),
+  step("pin_user_pages_fast-huge", HUGE, "cpu0: pin_user_pages_fast 0x201000 write"),
+  { ...step("pin_user_pages_fast-write-protect-seq", [MMAP, PAGE], PIN), kernel: SEQ },
+  { ...step("fork-write-protect-seq", [MMAP, PAGE, PIN], "cpu0: child = fork"), kernel: SEQ },
+];
+
+export const stepCasesOfPages: readonly StepCase[] = [...forks, ...reclaim, ...migrations, ...references];
