@@ -1,4 +1,4 @@
-/** change_huge_pmd() as it was: the entry is none between two stores, which who looks without the lock takes for a hole. */
+/** change_huge_pmd() as it was: for a moment the entry is none, and who looks without the lock sees a hole. */
 import { replaces } from "../machine/function.ts";
 import { change_huge_pmd, change_huge_pmd_through_none } from "../mm/huge_protect.ts";
 import { ERAS, type Patch } from "../patch.ts";

@@ -10,7 +10,7 @@ class signals extends Struct {
 }
 const pending = staticObject(signals);
 
-/** For steps of machine code: whether the task that takes the step has one. */
+/** Of a primitive: whether the task that takes the step has one. */
 export const killed = (m: PrimitiveContext): boolean => (m.read(pending.sigkill.addr) & (1 << m.actor)) !== 0;
 
 const send = primitive("send_sig", (m, tasks = 0) => {
@@ -22,14 +22,4 @@ export function* send_sigkill(tasks: number): Kernel<void> {
   const cpus = Array.from({ length: 8 }, (_, cpu) => cpu).filter((cpu) => (tasks & (1 << cpu)) !== 0);
   const text = (): string => cpus.map((cpu) => `send_sig(SIGKILL, cpu${cpu})`).join(", ");
   yield* step({ op: Op.primitive, addr: pending.sigkill.addr, primitive: send, args: [tasks], text });
-}
-const ask = primitive("fatal_signal_pending", (m) => (killed(m) ? 1 : 0));
-export function fatal_signal_pending(): Kernel<boolean> {
-  return step({
-    op: Op.primitive,
-    addr: pending.sigkill.addr,
-    primitive: ask,
-    decode: (n) => n !== 0,
-    text: () => "fatal_signal_pending(current)",
-  });
 }

@@ -226,11 +226,11 @@ export const split_vma_to = kernelFunction(
   "split_vma",
   function* (mm: mm_struct, vma: vm_area_struct, start: number, end: number): Kernel<number> {
     if ((yield* load(vma.vm_start)) !== start) {
-      const error = yield* fact(2, __split_vma(mm, vma, start, true));
+      const error = yield* __split_vma(mm, vma, start, true);
       if (error !== 0) return error;
     }
     if ((yield* load(vma.vm_end)) === end) return 0;
-    return yield* fact(2, __split_vma(mm, vma, end, false));
+    return yield* __split_vma(mm, vma, end, false);
   },
   { source: "mm/mmap.c", params: ["mm", "vma", "start", "end"], internal: true },
 );

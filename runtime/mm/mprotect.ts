@@ -10,7 +10,7 @@ import { at } from "../machine/struct.ts";
 import { __split_huge_pmd, pmd_is_huge } from "./huge_memory.ts";
 import { change_huge_pmd } from "./huge_protect.ts";
 import { misplaced, split_vma_to } from "./mmap.ts";
-import { VM_EXEC, VM_HUGEPAGE, VM_READ, VM_WRITE, type mm_struct, type vm_area_struct } from "./mm_types.ts";
+import { VM_EXEC, VM_HUGEPAGE, VM_READ, VM_SHARED, VM_WRITE, type mm_struct, type vm_area_struct } from "./mm_types.ts";
 import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from "./mmu_notifier.ts";
 import { mmu_notifier_range_init } from "./mmu_notifier_types.ts";
 import {
@@ -61,6 +61,8 @@ import { find_vma } from "./vma_tree.ts";
 
 const ACCESS = VM_READ | VM_WRITE | VM_EXEC;
 const BITS = { PROT_READ: VM_READ, PROT_WRITE: VM_WRITE, PROT_EXEC: VM_EXEC };
+/** What the kernel computes PTE bits from; here the flags themselves are handed down. */
+const NEWPROT = { bits: { newprot: { ...BITS, VM_SHARED, VM_HUGEPAGE } } };
 
 /** mprotect(2). */
 export const vm_mprotect = kernelFunction(
@@ -132,6 +134,7 @@ export const change_protection = kernelFunction(
     source: "mm/mprotect.c",
     facts: "mprotect",
     params: ["vma", "start", "end", "newprot", "prot_numa"],
+    ...NEWPROT,
     summary: "Changes the entries of a range, and flushes the TLBs when all are changed.",
     differs: "Where a VMA can have no huge entry, the loads that look for one are left out.",
   },
@@ -214,6 +217,7 @@ const change_pmd_range = kernelFunction(
     source: "mm/mprotect.c",
     facts: "mprotect",
     params: ["vma", "pud", "addr", "end", "newprot", "prot_numa"],
+    ...NEWPROT,
     summary: "The part of one PMD table, between notifier start and end if anything is there.",
   },
 );
@@ -256,12 +260,16 @@ const has_something = kernelFunction(
     return (yield* fact(5, pmd_is_huge(pmd))) || !(yield* fact(5, pmd_none_or_clear_bad(pmd)));
   },
   { source: "mm/mprotect.c", facts: "mprotect", params: ["vma", "pmd"], internal: true },
-).since("v5.6", function* (vma: vm_area_struct, pmd: PmdEntry): Kernel<boolean> {
-  if (((yield* loadPrivate(vma.vm_flags)) & VM_HUGEPAGE) === 0) return !(yield* fact(5, reads(pmd_none, pmd)));
-  if (!(yield* fact(5, reads(pmd_none, pmd))) && !(yield* fact(5, reads(pmd_present, pmd)))) return true;
-  if (yield* fact(5, reads(pmd_devmap, pmd))) return true;
-  return !(yield* fact(5, pmd_none_or_clear_bad_unless_trans_huge(pmd)));
-});
+).since(
+  "v5.6",
+  function* (vma: vm_area_struct, pmd: PmdEntry): Kernel<boolean> {
+    if (((yield* loadPrivate(vma.vm_flags)) & VM_HUGEPAGE) === 0) return !(yield* fact(5, reads(pmd_none, pmd)));
+    if (!(yield* fact(5, reads(pmd_none, pmd))) && !(yield* fact(5, reads(pmd_present, pmd)))) return true;
+    if (yield* fact(5, reads(pmd_devmap, pmd))) return true;
+    return !(yield* fact(5, pmd_none_or_clear_bad_unless_trans_huge(pmd)));
+  },
+  "mprotect",
+);
 const change_pmd = kernelFunction(
   "change_pmd_range",
   function* (
@@ -307,6 +315,7 @@ const change_pte_range = kernelFunction(
     source: "mm/mprotect.c",
     facts: "mprotect",
     params: ["vma", "pmd", "addr", "end", "newprot", "prot_numa"],
+    ...NEWPROT,
     summary: "Changes the PTEs of one table.",
   },
 );

@@ -110,7 +110,7 @@ const move_vma = kernelFunction(
     summary: "Makes a second VMA, moves the page tables over to it, and unmaps the old range.",
   },
 );
-/** The new VMA comes behind the old one in the family, so whoever looks for a page that moves up meets it once at least. */
+/** It comes behind the old one in the family: whoever looks for a page that is being moved meets it once at least. */
 const copy_vma = kernelFunction(
   "copy_vma",
   function* (vma: vm_area_struct, start: number, newAddr: number, newEnd: number): Kernel<vm_area_struct> {

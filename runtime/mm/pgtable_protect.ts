@@ -3,8 +3,8 @@ import { VM_EXEC, VM_READ, VM_SHARED, VM_WRITE } from "./mm_types.ts";
 import { pte_clear_protnone, pte_dirty, pte_mkprotnone, pte_mkwrite, pte_protnone, pte_wrprotect } from "./pgtable.ts";
 
 /**
- * A private page ends read-only whatever is asked for: the next write finds out whether somebody shares it. A shared one
- * is writable at once if it is dirty already. `numa`: nothing is allowed, whatever the VMA says.
+ * A private page ends read-only whatever is asked for: the next write finds out whether somebody shares it. A shared
+ * one is writable at once if it is dirty already. `numa`: nothing is allowed, whatever the VMA says.
  */
 export function pte_modify(pte: number, vmFlags: number, numa: boolean): number {
   const readOnly = pte_wrprotect(pte);

@@ -94,7 +94,7 @@ test("without the start a notifier hears of the end alone", () => {
   assert.equal([seen().starts, seen().ends], [0, 1]);
 });
 
-/** A move of one page; when its entry is at the new address, somebody zaps it there while CPU 1 writes at the old one. */
+/** A move of one page; once it is there, somebody zaps it there while CPU 1 writes at the old one. */
 function late(patches: readonly string[], mutations: readonly Mutation[] = []): Explored {
   const world = new World(patches, mutations, "v5.6");
   world.run(vm_mmap_pgoff, world.mm, OLD, OLD + 0x1000, RW);
