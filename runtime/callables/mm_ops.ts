@@ -3,6 +3,7 @@ import {
   address,
   currentMm,
   flags,
+  number,
   object,
   range,
   returnsBoolean,
@@ -13,10 +14,11 @@ import {
 import { send_sigkill } from "../machine/signal.ts";
 import type { Kernel } from "../machine/step.ts";
 import { do_madvise, MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE } from "../mm/madvise.ts";
-import { mm_struct, VM_READ, VM_WRITE } from "../mm/mm_types.ts";
+import { address_space, mm_struct, VM_READ, VM_WRITE } from "../mm/mm_types.ts";
 import { change_prot_numa, vm_mprotect } from "../mm/mprotect.ts";
 import { vm_mremap } from "../mm/mremap.ts";
 import { mark_oom_victim, oom_reap_task_mm } from "../mm/oom_kill.ts";
+import { truncate_setsize, unmap_mapping_range } from "../mm/truncate.ts";
 import { protections } from "./mm.ts";
 
 const mm = object("mm", () => mm_struct);
@@ -54,6 +56,22 @@ export const mmOpsCallables: readonly Callable[] = [
     source: "mm/madvise.c",
     needsUsers: true,
     run: do_madvise,
+  },
+  {
+    name: "truncate",
+    params: [object("mapping", () => address_space), number("size")],
+    result: returnsNumber,
+    summary: "makes a file shorter, in bytes: its pages go from all mappings, without mmap_sem, and from memory",
+    source: "mm/truncate.c",
+    run: truncate_setsize,
+  },
+  {
+    name: "unmap_mapping_range",
+    params: [object("mapping", () => address_space), number("start"), number("length")],
+    result: returnsNothing,
+    summary: "takes a part of a file, in bytes, from all mappings, without mmap_sem; a length of 0: the rest",
+    source: "mm/memory.c",
+    run: unmap_mapping_range,
   },
   {
     name: "change_prot_numa",
