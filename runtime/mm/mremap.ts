@@ -334,7 +334,10 @@ const move_table = kernelFunction(
     internal: true,
   },
 );
-/** As since 6fa1066fc5d0: what was asked without the lock is asked again under it, before anything is changed. */
+/**
+ * As since 6fa1066fc5d0: what was asked without the lock is asked again under it, before anything is changed. Where there
+ * is no table any more, nothing is left to move: what was in it can be faulted in again from its file.
+ */
 export function* moveNormalPmdRechecks(
   vma: vm_area_struct,
   pmd: PmdEntry,
@@ -345,10 +348,9 @@ export function* moveNormalPmdRechecks(
   yield* fact(4, spin_lock(pmd_lockptr(pmd)));
   yield* lock_new(pmd_lockptr(pmd), pmd_lockptr(to));
   const table = yield* fact(4, value(pmd));
-  const moves = is_table(table);
-  if (moves) yield* move_table(vma, pmd, addr, to, table);
+  if (is_table(table)) yield* move_table(vma, pmd, addr, to, table);
   yield* unlock_both(pmd_lockptr(pmd), pmd_lockptr(to));
-  return moves;
+  return true;
 }
 
 const movingPtes = (late: boolean) =>
