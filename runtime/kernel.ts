@@ -27,6 +27,7 @@ import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
 import { munmapKeepWriteLock } from "./kernels/munmap-keep-write-lock.ts";
 import { numaClearsPmd } from "./kernels/numa-clears-pmd.ts";
 import { damonNoRepeat, damonPteOffsetMap } from "./kernels/damon.ts";
+import { hmmWaitsForMigration } from "./kernels/hmm-waits-for-migration.ts";
 import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
 import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
@@ -79,6 +80,7 @@ export const patches: readonly Patch[] = [
   pagewalkHoles,
   pmdNoneOrClearBad,
   hmmHoleWithoutLock,
+  hmmWaitsForMigration,
   damonPteOffsetMap,
   damonNoRepeat,
   forkCopiesPinned,

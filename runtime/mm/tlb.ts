@@ -102,7 +102,7 @@ export function access(m: PrimitiveContext, mm: number, addr: number, write: boo
 function reachable(m: PrimitiveContext, entry: number): page {
   const p = pte_page(entry);
   if (m.peek(headerAddress(p.addr)) <= 0)
-    m.fail("stale-translation", "a CPU's TLB still maps it: its page was freed", p.addr);
+    m.fail("stale-translation", "its page was freed: the TLB of this CPU still has it", p.addr);
   return p;
 }
 
