@@ -335,8 +335,8 @@ const move_table = kernelFunction(
   },
 );
 /**
- * As since 6fa1066fc5d0: what was asked without the lock is asked again under it, before anything is changed. Where there
- * is no table any more, nothing is left to move: what was in it can be faulted in again from its file.
+ * As since 6fa1066fc5d0: what was asked without the lock is asked again under it, before anything is changed. Where
+ * there is no table any more, nothing is left to move: what was in it can be faulted in again from its file.
  */
 export function* moveNormalPmdRechecks(
   vma: vm_area_struct,
