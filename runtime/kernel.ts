@@ -26,6 +26,7 @@ import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
+import { retractNotifies } from "./kernels/retract-notifies.ts";
 import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
@@ -61,7 +62,7 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
-  ...[forkCopiesPinned, gupFastWriteProtectSeq],
+  ...[forkCopiesPinned, gupFastWriteProtectSeq, retractNotifies],
   ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
   ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
 ];
