@@ -662,7 +662,7 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     right: "cpu0: mmput mm",
   },
   E261: {
-    summary: "a function of another kernel",
+    summary: "a function or type of another kernel",
     explanation:
       "It exists in an older or younger release, or comes with a patch. The `kernel` line says which " +
       "one the script runs on.",

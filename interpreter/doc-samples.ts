@@ -115,6 +115,7 @@ function numbersFor(text: string, s: Situation, own: boolean): number[] {
   if (/^pte\[|ptep_get/.test(text)) return [0, PAGE + 1, PAGE + 3, PAGE + 5, ...known.filter((n) => n >= PAGE)];
   if (/\[/.test(text)) return [0, PAGE + 1, PAGE + 3, -1, -2];
   if (word === "page_shift") return [12, 11];
+  if (word === "invalidate_seq") return [2, 3, 4, 5];
   if (/length/.test(word)) return [2, 8, 64].map((n) => n * PAGE_SIZE);
   if (!/start|end|address/.test(word)) return [0, 1, 2, -1];
   const addresses = [...new Set(known.filter((n) => n >= PAGE_SIZE && n < USER_END))];

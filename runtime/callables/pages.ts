@@ -3,7 +3,6 @@ import {
   address,
   currentMm,
   flags,
-  number,
   object,
   range,
   returnsNothing,
@@ -25,10 +24,9 @@ import {
 import { khugepaged_scan_pmd } from "../mm/khugepaged.ts";
 import { khugepaged_scan_file } from "../mm/khugepaged_file.ts";
 import { migrate_range } from "../mm/migrate.ts";
-import { address_space, mm_struct } from "../mm/mm_types.ts";
+import { mm_struct } from "../mm/mm_types.ts";
 import { put_page } from "../mm/page_alloc.ts";
 import { page } from "../mm/pgtable.ts";
-import { truncate_pagecache } from "../mm/truncate.ts";
 import { reclaim_pages } from "../mm/vmscan.ts";
 
 const aPage = object("page", () => page);
@@ -140,14 +138,6 @@ const operations: readonly Callable[] = [
     since: "v5.6",
     needsUsers: true,
     run: khugepaged_scan_file,
-  },
-  {
-    name: "ftruncate",
-    params: [object("file", () => address_space), number("length")],
-    result: returnsNothing,
-    summary: "makes a file shorter: the rest is unmapped wherever it is mapped",
-    source: "mm/truncate.c",
-    run: truncate_pagecache,
   },
 ];
 

@@ -82,7 +82,7 @@ export class HeldSets {
    */
   with(set: number, lock: number, word: number, how: number): number {
     const entry = this.entry(set);
-    return entry.taking.get(word * MANNERS + how) ?? this.add(entry, lock, word, how);
+    return entry.taking.get((word * MANNERS + how) | 0) ?? this.add(entry, lock, word, how);
   }
   private add({ taking, holdings, verdicts, context }: HeldSet, lock: number, word: number, how: number): number {
     const mode = (how & (MODES - 1)) as HoldMode;

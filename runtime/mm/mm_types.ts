@@ -143,3 +143,5 @@ export class mm_struct extends Struct {
 /** Bit of mm_struct.flags: the OOM reaper has been here, what faults would bring back is lost. */
 export const MMF_UNSTABLE = 0x1;
 export const MMF_OOM_SKIP = 0x2;
+/** The OOM killer has chosen the process; set before the reaper comes. */
+export const MMF_OOM_VICTIM = 0x4;

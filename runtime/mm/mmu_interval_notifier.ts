@@ -5,6 +5,7 @@ import { WARN_ON } from "../machine/bug.ts";
 import { might_sleep } from "../machine/context.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { hlist_add_head, hlist_del } from "../machine/list.ts";
+import { might_lock } from "../machine/lockdep-map.ts";
 import { lockdep_assert_held_write } from "../machine/lockdep.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
@@ -15,6 +16,7 @@ import { mmdrop, mmgrab } from "./fork.ts";
 import { interval_tree_insert, interval_tree_remove, RB_CLEAR_NODE, RB_EMPTY_NODE } from "./interval_tree.ts";
 import type { mm_struct } from "./mm_types.ts";
 import { __mmu_notifier_register, mmu_notifier_register } from "./mmu_notifier.ts";
+import { waits_for_invalidation } from "./notifier_map.ts";
 import { isOdd, ULONG_MAX } from "./mmu_notifier_itree.ts";
 import {
   mmu_notifier,
@@ -22,7 +24,6 @@ import {
   type mmu_interval_notifier_ops,
   type mmu_notifier_subscriptions,
 } from "./mmu_notifier_types.ts";
-import { waits_for_invalidation } from "./notifier_map.ts";
 
 const source = "mm/mmu_notifier.c";
 const header = "include/linux/mmu_notifier.h";
@@ -186,6 +187,7 @@ export const mmu_interval_notifier_insert = kernelFunction(
     length: number,
     ops: mmu_interval_notifier_ops,
   ): Kernel<number> {
+    yield* fact(1, might_lock(mm.mmap_sem));
     const error = yield* have_itree(mm);
     if (error !== 0) return error;
     const subscriptions = yield* fact(3, load(mm.notifier_subscriptions));
@@ -197,7 +199,6 @@ export const mmu_interval_notifier_insert = kernelFunction(
     facts: "mmu_interval_notifier_insert",
     params: ["interval_sub", "mm", "start", "length", "ops"],
     summary: "Registers an interval notifier; takes mmap_sem if it is the first of its mm.",
-    differs: "That it may take mmap_sem is not told to lockdep where it does not.",
   },
 );
 export const mmu_interval_notifier_insert_locked = kernelFunction(

@@ -6,8 +6,8 @@ import { load, READ_ONCE, store, storePrivate, WRITE_ONCE } from "../machine/acc
 import { kfree, kzalloc } from "../machine/alloc.ts";
 import { atomic_read } from "../machine/atomic.ts";
 import { BUG_ON } from "../machine/bug.ts";
-import { kernelFunction } from "../machine/function.ts";
 import { might_sleep } from "../machine/context.ts";
+import { kernelFunction } from "../machine/function.ts";
 import { hlist_add_head_rcu, hlist_empty, LIST_POISON1, poison } from "../machine/list.ts";
 import { lockdep_assert_held_write } from "../machine/lockdep.ts";
 import { srcu_read_lock, srcu_read_unlock, synchronize_srcu } from "../machine/rcu.ts";
@@ -17,16 +17,16 @@ import { NULL } from "../machine/struct.ts";
 import { EINTR, ENOMEM } from "../machine/errno.ts";
 import { mmgrab } from "./fork.ts";
 import { mm_drop_all_locks, mm_take_all_locks } from "./mm_all_locks.ts";
-import type { mm_struct } from "./mm_types.ts";
-import { endEach, releaseEach, srcu, startEach, unlinkAll } from "./mmu_notifier_hlist.ts";
-import { mn_itree_inv_end, mn_itree_invalidate, mn_itree_release } from "./mmu_notifier_itree.ts";
-import { mmu_notifier_subscriptions, type mmu_notifier, type mmu_notifier_range } from "./mmu_notifier_types.ts";
 import {
-  __mmu_notifier_invalidate_range_start_map as map,
+  __mmu_notifier_invalidate_range_start_map,
   lock_map_acquire,
   lock_map_release,
   prime_notifier_map,
 } from "./notifier_map.ts";
+import type { mm_struct } from "./mm_types.ts";
+import { endEach, releaseEach, srcu, startEach, unlinkAll } from "./mmu_notifier_hlist.ts";
+import { mn_itree_inv_end, mn_itree_invalidate, mn_itree_release } from "./mmu_notifier_itree.ts";
+import { mmu_notifier_subscriptions, type mmu_notifier, type mmu_notifier_range } from "./mmu_notifier_types.ts";
 
 const source = "mm/mmu_notifier.c";
 const FIRST_SEQ = 2;
@@ -152,19 +152,19 @@ const __mmu_notifier_subscriptions_destroy = kernelFunction(
 /** mmu_notifier_invalidate_range_start() */
 export function* start([mm, from, end, event]: mmu_notifier_range): Kernel<void> {
   yield* fact("n1", might_sleep());
-  yield* fact("n2", lock_map_acquire(map));
+  yield* fact("n2", lock_map_acquire(__mmu_notifier_invalidate_range_start_map));
   const subscriptions = yield* fact("n3", load(mm.notifier_subscriptions));
   const range: mmu_notifier_range = [mm, from, end, event, true];
   if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_start(subscriptions, range);
-  yield* fact("n9", lock_map_release(map));
+  yield* fact("n9", lock_map_release(__mmu_notifier_invalidate_range_start_map));
 }
 /** mmu_notifier_invalidate_range_start_nonblock() */
 export function* startNonblock([mm, from, end, event]: mmu_notifier_range): Kernel<number> {
-  yield* fact("n2", lock_map_acquire(map));
+  yield* fact("n2", lock_map_acquire(__mmu_notifier_invalidate_range_start_map));
   const subscriptions = yield* fact("n3", load(mm.notifier_subscriptions));
   const range: mmu_notifier_range = [mm, from, end, event, false];
   const error = subscriptions.isNull ? 0 : yield* __mmu_notifier_invalidate_range_start(subscriptions, range);
-  yield* fact("n9", lock_map_release(map));
+  yield* fact("n9", lock_map_release(__mmu_notifier_invalidate_range_start_map));
   return error;
 }
 const __mmu_notifier_invalidate_range_start = kernelFunction(
@@ -207,18 +207,18 @@ const mn_hlist_invalidate_range_start = kernelFunction(
 
 /** mmu_notifier_invalidate_range_end(), and _only_end() */
 export function* end(range: mmu_notifier_range, only_end: boolean): Kernel<void> {
-  if (range[4]) yield* fact("e0", might_sleep());
+  if (range[4] && !only_end) yield* fact("e0", might_sleep());
   const subscriptions = yield* fact("e2", load(range[0].notifier_subscriptions));
   if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_end(subscriptions, range, only_end);
 }
 const __mmu_notifier_invalidate_range_end = kernelFunction(
   "__mmu_notifier_invalidate_range_end",
   function* (subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range, only_end: boolean): Kernel<void> {
-    yield* fact("e1", lock_map_acquire(map));
+    yield* fact("e1", lock_map_acquire(__mmu_notifier_invalidate_range_start_map));
     if (yield* fact("e2", load(subscriptions.has_itree))) yield* fact("e2", mn_itree_inv_end(subscriptions));
     if (!(yield* fact("e3", hlist_empty(subscriptions.list))))
       yield* mn_hlist_invalidate_end(subscriptions, range, only_end);
-    yield* fact("e4", lock_map_release(map));
+    yield* fact("e4", lock_map_release(__mmu_notifier_invalidate_range_start_map));
   },
   {
     source,
@@ -230,7 +230,7 @@ const __mmu_notifier_invalidate_range_end = kernelFunction(
     differs: "Gets the subscriptions from its caller instead of loading mm->notifier_subscriptions again.",
   },
 );
-const end_each = endEach("mn_hlist_invalidate_end", "NE");
+const end_each = endEach("mn_hlist_invalidate_end", "NE", true);
 const mn_hlist_invalidate_end = kernelFunction(
   "mn_hlist_invalidate_end",
   function* (subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range, only_end: boolean): Kernel<void> {

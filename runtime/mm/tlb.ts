@@ -87,7 +87,8 @@ export function access(m: PrimitiveContext, mm: number, addr: number, write: boo
   const start = alignDown(addr, PAGE_SIZE);
   const i = find(m, table, start, mm);
   const cached = isAt(m, table, i, start, mm) ? m.read(entryAt(table, i)) : 0;
-  if (cached !== 0 && hw_allows(cached, write)) return reachable(m, cached);
+  // A write through a clean entry goes to the table once more, to set the dirty bit.
+  if (cached !== 0 && hw_allows(cached, write) && (!write || pte_dirty(cached))) return reachable(m, cached);
   const { entry, value } = hardwareWalk((word) => m.read(word), mm, addr);
   if (!hw_allows(value, write)) {
     if (cached !== 0) remove(m, table, i); // a fault drops what was cached
@@ -101,7 +102,7 @@ export function access(m: PrimitiveContext, mm: number, addr: number, write: boo
 function reachable(m: PrimitiveContext, entry: number): page {
   const p = pte_page(entry);
   if (m.peek(headerAddress(p.addr)) <= 0)
-    m.fail("stale-translation", "a CPU's TLB still maps it: its page was freed", p.addr);
+    m.fail("stale-translation", "its page was freed: the TLB of this CPU still has it", p.addr);
   return p;
 }
 

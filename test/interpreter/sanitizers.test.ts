@@ -221,7 +221,7 @@ cpu0: {
   assert.equal(reports(text("INIT_WORK i.work locks\n  schedule_work i.work")), []);
 });
 test("an invalidation that must not block puts its callbacks where nobody sleeps", () => {
-  const text = (start: string): string => `
+  const text = (start: string, kernel = "v5.6"): string => `kernel ${kernel}
 mutex gpu_lock
 mmu_notifier_ops gpu_ops {
   invalidate_range_start(mn, range) {
@@ -240,6 +240,8 @@ cpu0: mmu_notifier_unregister n mm
 `;
   const blocked = hmm(["run", "-e", text("mmu_notifier_invalidate_range_start_nonblock")]).out;
   assert.match(blocked, /non_block: 1/);
+  const older = hmm(["run", "-e", text("mmu_notifier_invalidate_range_start_nonblock", "v5.2")]).out;
+  assert.not.match(older, /non_block: 1/, "kernels look since 5.4");
   assert.not.match(hmm(["run", "-e", text("mmu_notifier_invalidate_range_start")]).out, /non_block/);
 });
 

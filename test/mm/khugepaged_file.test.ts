@@ -1,31 +1,29 @@
-/** Files: their pages collapse into a huge one, and are cut off. */
+/** Files: their pages collapse into a huge one. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { kernelFunction } from "../../runtime/machine/function.ts";
 import type { Kernel } from "../../runtime/machine/step.ts";
 import type { Mutation } from "../../runtime/machine/mutation.ts";
-import { EFAULT } from "../../runtime/machine/errno.ts";
 import { iommu, iommu_bind, iommu_read, sharedWalkerImage } from "../../runtime/drivers/shared_walker.ts";
 import { imageWriter } from "../../runtime/kernel.ts";
 import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
 import { khugepaged_scan_file } from "../../runtime/mm/khugepaged_file.ts";
 import { vm_mmap_pgoff } from "../../runtime/mm/mmap.ts";
-import { address_space, VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
+import { VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { PMD_SIZE } from "../../runtime/mm/pgtable.ts";
-import { truncate_pagecache } from "../../runtime/mm/truncate.ts";
 import { watch, written } from "./witness.ts";
 import { checkBodies, World } from "./world.ts";
 
 const A = PMD_SIZE;
 const SHARED = VM_READ | VM_WRITE | VM_SHARED;
 
-function file(patches: readonly string[] = [], mutations: readonly Mutation[] = []): [World, address_space] {
+function file(patches: readonly string[] = [], mutations: readonly Mutation[] = []): World {
   const world = new World(patches, mutations, "v5.6");
   world.run(vm_mmap_pgoff, world.mm, A, A + PMD_SIZE, SHARED);
   world.runOn(1, user_store, world.mm, A, 1);
   world.run(user_store, world.mm, A + 0x3000, 3);
-  return [world, world.objects(address_space)[0] as address_space];
+  return world;
 }
 function exit(world: World): void {
   const mark = world.machine.mark();
@@ -35,7 +33,7 @@ function exit(world: World): void {
 }
 
 test("the pages become one, the page table goes, and everything is as it was", () => {
-  const [world] = file();
+  const world = file();
   assert.is(world.run(khugepaged_scan_file, world.mm, A), 0);
   assert.equal(world.live(), ["address_space", "huge_page", "pmd_table", "pud_table", "vm_area_struct"]);
   for (const [addr, value] of [
@@ -49,7 +47,7 @@ test("the pages become one, the page table goes, and everything is as it was", (
 });
 
 test("a store against it is not lost, in every order", () => {
-  const [world] = file();
+  const world = file();
   world.start(0, khugepaged_scan_file, world.mm, A);
   world.start(1, user_store, world.mm, A, 2);
   const { findings, deadlocks } = world.explore([0, 1], () => {
@@ -68,7 +66,7 @@ test("since 6.1 whoever shares the page table is told before it goes", () => {
     [["retract-notifies"], undefined, 3],
     [["retract-notifies"], start, 2],
   ] as const) {
-    const [world] = file(patches, drop === undefined ? [] : [{ in: "collapse_and_free_pmd", drop }]);
+    const world = file(patches, drop === undefined ? [] : [{ in: "collapse_and_free_pmd", drop }]);
     watch(world, A + 0x3000);
     world.run(khugepaged_scan_file, world.mm, A);
     assert.is(written(world).filter((line) => line.startsWith("start CLEAR")).length, told);
@@ -77,7 +75,7 @@ test("since 6.1 whoever shares the page table is told before it goes", () => {
 
 /** Whether a device that walks the page tables may come to one that is free. */
 function deviceFalls(patches: readonly string[], mutations: readonly Mutation[] = []): boolean {
-  const [world] = file(patches, mutations);
+  const world = file(patches, mutations);
   sharedWalkerImage(imageWriter(world.machine));
   const mmu = world.object(iommu);
   world.run(iommu_bind, mmu, world.mm);
@@ -100,33 +98,5 @@ test("a device that remembers the table reads freed memory before 6.1, and again
     ),
   );
 });
-
-test("what is cut off is unmapped before it goes, and an access to it is SIGBUS, in every order", () => {
-  const [world, mapping] = file();
-  watch(world, A + 0x3000);
-  world.run(truncate_pagecache, mapping, 0x1000);
-  assert.is(written(world)[0], "start CLEAR rw cached");
-  assert.ok(written(world).includes("end CLEAR none"));
-  assert.is(world.run(user_load, world.mm, A), 1);
-  assert.is(world.run(user_load, world.mm, A + 0x3000), -EFAULT);
-  exitWatched(world);
-
-  const [race, other] = file();
-  race.start(0, truncate_pagecache, other, 0x1000);
-  race.start(1, user_store, race.mm, A + 0x3000, 4);
-  const { findings, deadlocks } = race.explore([0, 1], () => {
-    const mark = race.machine.mark();
-    assert.is(race.runOn(2, user_load, race.mm, A + 0x3000), -EFAULT);
-    race.machine.undoTo(mark);
-  });
-  assert.is(findings.size + deadlocks, 0);
-});
-function exitWatched(world: World): void {
-  world.run(mmput, world.mm);
-  assert.equal(
-    world.live().filter((type) => type !== "mmu_notifier_subscriptions"),
-    [],
-  );
-}
 
 test.run();
