@@ -9,6 +9,7 @@ import { typeNumber } from "../machine/types.ts";
 import { completion, wait_queue_head } from "../machine/wait.ts";
 import { work_struct } from "../machine/workqueue.ts";
 import { device } from "../drivers/device.ts";
+import { iommu } from "../drivers/shared_walker.ts";
 import { ib_ucontext_per_mm, ib_umem_odp } from "../drivers/ib_types.ts";
 import { hmm, hmm_vma_walk, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
 import { address_space, anon_vma, mm_struct, vm_area_struct } from "../mm/mm_types.ts";
@@ -35,6 +36,7 @@ export const declarableTypes: Types = {
   hmm_mirror_ops: () => hmm_mirror_ops,
   hmm_range: () => hmm_range,
   ib_umem_odp: () => ib_umem_odp,
+  iommu: () => iommu,
   kref: () => kref,
   list_head: () => list_head,
   lockdep_map: () => lockdep_map,
