@@ -662,7 +662,7 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
     right: "cpu0: mmput mm",
   },
   E261: {
-    summary: "a function of another kernel",
+    summary: "a function or type of another kernel",
     explanation:
       "It exists in an older or younger release, or comes with a patch. The `kernel` line says which " +
       "one the script runs on.",
@@ -680,7 +680,8 @@ export const codes: Readonly<Record<string, CodeInfo>> = {
   E263: {
     summary: "a sanitizer that does not exist",
     explanation:
-      "`sanitizer kcsan` has data races looked for, and reported. The others are always on: it does no harm to name them.",
+      "`sanitizer kcsan` has data races looked for, and reported. The others are always on: it does no harm to " +
+      "name them.",
     wrong: "sanitizer kscan",
     right: "sanitizer kcsan",
   },

@@ -154,6 +154,7 @@ function aboutOne(
     if (errno !== undefined || n === PAGE_SHIFT || (n > 0 && n < 3))
       add(`${name} == ${text}`, `${name} != ${text}`, cost + 1, (v) => v === n);
   }
+  if (/invalidate_seq\W*$/.test(name)) add(`${name} & 1`, `!(${name} & 1)`, cost, (v) => hasBit(v as number, 1));
   if (/flags|mask/.test(name)) {
     for (let bit = 1; bit <= 2 ** 28; bit *= 2)
       if (numbers.some((n) => hasBit(n, bit)))

@@ -117,6 +117,7 @@ function numbersFor(text: string, s: Situation, own: boolean): number[] {
   if (/flags|mask/.test(word)) return own ? [3, 0, 1] : FLAGS;
   if (/\[/.test(text)) return [0, PAGE + 1, PAGE + 3, -1, -2];
   if (word === "page_shift") return [12, 11];
+  if (word === "invalidate_seq") return [2, 3, 4, 5];
   if (/length/.test(word)) return [2, 8, 64].map((n) => n * PAGE_SIZE);
   if (word === "vm_pgoff") return [2, 0];
   if (!/start|end|address/.test(word)) return [0, 1, 2, -1];

@@ -30,7 +30,8 @@ export function lockLines(machine: Machine): string[] {
   for (let actor = 0; actor < ACTORS; actor++) {
     const step = machine.nextStep(actor);
     if (step === null || machine.isIdle(actor)) continue;
-    const isTaking = step.op === Op.spinLock || step.op === Op.mutexLock;
+    const isTaking =
+      step.op === Op.spinLock || step.op === Op.mutexLock || /^mutex_lock/.test(step.primitive?.name ?? "");
     if (isTaking && machine.peek(step.addr) !== 0)
       use(step.addr, nameOf(machine, step.addr, HoldMode.exclusive)).waiting.push(actorName(actor));
   }

@@ -14,7 +14,7 @@ export function lockUse(step: Step): "take" | "give" | undefined {
   if (step.op === Op.spinLock || step.op === Op.mutexLock) return "take";
   if (step.op === Op.spinUnlock || step.op === Op.mutexUnlock) return "give";
   const name = step.primitive?.name ?? "";
-  if (/^(down_(read|write)|(spin|mutex)_try|read_lock)/.test(name)) return "take";
+  if (/^(down_(read|write)|(spin|mutex)_try|mutex_lock|read_lock)/.test(name)) return "take";
   return /^(up_(read|write)|read_unlock)/.test(name) ? "give" : undefined;
 }
 /** A count that became zero or less, or was zero already. */

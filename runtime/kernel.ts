@@ -10,6 +10,7 @@ import { defaultInterval, idleIntervalImage, intervalCallables } from "./callabl
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
+import { mmOpsCallables } from "./callables/mm_ops.ts";
 import { walkCallables } from "./callables/walk.ts";
 import { pageCallables } from "./callables/pages.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
@@ -17,12 +18,24 @@ import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
+import { endBeforeZap } from "./kernels/end-before-zap.ts";
+import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
+import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
+import { mremapLateFlush } from "./kernels/mremap-late-flush.ts";
+import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
+import { munmapKeepWriteLock } from "./kernels/munmap-keep-write-lock.ts";
+import { numaClearsPmd } from "./kernels/numa-clears-pmd.ts";
+import { damonNoRepeat, damonPteOffsetMap } from "./kernels/damon.ts";
+import { hmmWaitsForMigration } from "./kernels/hmm-waits-for-migration.ts";
 import { hmmHoleWithoutLock } from "./kernels/hmm-hole-without-lock.ts";
+import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
+import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
+import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
@@ -31,6 +44,7 @@ import { hmmWalkImage } from "./mm/hmm_walk.ts";
 import { hmmFaultImage } from "./mm/hmm_fault_walk.ts";
 import { tasksImage } from "./mm/current.ts";
 import { dirtyHelpersImage } from "./mm/mapping_dirty_helpers.ts";
+import { damonImage } from "./mm/damon.ts";
 import { mincoreImage } from "./mm/mincore.ts";
 import { ptdumpImage } from "./mm/ptdump.ts";
 import { initMmImage } from "./mm/vmalloc.ts";
@@ -58,13 +72,31 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
-  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
-  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock],
+  odpV4,
+  odpMmgetNotZero,
+  hmmRangeMmget,
+  pagewalkReadOncePud,
+  pagewalkPudSnapshot,
+  pagewalkHoles,
+  pmdNoneOrClearBad,
+  hmmHoleWithoutLock,
+  hmmWaitsForMigration,
+  damonPteOffsetMap,
+  damonNoRepeat,
+  forkCopiesPinned,
+  gupFastWriteProtectSeq,
+  mremapLateFlush,
+  mremapRecheckPmd,
+  munmapKeepWriteLock,
+  numaClearsPmd,
+  zapBeforeStart,
+  endBeforeZap,
 ];
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
   ...mmCallables,
+  ...mmOpsCallables,
   ...walkCallables,
   ...pageCallables,
   ...lockCallables,
@@ -88,6 +120,7 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   hmmImage,
   hmmWalkImage,
   mincoreImage,
+  damonImage,
   ptdumpImage,
   dirtyHelpersImage,
   initMmImage,

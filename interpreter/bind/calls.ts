@@ -171,8 +171,9 @@ function fitFlags(binder: ExpressionBinder, param: Param, queue: Argument[]): So
   let value: number | undefined;
   for (;;) {
     const arg = queue[0]?.value;
-    if (arg?.kind !== "name" || !Object.hasOwn(words, arg.name)) break;
-    value = (value ?? 0) | (words[arg.name] as number);
+    const word = arg?.kind === "name" ? arg.name : arg?.kind === "cpu" ? `cpu${arg.number}` : "";
+    if (!Object.hasOwn(words, word)) break;
+    value = (value ?? 0) | (words[word] as number);
     queue.shift();
   }
   if (queue[0]?.value.kind === "defaults") queue.length = 1;

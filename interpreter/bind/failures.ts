@@ -1,7 +1,14 @@
 /** `fail kmalloc #2`, `maybe fail hmm_mirror_register`: which call is to fail, and how. */
 import type { Fail } from "../../grammar/ast.ts";
 import { ENOMEM } from "../../runtime/machine/errno.ts";
-import { armFailure, failNext, CALLS_MAX, FAILABLE_ALLOCATIONS, FAILURES_MAX } from "../../runtime/machine/failure.ts";
+import {
+  armFailure,
+  failNext,
+  CALLS_MAX,
+  FAILURES_MAX,
+  FIRST_CHOSEN,
+  KERNEL_FAILURES,
+} from "../../runtime/machine/failure.ts";
 import { choose } from "../../runtime/machine/choose.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { NULL } from "../../runtime/machine/struct.ts";
@@ -24,7 +31,8 @@ export function bindFail(code: CodeBinder, { function: fn, count, maybe, at: whe
 /** The number under which the failures of a function are counted; undefined after an error. */
 function counterOf({ names }: CodeBinder, name: string, where: { start: number; end: number }): number | undefined {
   const { scope } = names;
-  if (FAILABLE_ALLOCATIONS.includes(name)) return 0;
+  const known = KERNEL_FAILURES.get(name);
+  if (known !== undefined) return known;
   const definition = scope.functions?.find(name);
   const entry = scope.callables.get(name)?.[0];
   if (definition === undefined && entry === undefined) {
@@ -39,17 +47,21 @@ function counterOf({ names }: CodeBinder, name: string, where: { start: number; 
     scope.error("E320", where, `\`${name}\` ${why}: it cannot be made to fail`, help);
     return undefined;
   }
-  const counter = scope.failures.get(name) ?? scope.failures.size + 1;
+  const counter = scope.failures.get(name) ?? scope.failures.size + FIRST_CHOSEN;
   if (counter >= FAILURES_MAX) {
-    scope.error("E320", where, `\`${name}\` is one too many: a script can make ${FAILURES_MAX - 1} functions fail`);
+    scope.error(
+      "E320",
+      where,
+      `\`${name}\` is one too many: a script can make ${FAILURES_MAX - FIRST_CHOSEN} functions fail`,
+    );
     return undefined;
   }
   scope.failures.set(name, counter);
   const run = entry.run as unknown as { id?: number };
-  const known = scope.functions?.wrap(run.id, function* (base) {
+  const wrapped = scope.functions?.wrap(run.id, function* (base) {
     return (yield* failNext(counter)) ? failure : yield* base;
   });
-  if (known === true) return counter;
+  if (wrapped === true) return counter;
   scope.error("E320", where, `\`${name}\` cannot be made to fail: it has no body of its own in the model`);
   return undefined;
 }

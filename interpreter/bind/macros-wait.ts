@@ -1,6 +1,6 @@
 /** wait_event() and its like: a condition of the script, looked at as often as the kernel looks at it. */
 import type { Call } from "../../grammar/ast.ts";
-import { wait_event, wait_event_timeout, wait_queue_head } from "../../runtime/machine/wait.ts";
+import { wait_event, wait_event_killable, wait_event_timeout, wait_queue_head } from "../../runtime/machine/wait.ts";
 import type { KernelFunction } from "../../runtime/machine/function.ts";
 import type { Kernel, Value } from "../../runtime/machine/step.ts";
 import { argumentsOf, type Builtin } from "./macro.ts";
@@ -46,6 +46,7 @@ function waiting(summary: string, hasTimeout: boolean, type: Type, result: (held
         const condition = id as unknown as Condition;
         const given = locals.map((local) => frame[local.index]);
         if (hasTimeout) return result(yield* wait_event_timeout(head, condition, ...given));
+        if (type === NUMBER) return yield* wait_event_killable(head, condition, ...given);
         yield* wait_event(head, condition, ...given);
         return result(true);
       },
@@ -54,9 +55,10 @@ function waiting(summary: string, hasTimeout: boolean, type: Type, result: (held
   return { summary, bind };
 }
 
+const KILLABLE = "the same, or until a fatal signal comes: -ERESTARTSYS then";
 export const waits: Readonly<Record<string, Builtin>> = {
   wait_event: waiting("waits until a condition holds; wake_up_all() makes it look again", false, VOID, () => undefined),
-  wait_event_interruptible: waiting("the same; signals are not modelled", false, NUMBER, () => 0),
-  wait_event_killable: waiting("the same; signals are not modelled", false, NUMBER, () => 0),
+  wait_event_interruptible: waiting(KILLABLE, false, NUMBER, () => 0),
+  wait_event_killable: waiting(KILLABLE, false, NUMBER, () => 0),
   wait_event_timeout: waiting("the same, or until time is up: 0 then", true, NUMBER, (held) => (held ? 1 : 0)),
 };

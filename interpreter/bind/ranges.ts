@@ -4,10 +4,11 @@ import type { Span } from "../../grammar/span.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { PAGE_SIZE } from "../../runtime/mm/pgtable.ts";
+import { ScriptError } from "../script-error.ts";
 import { numeric, run, type Bound } from "./expression.ts";
 import { misfit, TOLD, type Misfit, type Source } from "./fit.ts";
 import type { ExpressionBinder } from "./names.ts";
-import { described } from "./signature.ts";
+import { described, isWords } from "./signature.ts";
 import { NUMBER, typeText } from "./types.ts";
 import { showNumber } from "./values.ts";
 
@@ -34,7 +35,12 @@ export function fitRange(
     queue.shift();
     return pair;
   }
-  const end = second === undefined ? undefined : binder.bindOnce(second.value);
+  const isLast = second === undefined || isWordOf(entry, second);
+  if (start.type.kind === "any" && isLast) {
+    queue.shift();
+    return anyPair(binder, start, entry, param, first.at);
+  }
+  const end = isLast ? undefined : binder.bindOnce(second.value);
   if (isNumeric(start) && end !== undefined && isNumeric(end)) {
     queue.splice(0, 2);
     const isLength = param.of.kind === "range" && param.of.second === "length";
@@ -54,6 +60,23 @@ export function fitRange(
     fitted,
     start.type.kind === "number" ? help : described(entry),
   );
+}
+/** One of the function's words, such as `write`. */
+function isWordOf(entry: Callable, { value }: Argument): boolean {
+  if (value.kind !== "name") return false;
+  return entry.params.some(({ of }) => isWords({ of }) && "words" in of && Object.hasOwn(of.words, value.name));
+}
+/** A parameter of a function of the script that nobody calls: what it is shows when it is called. */
+function anyPair(binder: ExpressionBinder, bound: Bound, entry: Callable, param: Param, at: Span): Source {
+  return {
+    *values(frame) {
+      const value = yield* run(bound, frame);
+      if (Array.isArray(value)) return [value[0] as Value, value[1] as Value];
+      const text = binder.scope.source.slice(at);
+      throw new ScriptError("E303", at, `\`${entry.name}\` expects a range for \`${param.name}\`, \`${text}\` is none`);
+    },
+    from: [bound],
+  };
 }
 const isNumeric = ({ type }: Bound): boolean => type.kind === "number" || type.kind === "any";
 

@@ -6,7 +6,7 @@ export function written(entry: Callable): readonly Param[] {
   return entry.params.filter((param) => param.of.kind !== "current-mm");
 }
 /** Words that may be left out. */
-export const isWords = ({ of }: Param): boolean => of.kind === "flags" || of.kind === "mapping";
+export const isWords = ({ of }: Pick<Param, "of">): boolean => of.kind === "flags" || of.kind === "mapping";
 /** "hmm_range_fault(range, [request])" */
 export function signature(entry: Callable): string {
   const params = written(entry).map((param) =>

@@ -64,14 +64,14 @@ const sleepers = [
   ]),
 ];
 
-const any = [lock("lock", "any")];
+const held = [lock("lock", "any")];
 const map = [object("map", () => lockdep_map)];
 const gfp = [number("gfp_mask")];
 const RECLAIMS = "as an allocation does that may reclaim memory";
 const lockdep = [
   ...table("include/linux/lockdep.h", [
-    ["lockdep_is_held", lock_is_held, any, returnsBoolean, "whether this CPU has it"],
-    ["might_lock", might_lock, any, returnsNothing, "for lockdep the lock is taken and given up"],
+    ["lockdep_is_held", lock_is_held, held, returnsBoolean, "whether this CPU has it"],
+    ["might_lock", might_lock, held, returnsNothing, "for lockdep the lock is taken and given up"],
     ["might_lock_read", might_lock_read, [lock("sem", "rwsem")], returnsNothing, "the same, for reading"],
     ["lock_map_acquire", lock_map_acquire, map, returnsNothing, "for lockdep a lock is taken that nobody waits for"],
     ["lock_map_release", lock_map_release, map, returnsNothing, "gives it up"],

@@ -85,7 +85,7 @@ import { table, type Row } from "./table.ts";
 const sem = [lock("sem", "rwsem")];
 const subclass = number("subclass");
 const NESTED = "lockdep takes it for a lock of another class";
-const KILLABLE = "signals are not modelled, so always 0";
+const KILLABLE = "-EINTR if a fatal signal ends the wait";
 const rwsem = table("kernel/locking/rwsem.c", [
   ["init_rwsem", init_rwsem, sem, returnsNothing, "makes a rw_semaphore that nobody holds"],
   ["down_read", down_read, sem, returnsNothing, "takes a rw_semaphore for reading; queues behind a waiting writer"],

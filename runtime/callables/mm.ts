@@ -125,7 +125,7 @@ const NO_PROTECTION_WORD = VM_READ | VM_WRITE;
 /** A DAX device is mapped shared, and by entries as large as they go. */
 const DAX = VM_SHARED | VM_HUGEPAGE;
 /** Words of mmap; `none` needs a bit of its own, to tell it from no word at all. */
-const PROT_NONE = 0x8;
+const PROT_NONE = 0x80;
 export const protections = { r: VM_READ, w: VM_WRITE, x: VM_EXEC, rw: VM_READ | VM_WRITE, none: PROT_NONE };
 const mappingWords = {
   ...protections,

@@ -1,5 +1,16 @@
 /** Who walks page tables, as scripts call them; and the kernel's own tables, which some of them walk. */
-import { currentMm, number, object, range, returnsNothing, returnsNumber, type Callable } from "../callable.ts";
+import {
+  address,
+  currentMm,
+  number,
+  object,
+  range,
+  returnsNothing,
+  returnsNumber,
+  type Callable,
+} from "../callable.ts";
+import { damon_va_mkold } from "../mm/damon.ts";
+import { migrate_huge_page } from "../mm/huge_migrate.ts";
 import { init_mm, ioremap_page_range, vunmap_page_range } from "../mm/vmalloc.ts";
 import { clean_record_shared_mapping_range, wp_shared_mapping_range } from "../mm/mapping_dirty_helpers.ts";
 import { do_mincore } from "../mm/mincore.ts";
@@ -53,6 +64,25 @@ export const walkCallables: readonly Callable[] = [
     source: "mm/ptdump.c",
     since: "v5.6",
     run: (start: number, end: number) => ptdump_walk_pgd(init_mm, start, end),
+  },
+  {
+    name: "damon_va_mkold",
+    params: [currentMm, range("range", "end")],
+    result: returnsNothing,
+    summary: "DAMON makes the pages of a range old",
+    source: "mm/damon/vaddr.c",
+    patch: "damon-pte-offset-map",
+    needsUsers: true,
+    run: damon_va_mkold,
+  },
+  {
+    name: "migrate_huge_page",
+    params: [currentMm, address("address")],
+    result: returnsNumber,
+    summary: "begins to migrate a huge page, finds it in use and maps it again; 1 if there is none",
+    source: "mm/migrate.c",
+    needsUsers: true,
+    run: migrate_huge_page,
   },
   {
     name: "ioremap_page_range",

@@ -1,13 +1,11 @@
 /** kmalloc and kfree. Freed memory is wiped, and whoever touches it is caught. */
 import { kernelFunction } from "./function.ts";
+import { MAY_FAIL } from "./failure.ts";
 import { GFP_KERNEL } from "./gfp.ts";
 import { call_rcu, rcu_head } from "./rcu.ts";
 import { Op, step, type Kernel } from "./step.ts";
 import { at, headerAddress, Struct, WORD, type Special, type StructClass } from "./struct.ts";
 import { typeNumber } from "./types.ts";
-
-/** Operand of an allocation: it is one of the slab's. The flags stand beside it. */
-const MAY_FAIL = 1;
 
 /** A zeroed object of type `cls`. It fails where a script says so only (failure.ts): NULL then. */
 export function kzalloc<S extends Struct>(cls: StructClass<S>, gfp: number = GFP_KERNEL): Kernel<S> {

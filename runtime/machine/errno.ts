@@ -21,9 +21,10 @@ export const ERRNO = {
   EOVERFLOW: 75,
   EOPNOTSUPP: 95,
   ETIMEDOUT: 110,
+  ERESTARTSYS: 512,
 } as const;
 
-export const { EPERM, ENOENT, EINTR, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, EOVERFLOW } = ERRNO;
+export const { EPERM, ENOENT, EINTR, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, EOVERFLOW, ERESTARTSYS } = ERRNO;
 
 const names = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [-number, `-${name}`]));
 

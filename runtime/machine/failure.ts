@@ -11,10 +11,21 @@ import { staticObject } from "./types.ts";
 /** Of kinds of failure: slab allocation is kind 0, functions of the script's choice come after it. */
 export const FAILURES_MAX = 16;
 /** They fail together: their names are one allocator's. */
-export const FAILABLE_ALLOCATIONS: readonly string[] = [
-  ...["kmalloc", "kzalloc", "kcalloc", "kmalloc_array", "kvmalloc", "kvzalloc", "kvcalloc", "kvmalloc_array"],
+const ALLOCATIONS: readonly string[] = [
+  ...["kmalloc", "kzalloc", "kcalloc", "kmalloc_array"],
+  ...["kvmalloc", "kvzalloc", "kvcalloc", "kvmalloc_array"],
 ];
 export const SLAB = 0;
+/** A driver's huge_fault() gives no huge page. */
+export const HUGE_FAULT = 1;
+/** What the kernel itself asks about; functions of the script's choice are numbered from FIRST_CHOSEN on. */
+export const KERNEL_FAILURES: ReadonlyMap<string, number> = new Map([
+  ...ALLOCATIONS.map((name) => [name, SLAB] as const),
+  ["huge_fault", HUGE_FAULT] as const,
+]);
+export const FIRST_CHOSEN = 2;
+/** Operand of an allocation: it is one of the slab's, and may fail. The GFP flags stand beside it. */
+export const MAY_FAIL = 1;
 
 /** How far ahead: that many bits a word has. */
 export const CALLS_MAX = 50;

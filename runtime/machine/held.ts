@@ -77,12 +77,12 @@ export class HeldSets {
     return this.entry(set).context;
   }
   /**
-   * With one more; `word` is the physical word of the lock, for a quick answer, `how` its mode and what `Taken` has. Less
-   * than zero: ~ of the set, and `verdict` knows what there is to say.
+   * With one more; `word` is the physical word of the lock, for a quick answer, `how` its mode and what `Taken` has.
+   * Less than zero: ~ of the set, and `verdict` knows what there is to say.
    */
   with(set: number, lock: number, word: number, how: number): number {
     const entry = this.entry(set);
-    return entry.taking.get(word * MANNERS + how) ?? this.add(entry, lock, word, how);
+    return entry.taking.get((word * MANNERS + how) | 0) ?? this.add(entry, lock, word, how);
   }
   private add({ taking, holdings, verdicts, context }: HeldSet, lock: number, word: number, how: number): number {
     const mode = (how & (MODES - 1)) as HoldMode;

@@ -1,6 +1,7 @@
 /**
- * The order in which locks are taken, as lockdep learns it: class by class: over everything that a machine ever did,
- * forward and back, or over what led to where it is. A circle in it is a deadlock that some run may meet, though none has met it yet.
+ * The order in which locks are taken, as lockdep learns it, class by class: over everything that a machine ever did,
+ * forward and back, or over what led to where it is. A circle in it is a deadlock that some run may meet, though none
+ * has met it yet.
  *
  * What there is to say depends on the held set and the new lock only, so it is asked once for each pair of these
  * (held.ts), and the hot loop pays nothing.

@@ -11,7 +11,7 @@ import {
   type ControlEvent,
   type FunctionBody,
 } from "./automaton.ts";
-import { failsNow, SLAB } from "./failure.ts";
+import { failsNow, MAY_FAIL, SLAB } from "./failure.ts";
 import { mixHi, mixLo } from "./hash.ts";
 import { diagnose, PathEnd } from "./diagnosis.ts";
 import { HeldSets, holdingText, type Holding } from "./held.ts";
@@ -168,7 +168,7 @@ export class Machine implements PrimitiveContext, Names {
       case Op.mutexLock:
         if (words[word] !== 0) return Moved.blocked;
         memory.set(word, actor + 1);
-        this.take(actor, memory.addressOf(word), word, automaton.localA[local] as number);
+        this.take(actor, memory.addressOf(word), word, (automaton.localA[local] as number) | 0);
         break;
       case Op.spinUnlock:
       case Op.mutexUnlock:
@@ -358,7 +358,8 @@ export class Machine implements PrimitiveContext, Names {
   }
   warn(kind: WarningKind, message: string, addr = 0, dependency?: Dependency): void {
     const local = this.silentLocal === -1 ? (this.locals[this.actor] as number) : this.silentLocal;
-    this.file({ kind, message, actor: this.actor, local, addr, dependency });
+    if (dependency === undefined) this.report(kind, message, this.actor, local, addr);
+    else this.file({ kind, message, actor: this.actor, local, addr, dependency });
   }
   fail(kind: FatalKind, message: string, addr = 0): never {
     throw new PathEnd(kind, message, addr);
@@ -368,13 +369,13 @@ export class Machine implements PrimitiveContext, Names {
 
   private allocate(actor: number, local: number): number {
     const gfp = this.automaton.localB[local] as number;
-    if (gfp > 1 && this.held[actor] !== 0) {
+    if (gfp > MAY_FAIL && this.held[actor] !== 0) {
       this.actor = actor;
       this.silentLocal = local;
       this.locks.allocates(gfp);
       this.silentLocal = -1;
     }
-    if (gfp !== 0 && failsNow(this, actor, SLAB)) return 0;
+    if ((gfp & MAY_FAIL) !== 0 && failsNow(this, actor, SLAB)) return 0;
     return takeSlot(this, actor, this.automaton.localA[local] as number);
   }
   /** Whether a call that is under way knows an address in the slot at `base`, or somebody holds a lock in there. */
@@ -398,7 +399,7 @@ export class Machine implements PrimitiveContext, Names {
     return Moved.fatal;
   }
   private report(kind: Report["kind"], message: string, actor: number, local: number, addr: number): void {
-    this.file({ kind, message, actor, local, addr });
+    this.reports.push({ kind, message, actor, local, addr, header: addr === 0 ? 0 : this.memory.header(addr) });
   }
   file(report: Omit<Report, "header">): void {
     this.reports.push({ ...report, header: report.addr === 0 ? 0 : this.memory.header(report.addr) });
@@ -414,7 +415,8 @@ export class Machine implements PrimitiveContext, Names {
   }
   /** The locks of an actor as a reader knows them, in the order of taking. */
   lockTexts(actor: number): string[] {
-    return this.locksOf(actor).map((holding) => holdingText(holding, this));
+    const told = this.locksOf(actor).filter(({ mode }) => mode !== HoldMode.softirq); // where all callbacks run
+    return told.map((holding) => holdingText(holding, this));
   }
   /** The kernel functions that an actor is inside of, innermost first. */
   stackOf(actor: number): readonly Frame[] {

@@ -16,7 +16,9 @@ import {
   type Kernel,
   type PrimitiveContext,
 } from "./step.ts";
+import { EINTR } from "./errno.ts";
 import { HELD_LOCK_FREED } from "./report.ts";
+import { killed } from "./signal.ts";
 import { int, Struct, WORD } from "./struct.ts";
 
 export class rw_semaphore extends Struct {
@@ -209,18 +211,42 @@ export const down_write_nested = kernelFunction(
   },
   { source: "kernel/locking/rwsem.c", params: ["sem", "subclass"], atom: true },
 );
-/** down_read() and down_write() that a fatal signal may end. No signal ever comes: 0. */
-const unlessKilled = (name: string, down: (sem: rw_semaphore) => Kernel<void>) =>
+/** Woken without the lock: leaves the queue, and whoever stood behind it may have a turn. */
+function leave(m: PrimitiveContext, sem: number, mode: number): void {
+  let rest = 0;
+  let place = 1;
+  for (let q = m.read(sem + WORD); q > 0; q = Math.floor(q / DIGIT)) {
+    if (q % DIGIT === digitOf(m.actor, mode)) continue;
+    rest += (q % DIGIT) * place;
+    place *= DIGIT;
+  }
+  m.write(sem + WORD, rest);
+  const count = m.read(sem);
+  if (rest !== 0 && (count === 0 || (count > 0 && modeOf(rest % DIGIT) === READ))) wakeHead(m, sem);
+}
+const grantedOrKilled =
+  (mode: typeof READ | typeof WRITE) =>
+  (m: PrimitiveContext, sem = 0) => {
+    if (!queued(m, sem, mode)) return 0;
+    if (!killed(m)) return BLOCKED;
+    leave(m, sem, mode);
+    return -EINTR;
+  };
+const killableRead = primitive("down_read_killable", grantedOrKilled(READ));
+const killableWrite = primitive("down_write_killable", grantedOrKilled(WRITE));
+const itself = (n: number): number => n;
+/** down_read() and down_write() whose wait a fatal signal ends: 0, or -EINTR. What is free is taken all the same. */
+const unlessKilled = (name: string, take: typeof takeRead, wait: typeof takeRead) =>
   kernelFunction(
     name,
     function* (sem: rw_semaphore): Kernel<number> {
-      yield* down(sem);
-      return 0;
+      if (yield* semStep(name, take, sem, asBoolean)) return 0;
+      return yield* semStep(name, wait, sem, itself);
     },
-    { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true, differs: "Waiting is never interrupted." },
+    { source: "kernel/locking/rwsem.c", params: ["sem"], atom: true },
   );
-export const down_read_killable = unlessKilled("down_read_killable", down_read);
-export const down_write_killable = unlessKilled("down_write_killable", down_write);
+export const down_read_killable = unlessKilled("down_read_killable", takeRead, killableRead);
+export const down_write_killable = unlessKilled("down_write_killable", takeWrite, killableWrite);
 export function* init_rwsem(sem: rw_semaphore): Kernel<void> {
   yield* semStep("init_rwsem", init, sem, nothing);
 }

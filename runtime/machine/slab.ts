@@ -52,7 +52,7 @@ export function freeObject(machine: Machine, local: number, addr: number, slab: 
   }
   if (slab && base < arenaOf(0)) machine.fail("double-free", "Invalid free: the object was never allocated", addr);
   if (addr !== base + WORD) machine.fail("double-free", "Invalid free: not the start of an object", addr);
-  for (const actor of machine.locals.keys())
+  for (let actor = 0; actor < machine.locals.length; actor++)
     if (machine.locksOf(actor).some((h) => headerAddress(h.lock) === base))
       machine.warn("lockdep", HELD_LOCK_FREED, addr);
   for (const word of memory.wordsOfObject(addr)) memory.set(word, 0);

@@ -1,5 +1,7 @@
 /** Wait queues and completions, with the steps in which wake-ups can be lost. */
 import { kernelFunction, type KernelFunction } from "./function.ts";
+import { ERESTARTSYS } from "./errno.ts";
+import { killed } from "./signal.ts";
 import { asBoolean, BLOCKED, Op, primitive, step, type Kernel, type Value } from "./step.ts";
 import { store } from "./access.ts";
 import { might_sleep_in_wait } from "./context.ts";
@@ -103,6 +105,44 @@ const sleep_until_or_timeout = kernelFunction(
     }
     if (yield* scheduleTimeout(wq)) return yield* condition(...args);
     return yield* sleep_until_or_timeout.restart(wq, condition, ...args);
+  },
+  { internal: true },
+);
+
+const enqueueUnlessKilled = primitive("prepare_to_wait_event", (m, wq = 0) => {
+  const others = m.read(wq) & ~(1 << m.actor);
+  const dies = killed(m);
+  m.write(wq, dies ? others : others | (1 << m.actor));
+  return dies ? -ERESTARTSYS : 0;
+});
+const sleepUnlessKilled = primitive("schedule", (m, wq = 0) =>
+  (m.read(wq) & (1 << m.actor)) !== 0 && !killed(m) ? BLOCKED : 0,
+);
+/** As wait_event(), but a fatal signal ends it: 0, or -ERESTARTSYS. There are no other signals. */
+export const wait_event_killable = kernelFunction(
+  "wait_event_killable",
+  function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<number> {
+    return (yield* condition(...args)) ? 0 : yield* sleep_until_or_killed(wq, condition, ...args);
+  },
+  { source: "include/linux/wait.h", params: ["wq", "condition"], atom: true },
+);
+const sleep_until_or_killed = kernelFunction(
+  "wait_event_killable",
+  function* (wq: wait_queue_head, condition: Condition<Value[]>, ...args: Value[]): Kernel<number> {
+    const error = yield* step<number>({
+      op: Op.primitive,
+      addr: wq.addr,
+      primitive: enqueueUnlessKilled,
+      args: [wq.addr],
+      text: (names) => `prepare_to_wait_event(&${wq.expr(names)})`,
+    });
+    if (yield* condition(...args)) {
+      if (error === 0) yield* wqStep(dequeue, wq, "finish_wait");
+      return 0;
+    }
+    if (error !== 0) return error;
+    yield* wqStep(sleepUnlessKilled, wq, "schedule");
+    return yield* sleep_until_or_killed.restart(wq, condition, ...args);
   },
   { internal: true },
 );

@@ -56,7 +56,7 @@ export const HMM_FAULT_SNAPSHOT = 2;
 const HMM_PFN_DEVICE_PRIVATE = 4;
 
 /** What does not change during a walk of one VMA. */
-type Walk = readonly [
+export type Walk = readonly [
   walk: hmm_vma_walk,
   vma: vm_area_struct,
   range: hmm_range,
@@ -267,12 +267,27 @@ const hmm_vma_handle_pmd = kernelFunction(
   },
 );
 
-const hmm_vma_handle_pte = kernelFunction(
+export const hmm_vma_handle_pte = kernelFunction(
   "hmm_vma_handle_pte",
   function* (table: number, addr: number, end: number, walk: Walk): Kernel<number> {
+    const pte = yield* load(yield* pte_offset(table, addr));
+    return yield* handle_pte_value(pte, addr, end, walk);
+  },
+  {
+    source,
+    since: "v5.6",
+    facts: "PTE",
+    params: ["pmd", "addr", "end", "context"],
+    summary: "What a PTE means for the device: its page, nothing, a fault, or an error.",
+    differs: "No hwpoison and no dev_pagemap. With an empty pfn_flags_mask the driver's entry is not loaded.",
+  },
+);
+/** The same, the value being known. */
+export const handle_pte_value = kernelFunction(
+  "hmm_vma_handle_pte",
+  function* (pte: number, addr: number, end: number, walk: Walk): Kernel<number> {
     const [mine, , , , , default_flags, mask, flags] = walk;
     const pfn = pfnAt(walk, addr);
-    const pte = yield* load(yield* pte_offset(table, addr));
     const request = yield* request_of(pfn, default_flags, mask);
     yield* store(pfn, HMM_PFN_NONE);
     const cpu = cpuFlags(pte);
@@ -290,15 +305,16 @@ const hmm_vma_handle_pte = kernelFunction(
     yield* store(pfn, pte_page(pte).addr + ((cpu ?? 0) | HMM_PFN_VALID));
     return 0;
   },
-  {
-    source,
-    since: "v5.6",
-    facts: "PTE",
-    params: ["pmd", "addr", "end", "context"],
-    summary: "What a PTE means for the device: its page, nothing, a fault, or an error.",
-    differs: "No hwpoison and no dev_pagemap. With an empty pfn_flags_mask the driver's entry is not loaded.",
-  },
+  { source, since: "v5.6", facts: "PTE", params: ["pte", "addr", "end", "context"], internal: true },
 );
+/** Whether anybody has asked for the page at an address, and where the walk notes how far it came. */
+export function* asksFor(addr: number, walk: Walk): Kernel<boolean> {
+  const [, , , , , default_flags, mask, flags] = walk;
+  const request = yield* request_of(pfnAt(walk, addr), default_flags, mask);
+  const [fault, write] = hmm_pte_need_fault(request, 0, flags);
+  return fault || write;
+}
+export const lastOf = ([mine]: Walk): Int => mine.last;
 /** What a PTE gives; undefined for one that migrates, of which nobody asks whether it is needed. */
 function cpuFlags(pte: number): number | undefined {
   const write = pte_write(pte) ? HMM_PFN_WRITE : 0;

@@ -37,9 +37,11 @@ import {
   pmd_trans_huge,
   pte_dirty,
   pte_mkdirty,
+  pte_mkprotnone,
   pte_mkspecial,
   pte_mkwrite,
   pte_page,
+  pte_protnone,
   pte_table,
   pte_write,
   type page,
@@ -285,7 +287,9 @@ const fill = primitive("remap", (m, table = 0, head = 0, flags = 0) => {
 /** Fills a table that nobody knows yet with the parts of a leaf, each mapped once more. */
 function* remap(table: pte_table, leaf: number, frozen: boolean): Kernel<void> {
   const head = pte_page(leaf);
-  const sample = frozen ? make_migration_entry(head, pte_write(leaf)) : mk_pte(head, pte_write(leaf), pte_dirty(leaf));
+  const mapped = mk_pte(head, pte_write(leaf), pte_dirty(leaf));
+  const open = pte_protnone(leaf) ? pte_mkprotnone(mapped) : mapped;
+  const sample = frozen ? make_migration_entry(head, pte_write(leaf)) : open;
   yield* step({
     op: Op.silentPrimitive,
     primitive: fill,

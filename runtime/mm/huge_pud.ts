@@ -1,6 +1,7 @@
 /** The part of mm/huge_memory.c and drivers/dax/device.c that is about entries of 1 GiB. Only DAX devices make them. */
 import { loadPrivate } from "../machine/access.ts";
 import { WARN_ON } from "../machine/bug.ts";
+import { failNext, HUGE_FAULT } from "../machine/failure.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
@@ -67,6 +68,7 @@ export const create_huge_pud = kernelFunction(
   function* (vma: vm_area_struct, pud: PudEntry, addr: number, write: boolean): Kernel<number> {
     const file = yield* loadPrivate(vma.vm_file);
     if (file.isNull || !(yield* loadPrivate(file.dax))) return VM_FAULT_FALLBACK;
+    if (yield* failNext(HUGE_FAULT)) return VM_FAULT_FALLBACK;
     return yield* __dev_dax_pud_fault(vma, pud, addr, write);
   },
   {

@@ -1,11 +1,13 @@
 /** The part of mm/memory.c that handles faults: what kind it is, and who takes care of it. */
 import { load, loadPrivate } from "../machine/access.ts";
+import { might_sleep } from "../machine/context.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE } from "./fault_flags.ts";
 import { VM_FAULT_FALLBACK, VM_FAULT_OOM } from "./fault_flags.ts";
 import { create_huge_pmd, pmd_migration_entry_wait, wp_huge_pmd } from "./huge_memory.ts";
+import { do_huge_pmd_numa_page } from "./huge_protect.ts";
 import { create_huge_pud, wp_huge_pud } from "./huge_pud.ts";
 import { do_anonymous_page } from "./memory_anon.ts";
 import { do_wp_page } from "./memory_cow.ts";
@@ -45,6 +47,7 @@ import {
 export const handle_mm_fault = kernelFunction(
   "handle_mm_fault",
   function* (vma: vm_area_struct, addr: number, flags: number): Kernel<number> {
+    yield* might_sleep();
     const vmFlags = yield* load(vma.vm_flags);
     const mm = yield* loadPrivate(vma.vm_mm);
     const p4d = pgd_offset(yield* loadPrivate(mm.pgd), addr);
@@ -54,7 +57,7 @@ export const handle_mm_fault = kernelFunction(
       table = yield* fact("F1", value(p4d));
     }
     const pud = yield* pud_offset(table, addr);
-    return yield* __handle_mm_fault.restart(vma, vmFlags, pud, addr, flags);
+    return yield* __handle_mm_fault(vma, vmFlags, pud, addr, flags);
   },
   {
     source: "mm/memory.c",
@@ -86,7 +89,8 @@ const __handle_mm_fault = kernelFunction(
     source: "mm/memory.c",
     facts: "handle_mm_fault",
     params: ["vma", "vm_flags", "pud", "address", "flags"],
-    internal: true,
+    own: ["vm_flags"],
+    summary: "From the PUD entry down: the part that looks for huge entries.",
   },
 );
 /** `table`: what the PUD entry held when the address of the PMD entry was computed. */
@@ -107,7 +111,6 @@ const below_pud = kernelFunction(
     source: "mm/memory.c",
     facts: "handle_mm_fault",
     params: ["vma", "vm_flags", "pud", "table", "address", "flags"],
-    internal: true,
   },
 ).since("v5.6", function* (vma, vmFlags, pud, table, addr, flags) {
   if ((vmFlags & VM_HUGEPAGE) !== 0 && (yield* fact("F4", pud_trans_unstable(pud))))
@@ -143,7 +146,6 @@ const fault_pmd = kernelFunction(
     source: "mm/memory.c",
     facts: "handle_mm_fault",
     params: ["vma", "vm_flags", "pmd", "address", "flags"],
-    internal: true,
   },
 );
 const fault_huge_pmd = kernelFunction(
@@ -157,6 +159,7 @@ const fault_huge_pmd = kernelFunction(
       return 0;
     }
     if (!pmd_leaf(orig)) return VM_FAULT_FALLBACK;
+    if (pte_protnone(orig)) return yield* do_huge_pmd_numa_page(pmd, orig);
     if (write && !pte_write(orig)) return yield* wp_huge_pmd(vma, vmFlags, pmd, addr, orig);
     return 0;
   },

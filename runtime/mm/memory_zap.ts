@@ -50,7 +50,7 @@ import {
   value,
 } from "./pgtable_steps.ts";
 import { page_remove_rmap } from "./rmap.ts";
-import { swap_free, swap_slot } from "./swap_slot.ts";
+import { free_swap_and_cache, swap_slot } from "./swap_slot.ts";
 
 /** Clears the entries of a list of VMAs; evaluates to the pages that wait to be freed. */
 export const unmap_vmas = kernelFunction(
@@ -298,7 +298,7 @@ const zap_nonpresent = kernelFunction(
       yield* fact("8c", put_page(pte_page(old)));
     } else {
       yield* count(mm.rss_stat, is_migration_entry(old) ? -1 : 0);
-      if (!is_migration_entry(old)) yield* fact("8c", swap_free(swap_slot_of(swap_slot, old)));
+      if (!is_migration_entry(old)) yield* fact("8c", free_swap_and_cache(swap_slot_of(swap_slot, old)));
     }
   },
   { source: "mm/memory.c", facts: "munmap", params: ["vma", "pte"], internal: true },

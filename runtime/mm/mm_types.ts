@@ -38,6 +38,8 @@ export class anon_vma extends Struct {
   rwsem = embed(rw_semaphore);
   /** VMAs that share it: after fork(), those of several processes. rwsem. */
   vmas = embed(list_head);
+  /** 1 for the VMAs and 1 for each that holds it otherwise; 0 as long as nobody ever has. Atomic. */
+  refcount = atomic();
 }
 
 const CACHED_PAGES_MAX = 512;
@@ -134,8 +136,12 @@ export class mm_struct extends Struct {
   pgtables_bytes = int();
   /** Bits. Atomic bit operations. */
   flags = int();
+  /** Odd while fork() write-protects; 5.11, and with a patch before. Writers: mmap_sem. Readers: none. */
+  write_protect_seq = int();
 }
 
 /** Bit of mm_struct.flags: the OOM reaper has been here, what faults would bring back is lost. */
 export const MMF_UNSTABLE = 0x1;
 export const MMF_OOM_SKIP = 0x2;
+/** The OOM killer has chosen the process; set before the reaper comes. */
+export const MMF_OOM_VICTIM = 0x4;

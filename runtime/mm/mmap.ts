@@ -2,14 +2,16 @@
 import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
-import { down_write, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
+import { down_write, down_write_killable, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
-import { EEXIST, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { EEXIST, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { fput, get_file, new_shmem_file } from "./file.ts";
 import { free_pgtables } from "./memory_free.ts";
 import { unmap_vmas } from "./memory_zap.ts";
+import { __oom_reap_task_mm, set_oom_skip } from "./oom_kill.ts";
 import {
+  MMF_OOM_VICTIM,
   vm_area_struct,
   VM_EXEC,
   VM_GROWSDOWN,
@@ -36,12 +38,13 @@ const MMAP_FLAGS = {
   ...{ MAP_FIXED, MAP_SHARED: VM_SHARED, MAP_GROWSDOWN: VM_GROWSDOWN, MADV_HUGEPAGE: VM_HUGEPAGE },
 };
 
-const misplaced = (start: number, end: number): boolean =>
+/** No range of user space. */
+export const misplaced = (start: number, end: number): boolean =>
   start % PAGE_SIZE !== 0 || end % PAGE_SIZE !== 0 || start >= end || end > TASK_SIZE;
 
 type Mapping = readonly [mm: mm_struct, start: number, end: number, flags: number, file: address_space, pgoff: number];
 function* locked(...[mm, ...what]: Mapping): Kernel<number> {
-  yield* fact(1, down_write(mm.mmap_sem));
+  if ((yield* fact(1, down_write_killable(mm.mmap_sem))) !== 0) return -EINTR;
   const ret = yield* do_mmap(mm, ...what);
   yield* fact(8, up_write(mm.mmap_sem));
   return ret;
@@ -51,7 +54,7 @@ const MMAP_INFO = {
   facts: "mmap",
   bits: { flags: MMAP_FLAGS },
   summary: "Maps memory or a file; the address, or an error.",
-  differs: "Waiting for mmap_sem cannot be killed. Nothing is populated.",
+  differs: "Nothing is populated.",
 };
 /** mmap(2) of memory. */
 export const vm_mmap_pgoff = kernelFunction(
@@ -119,7 +122,7 @@ const do_mmap = kernelFunction(
 export const vm_munmap = kernelFunction(
   "__vm_munmap",
   function* (mm: mm_struct, start: number, end: number): Kernel<number> {
-    yield* fact(1, down_write(mm.mmap_sem));
+    if ((yield* fact(1, down_write_killable(mm.mmap_sem))) !== 0) return -EINTR;
     const ret = yield* __do_munmap(mm, start, end, true);
     if (ret === 1) {
       yield* fact(13, up_read(mm.mmap_sem));
@@ -133,13 +136,11 @@ export const vm_munmap = kernelFunction(
     facts: "munmap",
     params: ["mm", "start", "end"],
     summary: "Unmaps a range; holds mmap_sem for reading only while it zaps.",
-    differs: "Waiting for mmap_sem cannot be killed.",
   },
 );
 
-/** 1: done, and mmap_sem is held for reading now. */
-export const __do_munmap = kernelFunction(
-  "__do_munmap",
+/** `minds`: whether neighbours that grow keep it from giving the write lock up. */
+const unmapping = (minds: boolean) =>
   function* (mm: mm_struct, start: number, end: number, downgrade: boolean): Kernel<number> {
     if (misplaced(start, end)) return -EINVAL;
     const first = yield* fact(2, find_vma(mm, start));
@@ -159,22 +160,33 @@ export const __do_munmap = kernelFunction(
     }
     const vma = yield* load(prev.isNull ? mm.mmap : prev.vm_next);
     yield* fact(4, detach_vmas_to_be_unmapped(mm, vma, prev, end));
-    if (downgrade) yield* fact(5, downgrade_write(mm.mmap_sem));
+    const reads = downgrade && !(minds && (yield* next_grows_down(mm, prev)));
+    if (reads) yield* fact(5, downgrade_write(mm.mmap_sem));
     yield* unmap_region(mm, vma, prev, start, end);
     yield* fact(12, remove_vma_list(vma));
-    return downgrade ? 1 : 0;
+    return reads ? 1 : 0;
+  };
+/** 1: done, and mmap_sem is held for reading now. */
+export const __do_munmap = kernelFunction("__do_munmap", unmapping(false), {
+  source: "mm/mmap.c",
+  facts: "munmap",
+  params: ["mm", "start", "end", "downgrade"],
+  summary: "Splits, detaches, zaps and frees the VMAs of a range.",
+  differs: "No userfaultfd, mlock, accounting or vmacache.",
+});
+/** As since 246c320a8cfe: a stack above the hole may grow into it as soon as somebody can take mmap_sem for reading. */
+export const doMunmapKeepWriteLock = unmapping(true);
+const next_grows_down = kernelFunction(
+  "__do_munmap",
+  function* (mm: mm_struct, prev: vm_area_struct): Kernel<boolean> {
+    const next = yield* fact(5, load(prev.isNull ? mm.mmap : prev.vm_next));
+    return !next.isNull && ((yield* fact(5, load(next.vm_flags))) & VM_GROWSDOWN) !== 0;
   },
-  {
-    source: "mm/mmap.c",
-    facts: "munmap",
-    params: ["mm", "start", "end", "downgrade"],
-    summary: "Splits, detaches, zaps and frees the VMAs of a range.",
-    differs: "No userfaultfd, mlock, accounting or vmacache.",
-  },
+  { source: "mm/mmap.c", facts: "munmap", params: ["mm", "prev"], internal: true },
 );
 
 /** Cuts a VMA in two at `addr`; the new one is the part below if `below`, or else the part above. */
-const __split_vma = kernelFunction(
+export const __split_vma = kernelFunction(
   "__split_vma",
   function* (mm: mm_struct, vma: vm_area_struct, addr: number, below: boolean): Kernel<number> {
     const vmStart = yield* load(vma.vm_start);
@@ -207,6 +219,20 @@ const __split_vma = kernelFunction(
     summary: "Cuts a VMA in two.",
     differs: "Adjusts the old VMA and links the new one itself instead of leaving that to __vma_adjust().",
   },
+);
+
+/** Cuts a VMA where a range that it holds begins and ends; the VMA itself becomes the part in between. */
+export const split_vma_to = kernelFunction(
+  "split_vma",
+  function* (mm: mm_struct, vma: vm_area_struct, start: number, end: number): Kernel<number> {
+    if ((yield* load(vma.vm_start)) !== start) {
+      const error = yield* __split_vma(mm, vma, start, true);
+      if (error !== 0) return error;
+    }
+    if ((yield* load(vma.vm_end)) === end) return 0;
+    return yield* __split_vma(mm, vma, end, false);
+  },
+  { source: "mm/mmap.c", params: ["mm", "vma", "start", "end"], internal: true },
 );
 
 const detach_vmas_to_be_unmapped = kernelFunction(
@@ -289,10 +315,23 @@ const remove_each = kernelFunction(
   },
   { source: "mm/mmap.c", facts: "exit_mmap", params: ["vma"], internal: true },
 );
+/** Whoever comes to reap from here on finds that it is done; who has come already is waited for. */
+const reap_victim = kernelFunction(
+  "exit_mmap",
+  function* (mm: mm_struct): Kernel<void> {
+    yield* fact("E3", __oom_reap_task_mm(mm));
+    yield* fact("E3", set_oom_skip(mm));
+    yield* fact("E3", down_write(mm.mmap_sem));
+    yield* fact("E3", up_write(mm.mmap_sem));
+  },
+  { source: "mm/mmap.c", facts: "exit_mmap", params: ["mm"], internal: true },
+);
 export const exit_mmap = kernelFunction(
   "exit_mmap",
   function* (mm: mm_struct): Kernel<void> {
     yield* fact("E1", mmu_notifier_release(mm));
+    // Set before the process was killed: reading it is no step of its own.
+    if (((yield* loadPrivate(mm.flags)) & MMF_OOM_VICTIM) !== 0) yield* reap_victim(mm);
     const vma = yield* fact("E4", load(mm.mmap));
     if (vma.isNull) return;
     yield* fact("E4", tlb_gather_mmu(mm));

@@ -11,6 +11,7 @@ import type { mm_struct } from "./mm_types.ts";
 import { mmu_notifier_invalidate_range } from "./mmu_notifier.ts";
 import { count, empty_zero_page, put_page } from "./page_alloc.ts";
 import { PAGE_SIZE, TASK_SIZE, type page, type PageTable } from "./pgtable.ts";
+import { free_swap_cache, PageSwapCache } from "./swap_slot.ts";
 import { flush_tlb_range } from "./tlb.ts";
 
 /** Pages that keep the reference of their mapping; the zero page, which has none, says that there is to flush. */
@@ -70,7 +71,10 @@ const free_gathered = kernelFunction(
     }
     const [next, ...otherPages] = pages;
     if (next === undefined) return;
-    if (next !== empty_zero_page) yield* put_page(next);
+    if (next !== empty_zero_page) {
+      if (yield* PageSwapCache(next)) yield* free_swap_cache(next);
+      yield* put_page(next);
+    }
     return yield* free_gathered.restart(mm, [], otherPages);
   },
   { source: "mm/mmu_gather.c", params: ["mm", "tables", "pages"], internal: true },

@@ -2,8 +2,10 @@
 import { load, loadPrivate, READ_ONCE, store, storePrivate, WRITE_ONCE } from "../machine/access.ts";
 import { atomic_read } from "../machine/atomic.ts";
 import { WARN_ON } from "../machine/bug.ts";
+import { might_sleep } from "../machine/context.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { hlist_add_head, hlist_del } from "../machine/list.ts";
+import { might_lock } from "../machine/lockdep-map.ts";
 import { lockdep_assert_held_write } from "../machine/lockdep.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
@@ -14,6 +16,7 @@ import { mmdrop, mmgrab } from "./fork.ts";
 import { interval_tree_insert, interval_tree_remove, RB_CLEAR_NODE, RB_EMPTY_NODE } from "./interval_tree.ts";
 import type { mm_struct } from "./mm_types.ts";
 import { __mmu_notifier_register, mmu_notifier_register } from "./mmu_notifier.ts";
+import { waits_for_invalidation } from "./notifier_map.ts";
 import { isOdd, ULONG_MAX } from "./mmu_notifier_itree.ts";
 import {
   mmu_notifier,
@@ -47,6 +50,7 @@ export const mmu_interval_read_begin = kernelFunction(
     const seq = yield* fact(3, READ_ONCE(sub.invalidate_seq));
     const is_invalidating = seq === (yield* fact(4, load(subscriptions.invalidate_seq)));
     yield* fact(5, spin_unlock(subscriptions.lock));
+    yield* fact(6, waits_for_invalidation());
     if (is_invalidating) yield* fact(7, wait_for_change(subscriptions, seq));
     return seq;
   },
@@ -56,7 +60,6 @@ export const mmu_interval_read_begin = kernelFunction(
     facts: "mmu_interval_read_begin",
     params: ["interval_sub"],
     summary: "The sequence number that mmu_interval_read_retry() wants; waits while the range is being invalidated.",
-    differs: "The lockdep map of invalidations is not taken.",
   },
 );
 export const mmu_interval_set_seq = kernelFunction(
@@ -184,6 +187,7 @@ export const mmu_interval_notifier_insert = kernelFunction(
     length: number,
     ops: mmu_interval_notifier_ops,
   ): Kernel<number> {
+    yield* fact(1, might_lock(mm.mmap_sem));
     const error = yield* have_itree(mm);
     if (error !== 0) return error;
     const subscriptions = yield* fact(3, load(mm.notifier_subscriptions));
@@ -195,7 +199,6 @@ export const mmu_interval_notifier_insert = kernelFunction(
     facts: "mmu_interval_notifier_insert",
     params: ["interval_sub", "mm", "start", "length", "ops"],
     summary: "Registers an interval notifier; takes mmap_sem if it is the first of its mm.",
-    differs: "That it may take mmap_sem is not told to lockdep where it does not.",
   },
 );
 export const mmu_interval_notifier_insert_locked = kernelFunction(
@@ -225,11 +228,13 @@ export const mmu_interval_notifier_insert_locked = kernelFunction(
 export const mmu_interval_notifier_remove = kernelFunction(
   "mmu_interval_notifier_remove",
   function* (sub: mmu_interval_notifier): Kernel<void> {
+    yield* fact(1, might_sleep());
     const mm = yield* loadPrivate(sub.mm);
     const subscriptions = yield* load(mm.notifier_subscriptions);
     yield* fact(2, spin_lock(subscriptions.lock));
     const seq = yield* leave(sub, subscriptions);
     yield* fact(4, spin_unlock(subscriptions.lock));
+    yield* fact(5, waits_for_invalidation());
     if (seq !== 0) yield* fact(6, wait_for_change(subscriptions, seq));
     yield* fact(7, mmdrop(mm));
   },
@@ -239,7 +244,6 @@ export const mmu_interval_notifier_remove = kernelFunction(
     facts: "mmu_interval_notifier_remove",
     params: ["interval_sub"],
     summary: "Takes an interval notifier away, and waits until no callback of it runs.",
-    differs: "The lockdep map of invalidations is not taken.",
   },
 );
 /** What has to change before it is out; 0 if it is. */

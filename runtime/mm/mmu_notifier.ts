@@ -354,7 +354,7 @@ const __mmu_notifier_invalidate_range_end = kernelFunction(
     differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
   },
 );
-const end_each = endEach("__mmu_notifier_invalidate_range_end", "NE");
+const end_each = endEach("__mmu_notifier_invalidate_range_end", "NE", false);
 
 /** Called with the lock of the page table held, between start and end: no callback may sleep. */
 export const mmu_notifier_invalidate_range = kernelFunction(

@@ -8,6 +8,7 @@ import { fact, type Kernel } from "../machine/step.ts";
 import { container_of } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
 import { EAGAIN } from "../machine/errno.ts";
+import { in_blockable } from "./notifier_map.ts";
 import type { mm_struct } from "./mm_types.ts";
 import { mmu_notifier, type mmu_notifier_range } from "./mmu_notifier_types.ts";
 
@@ -49,7 +50,10 @@ export function unlinkAll(caller: string, facts: string): KernelFunction<[hlist_
   return self;
 }
 
-/** Calls invalidate_range_start() of a notifier and of those after it; the last error wins. */
+/**
+ * Calls invalidate_range_start() of a notifier and of those after it; the last error wins. `checks`: that callbacks of
+ * a range that is not blockable do not sleep, and that others do not refuse, which kernels look at since 5.4.
+ */
 export function startEach(
   caller: string,
   facts: string,
@@ -62,7 +66,8 @@ export function startEach(
       const mn = notifierOf(node);
       const ops = yield* load(mn.ops);
       const start = yield* loadPrivate(ops.invalidate_range_start);
-      const error = start === null ? 0 : yield* fact("n7", start(mn, range));
+      const called = start === null ? null : fact("n7", start(mn, range));
+      const error = called === null ? 0 : yield* checks ? in_blockable(range[4], called) : called;
       const isWrong = checks && error !== 0 && (range[4] || error !== -EAGAIN);
       yield* WARN_ON(isWrong, "mmu_notifier_range_blockable(range) || _ret != -EAGAIN");
       return yield* self.restart(yield* fact("n7", READ_ONCE(node.next)), range, error === 0 ? ret : error);
@@ -74,6 +79,7 @@ export function startEach(
 export function endEach(
   caller: string,
   facts: string,
+  checks: boolean,
 ): KernelFunction<[hlist_node, mmu_notifier_range, boolean], void> {
   const self = kernelFunction(
     caller,
@@ -85,7 +91,8 @@ export function endEach(
       const flush = only_end ? null : yield* loadPrivate(ops.invalidate_range);
       if (flush !== null) yield* fact("e3", flush(mn, mm, start, end));
       const callback = yield* loadPrivate(ops.invalidate_range_end);
-      if (callback !== null) yield* fact("e3", callback(mn, range));
+      const called = callback === null ? null : fact("e3", callback(mn, range));
+      if (called !== null) yield* checks ? in_blockable(range[4], called) : called;
       return yield* self.restart(yield* fact("e3", READ_ONCE(node.next)), range, only_end);
     },
     { source, facts, params: ["node", "range", "only_end"], internal: true },

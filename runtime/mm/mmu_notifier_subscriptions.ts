@@ -6,6 +6,7 @@ import { load, READ_ONCE, store, storePrivate, WRITE_ONCE } from "../machine/acc
 import { kfree, kzalloc } from "../machine/alloc.ts";
 import { atomic_read } from "../machine/atomic.ts";
 import { BUG_ON } from "../machine/bug.ts";
+import { might_sleep } from "../machine/context.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { hlist_add_head_rcu, hlist_empty, LIST_POISON1, poison } from "../machine/list.ts";
 import { lockdep_assert_held_write } from "../machine/lockdep.ts";
@@ -16,6 +17,12 @@ import { NULL } from "../machine/struct.ts";
 import { EINTR, ENOMEM } from "../machine/errno.ts";
 import { mmgrab } from "./fork.ts";
 import { mm_drop_all_locks, mm_take_all_locks } from "./mm_all_locks.ts";
+import {
+  __mmu_notifier_invalidate_range_start_map,
+  lock_map_acquire,
+  lock_map_release,
+  prime_notifier_map,
+} from "./notifier_map.ts";
 import type { mm_struct } from "./mm_types.ts";
 import { endEach, releaseEach, srcu, startEach, unlinkAll } from "./mmu_notifier_hlist.ts";
 import { mn_itree_inv_end, mn_itree_invalidate, mn_itree_release } from "./mmu_notifier_itree.ts";
@@ -30,6 +37,7 @@ const FIRST_SEQ = 2;
 export function* registerLocked(mn: mmu_notifier, mm: mm_struct): Kernel<number> {
   yield* fact(1, lockdep_assert_held_write(mm.mmap_sem));
   yield* BUG_ON((yield* fact(2, atomic_read(mm.mm_users))) <= 0, "atomic_read(&mm->mm_users) <= 0");
+  yield* fact(3, prime_notifier_map());
   const old = yield* fact(4, load(mm.notifier_subscriptions));
   const fresh = old.isNull ? yield* fact(4, kzalloc(mmu_notifier_subscriptions)) : NULL(mmu_notifier_subscriptions);
   if (old.isNull && fresh.isNull) return -ENOMEM;
@@ -143,15 +151,21 @@ const __mmu_notifier_subscriptions_destroy = kernelFunction(
 
 /** mmu_notifier_invalidate_range_start() */
 export function* start([mm, from, end, event]: mmu_notifier_range): Kernel<void> {
+  yield* fact("n1", might_sleep());
+  yield* fact("n2", lock_map_acquire(__mmu_notifier_invalidate_range_start_map));
   const subscriptions = yield* fact("n3", load(mm.notifier_subscriptions));
   const range: mmu_notifier_range = [mm, from, end, event, true];
   if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_start(subscriptions, range);
+  yield* fact("n9", lock_map_release(__mmu_notifier_invalidate_range_start_map));
 }
 /** mmu_notifier_invalidate_range_start_nonblock() */
 export function* startNonblock([mm, from, end, event]: mmu_notifier_range): Kernel<number> {
+  yield* fact("n2", lock_map_acquire(__mmu_notifier_invalidate_range_start_map));
   const subscriptions = yield* fact("n3", load(mm.notifier_subscriptions));
   const range: mmu_notifier_range = [mm, from, end, event, false];
-  return subscriptions.isNull ? 0 : yield* __mmu_notifier_invalidate_range_start(subscriptions, range);
+  const error = subscriptions.isNull ? 0 : yield* __mmu_notifier_invalidate_range_start(subscriptions, range);
+  yield* fact("n9", lock_map_release(__mmu_notifier_invalidate_range_start_map));
+  return error;
 }
 const __mmu_notifier_invalidate_range_start = kernelFunction(
   "__mmu_notifier_invalidate_range_start",
@@ -193,15 +207,18 @@ const mn_hlist_invalidate_range_start = kernelFunction(
 
 /** mmu_notifier_invalidate_range_end(), and _only_end() */
 export function* end(range: mmu_notifier_range, only_end: boolean): Kernel<void> {
+  if (range[4] && !only_end) yield* fact("e0", might_sleep());
   const subscriptions = yield* fact("e2", load(range[0].notifier_subscriptions));
   if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_end(subscriptions, range, only_end);
 }
 const __mmu_notifier_invalidate_range_end = kernelFunction(
   "__mmu_notifier_invalidate_range_end",
   function* (subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range, only_end: boolean): Kernel<void> {
+    yield* fact("e1", lock_map_acquire(__mmu_notifier_invalidate_range_start_map));
     if (yield* fact("e2", load(subscriptions.has_itree))) yield* fact("e2", mn_itree_inv_end(subscriptions));
     if (!(yield* fact("e3", hlist_empty(subscriptions.list))))
       yield* mn_hlist_invalidate_end(subscriptions, range, only_end);
+    yield* fact("e4", lock_map_release(__mmu_notifier_invalidate_range_start_map));
   },
   {
     source,
@@ -213,7 +230,7 @@ const __mmu_notifier_invalidate_range_end = kernelFunction(
     differs: "Gets the subscriptions from its caller instead of loading mm->notifier_subscriptions again.",
   },
 );
-const end_each = endEach("mn_hlist_invalidate_end", "NE");
+const end_each = endEach("mn_hlist_invalidate_end", "NE", true);
 const mn_hlist_invalidate_end = kernelFunction(
   "mn_hlist_invalidate_end",
   function* (subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range, only_end: boolean): Kernel<void> {

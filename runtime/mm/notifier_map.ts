@@ -30,6 +30,12 @@ export function* prime_notifier_map(): Kernel<void> {
   yield* fs_reclaim_release(GFP_KERNEL);
 }
 
+/** Who waits for an invalidation to end must hold nothing that one takes: told even where there is none. */
+export function* waits_for_invalidation(): Kernel<void> {
+  yield* lock_map_acquire(__mmu_notifier_invalidate_range_start_map);
+  yield* lock_map_release(__mmu_notifier_invalidate_range_start_map);
+}
+
 /** A callback of which nothing may sleep unless the range says so. */
 export function* in_blockable<R>(blockable: boolean, callback: Kernel<R>): Kernel<R> {
   if (!blockable) yield* non_block_start();

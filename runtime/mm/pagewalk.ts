@@ -64,7 +64,7 @@ const walk_segment = kernelFunction(
   },
   { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"], internal: true },
 );
-const walk_one = kernelFunction(
+export const walk_one = kernelFunction(
   "walk_page_range",
   function* (mm: mm_struct, vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<number> {
     yield* storePrivate(walk.vma, vma);
@@ -74,13 +74,17 @@ const walk_one = kernelFunction(
       yield* storePrivate(walk.huge, false);
       return yield* walk_pgd_range(yield* loadPrivate(mm.pgd), start, end, walk);
     }
-    const skip = yield* walk_page_test(vma, start, end, walk);
-    if (skip !== 0) return Math.min(skip, 0);
-    return yield* __walk_page_range(vma, start, end, walk);
+    return yield* walk_vma(vma, start, end, walk);
   },
   { source: "mm/pagewalk.c", facts: "walk_page_range", params: ["mm", "vma", "start", "end", "walk"], internal: true },
 );
 
+/** The part of the range that lies in a VMA. */
+export function* walk_vma(vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<number> {
+  const skip = yield* walk_page_test(vma, start, end, walk);
+  if (skip !== 0) return Math.min(skip, 0);
+  return yield* __walk_page_range(vma, start, end, walk);
+}
 const walk_page_test = kernelFunction(
   "walk_page_test",
   function* (vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<number> {

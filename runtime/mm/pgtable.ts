@@ -130,6 +130,8 @@ export class page extends Struct {
   mapping = int();
   /** The page's place in it, in pages. Likewise. */
   index = int();
+  /** The swap slot that it stands for, while it is in the swap cache. Page lock. */
+  private = int();
   /** The contents. Whoever has the page mapped. */
   data = words(WORDS_PER_PAGE);
 }

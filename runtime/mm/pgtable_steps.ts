@@ -212,6 +212,30 @@ export const pmd_trans_unstable = kernelFunction(
     atom: true,
   },
 );
+const unlessHuge = (v: number): "none" | "bad" | "there" =>
+  pmd_none(v) ? "none" : is_table(v) || pmd_trans_huge(v) ? "there" : "bad";
+/** One snapshot decides; since 5.6. A devmap leaf counts as bad. */
+export const pmd_none_or_clear_bad_unless_trans_huge = kernelFunction(
+  "pmd_none_or_clear_bad_unless_trans_huge",
+  function* (entry: PmdEntry): Kernel<boolean> {
+    const what = yield* step({
+      op: Op.load,
+      addr: entry.addr,
+      access: "plain",
+      decode: unlessHuge,
+      text: () => `pmd_none_or_clear_bad_unless_trans_huge(${entry.expr()})`,
+    });
+    if (what === "bad") yield* clear_bad(entry);
+    return what !== "there";
+  },
+  {
+    source: "mm/mprotect.c",
+    facts: "Helpers",
+    params: ["pmd"],
+    summary: "Whether there is neither a table nor a leaf of anonymous memory: one load.",
+    atom: true,
+  },
+);
 /** pmd_devmap_trans_unstable(): for the fault path, which knows that devmap leaves are no garbage. */
 export const pmd_devmap_trans_unstable = kernelFunction(
   "pmd_devmap_trans_unstable",

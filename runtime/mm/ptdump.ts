@@ -62,7 +62,7 @@ const ptdump_hole = kernelFunction(
   },
   { source: "mm/ptdump.c", params: ["addr", "next", "depth", "walk"], summary: "Notes that nothing is there." },
 );
-const ptdump_ops = staticObject(mm_walk_ops, "ptdump_ops");
+export const ptdump_ops = staticObject(mm_walk_ops, "ptdump_ops");
 export function ptdumpImage(write: ImageWriter): void {
   write(ptdump_ops.pud_entry, ptdump_pud_entry);
   write(ptdump_ops.pmd_entry, ptdump_pmd_entry);

@@ -1,12 +1,12 @@
 /** mm/rmap.c: which VMAs may map an anonymous page. The walk itself is in rmap_walk.ts. */
 import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
-import { atomic_dec, atomic_inc } from "../machine/atomic.ts";
+import { atomic_dec, atomic_dec_and_test, atomic_inc } from "../machine/atomic.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { list_add_tail, list_del, list_empty, type list_head } from "../machine/list.ts";
 import { down_write, up_write } from "../machine/rwsem.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
-import { type Kernel } from "../machine/step.ts";
+import { Op, step, type Kernel } from "../machine/step.ts";
 import { container_of, NULL } from "../machine/struct.ts";
 import { anon_vma, vm_area_struct, type address_space } from "./mm_types.ts";
 import { allocate, count, initCount, initList } from "./page_alloc.ts";
@@ -66,6 +66,16 @@ export const anon_vma_clone = kernelFunction(
     differs: "A child of fork() gets no anon_vma of its own: all share the first one.",
   },
 );
+function extraReferences(family: anon_vma): Kernel<number> {
+  return step({ op: Op.silentLoad, addr: family.refcount.addr, text: (names) => family.refcount.expr(names) });
+}
+export const put_anon_vma = kernelFunction(
+  "put_anon_vma",
+  function* (family: anon_vma): Kernel<void> {
+    if (yield* atomic_dec_and_test(family.refcount)) yield* freeBy("anon_vma_free", family);
+  },
+  { source: "mm/rmap.c", params: ["anon_vma"], summary: "One reference less; the last one frees it.", atom: true },
+);
 export const unlink_anon_vmas = kernelFunction(
   "unlink_anon_vmas",
   function* (vma: vm_area_struct): Kernel<void> {
@@ -75,7 +85,10 @@ export const unlink_anon_vmas = kernelFunction(
     yield* list_del(vma.anon_vma_node);
     const last = yield* list_empty(family.vmas);
     yield* up_write(family.rwsem);
-    if (last) yield* freeBy("put_anon_vma", family);
+    if (!last) return;
+    // Nothing maps a page of the family any more: nobody can take a first reference now.
+    if ((yield* extraReferences(family)) === 0) yield* freeBy("put_anon_vma", family);
+    else yield* put_anon_vma(family);
   },
   { source: "mm/rmap.c", params: ["vma"], summary: "Takes a VMA out of its family; the last one frees the anon_vma." },
 );

@@ -87,7 +87,8 @@ export function access(m: PrimitiveContext, mm: number, addr: number, write: boo
   const start = alignDown(addr, PAGE_SIZE);
   const i = find(m, table, start, mm);
   const cached = isAt(m, table, i, start, mm) ? m.read(entryAt(table, i)) : 0;
-  if (cached !== 0 && hw_allows(cached, write)) return reachable(m, cached);
+  // A write through a clean entry goes to the table once more, to set the dirty bit.
+  if (cached !== 0 && hw_allows(cached, write) && (!write || pte_dirty(cached))) return reachable(m, cached);
   const { entry, value } = hardwareWalk((word) => m.read(word), mm, addr);
   if (!hw_allows(value, write)) {
     if (cached !== 0) remove(m, table, i); // a fault drops what was cached
@@ -101,7 +102,7 @@ export function access(m: PrimitiveContext, mm: number, addr: number, write: boo
 function reachable(m: PrimitiveContext, entry: number): page {
   const p = pte_page(entry);
   if (m.peek(headerAddress(p.addr)) <= 0)
-    m.fail("stale-translation", "a CPU's TLB still maps it: its page was freed", p.addr);
+    m.fail("stale-translation", "its page was freed: the TLB of this CPU still has it", p.addr);
   return p;
 }
 
@@ -111,7 +112,8 @@ const flush = primitive("flush_tlb", (m, mm = 0, start = 0, end = 0) => {
     const table = tlbOf(cpu);
     for (let i = 0; isMapped(m, table, i);) {
       const addr = m.read(addressAt(table, i));
-      if (m.read(spaceAt(table, i)) === mm && addr >= start && addr < end) remove(m, table, i);
+      const ours = mm === 0 || m.read(spaceAt(table, i)) === mm;
+      if (ours && addr >= start && addr < end) remove(m, table, i);
       else i++;
     }
   }
@@ -135,6 +137,17 @@ export function* flush_tlb_mm(mm: mm_struct): Kernel<void> {
     primitive: flush,
     args: [mm.addr, 0, 2 ** 47],
     text: (names) => `flush_tlb_mm(${mm.expr(names)})`,
+  });
+}
+
+/** What try_to_unmap() has put off, of whatever address space. */
+export function* arch_tlbbatch_flush(): Kernel<void> {
+  yield* step({
+    op: Op.primitive,
+    addr: tlbOf(0),
+    primitive: flush,
+    args: [0, 0, 2 ** 47],
+    text: () => "arch_tlbbatch_flush()",
   });
 }
 

@@ -31,21 +31,21 @@ for (const name of scripts) {
   });
 }
 
-/** Titles of reports and the schedules that lead to them. */
+/** Titles of reports and the schedules that lead to them. A report, its diagram and its schedule are several pieces. */
 function replays(out: string): [string, string][] {
   const found: [string, string][] = [];
-  for (const block of out.split("\n\n").reduce<string[]>(joinBlocks, [])) {
-    const token = /--schedule (\S+)$/m.exec(block)?.[1];
-    const title = block.split("\n")[0];
-    if (token !== undefined && title !== undefined) found.push([title, token]);
+  let title: string | undefined;
+  for (const piece of out.split("\n\n")) {
+    const [first = ""] = piece.split("\n");
+    if (SUMMARY.test(first)) continue;
+    title ??= first;
+    const token = /--schedule (\S+)$/m.exec(piece)?.[1];
+    if (token === undefined) continue;
+    found.push([title, token]);
+    title = undefined;
   }
   return found;
 }
-/** A report and its diagram are one block up to the replay line. */
-function joinBlocks(blocks: string[], piece: string): string[] {
-  const last = blocks.at(-1);
-  if (last === undefined || last.includes("--schedule ") || blocks.length === 1) return [...blocks, piece];
-  return [...blocks.slice(0, -1), `${last}\n${piece}`];
-}
+const SUMMARY = /^(Outcomes|Expectations|Observation|VERIFIED|VIOLATION)|^\S+: kernel v/;
 
 test.run();

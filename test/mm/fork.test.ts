@@ -1,6 +1,14 @@
 /** fork(): what parent and child share, what either sees of the other's writes, and what the steps are there for. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { device, device_unmap, device_write } from "../../runtime/drivers/device.ts";
+import { kernelFunction } from "../../runtime/machine/function.ts";
+import { Op, primitive, step, type Kernel } from "../../runtime/machine/step.ts";
+import { staticObject } from "../../runtime/machine/types.ts";
+import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier.ts";
+import { mmu_notifier, mmu_notifier_ops, type mmu_notifier_range } from "../../runtime/mm/mmu_notifier_types.ts";
+import { cpuPte } from "../../runtime/mm/tlb.ts";
+import { insert } from "../../runtime/mm/translations.ts";
 import type { Mutation } from "../../runtime/machine/mutation.ts";
 import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { dup_mm } from "../../runtime/mm/dup_mmap.ts";
@@ -149,6 +157,40 @@ test("without the start, or with the start after the change, the notes say so", 
   watch(without, A);
   without.run(dup_mm, without.mm);
   assert.equal(written(without), ["flush ro cached", "end PROTECTION_PAGE ro cached"]);
+});
+
+/** A driver that gave its device the page, and whose callback takes it away again. */
+const gpu = staticObject(device);
+const giveIt = primitive("give", (m, dev = 0, mm = 0) => {
+  insert(
+    m,
+    dev,
+    A,
+    cpuPte((word) => m.peek(word), mm, A),
+    mm,
+  );
+  return 0;
+});
+const give = kernelFunction("give", function* (mm: mm_struct): Kernel<void> {
+  yield* step({ op: Op.primitive, primitive: giveIt, args: [gpu.addr, mm.addr], text: () => "give" });
+});
+const takeAway = kernelFunction("takeAway", function* (_mn: mmu_notifier, range: mmu_notifier_range): Kernel<number> {
+  yield* device_unmap(gpu, range[1], range[2]);
+  return 0;
+});
+test("a device that may write is stopped, unless the notifier is not told", () => {
+  for (const mutations of [[], [{ in: "copy_page_range", drop: "mmu_notifier_invalidate_range_start" }]]) {
+    const world = parent(mutations);
+    const [ops, mn] = [world.object(mmu_notifier_ops), world.object(mmu_notifier)];
+    world.poke(ops.invalidate_range_start, takeAway.id);
+    world.poke(mn.ops, ops.addr);
+    world.run(mmu_notifier_register, mn, world.mm);
+    world.run(give, world.mm);
+    assert.is(world.run(device_write, gpu, A, 5), 0);
+    world.run(dup_mm, world.mm);
+    if (mutations.length === 0) assert.is(world.run(device_write, gpu, A, 6), -EFAULT);
+    else assert.throws(() => world.run(device_write, gpu, A, 6), /read-only/);
+  }
 });
 
 test("shared mappings are not copied, and those that are not to be copied are not there", () => {

@@ -30,7 +30,6 @@ import {
   mmu_notifier_register,
   mmu_notifier_unregister,
 } from "../../runtime/mm/mmu_notifier.ts";
-import { mmu_notifier_get, mmu_notifier_put, mmu_notifier_synchronize } from "../../runtime/mm/mmu_notifier_get.ts";
 import {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,
@@ -40,7 +39,7 @@ import {
   mmu_notifier_subscriptions,
   type mmu_notifier_range,
 } from "../../runtime/mm/mmu_notifier_types.ts";
-import { checkBodies, SRCU_ACTOR, World, type Explored } from "./world.ts";
+import { checkBodies, World, type Explored } from "./world.ts";
 
 /** A device that has one page mapped, or none. */
 class gpu extends Struct {
@@ -57,6 +56,10 @@ class cpu_page extends Struct {
   pte = int();
 }
 const the_page = staticObject(cpu_page);
+class holder extends Struct {
+  lock = mutex();
+}
+const the_mutex = staticObject(holder);
 
 const gpu_invalidate = kernelFunction(
   "gpu_invalidate",
@@ -140,6 +143,25 @@ const started = kernelFunction("started", function* (_mn: mmu_notifier, r: mmu_n
   yield* store(taken.pte, r[1]);
   return 0;
 });
+
+const begin_under_lock = kernelFunction(
+  "begin_under_lock",
+  function* (g: gpu): Kernel<void> {
+    yield* mutex_lock(g.lock);
+    yield* mmu_interval_read_begin(g.sub);
+    yield* mutex_unlock(g.lock);
+  },
+  { params: ["g"] },
+);
+const sleepy = kernelFunction(
+  "sleepy",
+  function* (_mn: mmu_notifier, _range: mmu_notifier_range): Kernel<number> {
+    yield* mutex_lock(the_mutex.lock);
+    yield* mutex_unlock(the_mutex.lock);
+    return 0;
+  },
+  { params: ["mn", "range"] },
+);
 
 const PAGE = 1;
 function v5_6(mutations: readonly Mutation[] = []): World {
@@ -384,34 +406,27 @@ test("mmu_interval_notifier_remove() of 5.6 may return while the end still works
   assert.ok(places(world.explore([0, 1])).some((place) => /^use-after-free in (mn_itree_inv_end|hlist)/.test(place)));
 });
 
-const alloc_shared = kernelFunction("alloc_shared", function* (_mm: mm_struct): Kernel<mmu_notifier> {
-  return yield* kzalloc(mmu_notifier);
-});
-const free_shared = kernelFunction("free_shared", function* (mn: mmu_notifier): Kernel<void> {
-  yield* store(taken.pte, (yield* load(taken.pte)) + 1);
-  yield* kfree(mn);
+test("lockdep knows that read_begin() may wait for a callback, though it does not wait now", () => {
+  const world = v5_6();
+  const g = inserted(world);
+  world.run(unmap, range(world));
+  assert.equal(world.findings, []);
+  world.run(begin_under_lock, g);
+  assert.match(world.findings.map((f) => `${f.kind}: ${f.message}`).join(), /lockdep.*circular/i);
 });
 
-test("get and put: one notifier per mm and ops, freed by SRCU after the last put", () => {
+test("a callback that may not sleep, and might, is reported", () => {
   const world = v5_6();
+  const mn = world.object(mmu_notifier);
   const ops = world.object(mmu_notifier_ops);
-  world.poke(ops.alloc_notifier, alloc_shared.id);
-  world.poke(ops.free_notifier, free_shared.id);
-  const mn = world.run(mmu_notifier_get, ops, world.mm);
-  assert.is(world.run(mmu_notifier_get, ops, world.mm), mn);
-  assert.is(world.peek(mn.users), 2);
-  assert.is(world.peek(world.mm.mm_count), 2);
-  world.run(mmu_notifier_put, mn);
-  assert.is(world.peek(subscriptions(world).list.first), mn.hlist.addr);
-  world.run(mmu_notifier_put, mn);
-  assert.is(world.peek(subscriptions(world).list.first), 0);
-  assert.not(world.isFreed(mn));
-  while (world.machine.step(SRCU_ACTOR, 0) !== 0);
-  assert.ok(world.isFreed(mn));
-  assert.is(world.peek(taken.pte), 1);
-  assert.is(world.peek(world.mm.mm_count), 1);
-  world.run(mmu_notifier_synchronize);
-  checkBodies(world);
+  world.poke(ops.invalidate_range_start, sleepy.id);
+  world.poke(mn.ops, ops.addr);
+  world.run(mmu_notifier_register, mn, world.mm);
+  world.run(mmu_notifier_invalidate_range_start, range(world));
+  world.run(mmu_notifier_invalidate_range_end, range(world));
+  assert.equal(world.findings, []);
+  world.run(mmu_notifier_invalidate_range_start_nonblock, range(world));
+  assert.match(world.findings.map((f) => f.message).join(), /sleeping function/);
 });
 
 test("a notifier of the list and one of the tree: both are told", () => {

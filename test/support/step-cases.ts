@@ -1,5 +1,6 @@
 /** Scripts for test/mm/steps.test.ts: one function on one path each, run alone. */
 import { stepCasesOfPages } from "./step-cases-pages.ts";
+import { stepCasesMmOps } from "./step-cases-mm-ops.ts";
 import { stepCases5_6 } from "./step-cases-v5_6.ts";
 
 export interface StepCase {
@@ -264,5 +265,6 @@ export const stepCases: readonly StepCase[] = [
   ...ranges,
   ...odp,
   ...stepCases5_6,
+  ...stepCasesMmOps,
   ...stepCasesOfPages,
 ];
