@@ -11,6 +11,7 @@ const TAKES: Readonly<Record<string, string>> = {
   mutex_lock: "",
   mutex_trylock: "",
   spin_lock: "",
+  spin_lock_nested: "",
   spin_trylock: "",
   srcu_read_lock: "",
   rcu_read_lock: "",
@@ -26,7 +27,7 @@ const GIVES: Readonly<Record<string, string>> = {
 
 /** `text` is the step as C has it; a trylock that fails takes nothing. */
 export function lockEffect(s: Situation, text: string, result: unknown): void {
-  const [, name = "", lock = ""] = /^(\w+)\(&?([^,)]*)\)$/.exec(text) ?? [];
+  const [, name = "", lock = ""] = /^(\w+)\(&?([^,)]*)(?:, \d)?\)$/.exec(text) ?? [];
   const what = lock === "" ? "rcu" : lock;
   const takes = TAKES[name];
   if (takes !== undefined && result !== false) {

@@ -1,6 +1,7 @@
 /** Which results of a step are worth trying, and which arguments: enough of them that every branch is taken. */
 import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import { at, Ref, Struct, type StructClass } from "../runtime/machine/struct.ts";
+import { entryResults } from "./doc-entries.ts";
 import type { Situation } from "./doc-follow.ts";
 import {
   anyFunction,
@@ -32,6 +33,8 @@ export function resultsOf(step: Step, text: string, s: Situation, containers: Co
   const { op } = step;
   const own = ownResult(step, s);
   if (own !== undefined) return [own];
+  const onEntry = entryResults(step, s);
+  if (onEntry !== undefined) return onEntry.map((result) => (other) => result(other.world));
   if (op === Op.choose) return Array.from({ length: step.choices }, (_, i) => () => i);
   if (op === Op.allocate) {
     const { constructor: cls } = step.decode(s.world.peekAddress()) as Struct;
@@ -112,11 +115,11 @@ function numbersFor(text: string, s: Situation, own: boolean): number[] {
   const word = memberName(text);
   const known = s.known.map(({ value }) => value).filter((v) => typeof v === "number");
   if (/flags|mask/.test(word)) return own ? [3, 0, 1] : FLAGS;
-  if (/^pte\[|ptep_get/.test(text)) return [0, PAGE + 1, PAGE + 3, PAGE + 5, ...known.filter((n) => n >= PAGE)];
   if (/\[/.test(text)) return [0, PAGE + 1, PAGE + 3, -1, -2];
   if (word === "page_shift") return [12, 11];
   if (word === "invalidate_seq") return [2, 3, 4, 5];
   if (/length/.test(word)) return [2, 8, 64].map((n) => n * PAGE_SIZE);
+  if (word === "vm_pgoff") return [2, 0];
   if (!/start|end|address/.test(word)) return [0, 1, 2, -1];
   const addresses = [...new Set(known.filter((n) => n >= PAGE_SIZE && n < USER_END))];
   if (own) {
@@ -146,7 +149,7 @@ export function numberArguments(name: string): Value[] {
   if (/floor/.test(name)) return [0, ADDRESS - 8 * PAGE_SIZE];
   if (/start/.test(name)) return [ADDRESS, ADDRESS + 1];
   if (/addr|virt/.test(name)) return [ADDRESS];
-  if (/orig_pte/.test(name)) return [PAGE + 1, PAGE + 3, PAGE + 5];
   if (/^(n|npages|size)$/.test(name)) return [2, 1, 0];
+  if (/^(first_index|nr|pgoff)$/.test(name)) return [2];
   return /^(i|idx|count)$/.test(name) ? [1, 0, 2] : [0, 1, 2, -11];
 }
