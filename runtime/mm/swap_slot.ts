@@ -1,4 +1,6 @@
-/** mm/swapfile.c: what has been paged out. Differs: a slot is an object that holds the page's contents and counts PTEs. */
+/**
+ * mm/swapfile.c: what has been paged out. Differs: a slot is an object that holds the page's contents and counts PTEs.
+ */
 import { loadPrivate, store, storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { atomic_dec_and_test, atomic_read } from "../machine/atomic.ts";
