@@ -73,9 +73,6 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
-  ...[forkCopiesPinned, gupFastWriteProtectSeq, retractNotifies],
-  ...[odpV4, odpMmgetNotZero, hmmRangeMmget],
-  ...[pagewalkReadOncePud, pagewalkPudSnapshot, hmmHoleWithoutLock, pagewalkHoles],
   odpV4,
   odpMmgetNotZero,
   hmmRangeMmget,
@@ -89,6 +86,7 @@ export const patches: readonly Patch[] = [
   damonNoRepeat,
   forkCopiesPinned,
   gupFastWriteProtectSeq,
+  retractNotifies,
   mremapLateFlush,
   mremapRecheckPmd,
   munmapKeepWriteLock,
