@@ -10,7 +10,6 @@ import { at, SLOT, WORD, type Struct, type StructClass } from "../../runtime/mac
 import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine/types.ts";
 import { firstMm, patches as allPatches } from "../../runtime/kernel.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
-import { init_mm } from "../../runtime/mm/vmalloc.ts";
 import { srcu } from "../../runtime/mm/mmu_notifier.ts";
 import { init_mm } from "../../runtime/mm/vmalloc.ts";
 import { resolveBodies, type Era } from "../../runtime/patch.ts";
@@ -58,10 +57,6 @@ export class World {
   }
   isFreed(object: Struct): boolean {
     return this.machine.memory.header(object.addr) < 0;
-  }
-  /** The address spaces of processes. */
-  processes(): mm_struct[] {
-    return this.objects(mm_struct).filter(({ addr }) => addr !== init_mm.addr);
   }
   /** Types of the allocated objects that live, sorted. */
   live(): string[] {
