@@ -58,8 +58,10 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   owner: ["hmm_range"],
   ops: ["mmu_notifier_ops", "mmu_interval_notifier_ops"],
 };
-const BOOLEANS =
-  /^(take_mmap_sem|write|writable|write_fault|fault|downgrade|new_below|block|blockable|dirty|only_end|huge|freeze|retried|sofar|counted|valid)$/;
+const BOOLEANS = new RegExp(
+  "^(take_mmap_sem|write|writable|write_fault|fault|downgrade|new_below|block|blockable|dirty|only_end|huge|freeze|" +
+    "retried|sofar|counted|valid|prot_numa)$",
+);
 const FUNCTIONS = /^(func|release|condition)$/;
 const SITUATIONS_MAX = 120;
 const PROBES = 24;
