@@ -11,8 +11,6 @@ const TAKES: Readonly<Record<string, string>> = {
   down_write_killable: "",
   down_write_trylock: "",
   mutex_lock: "",
-  mutex_lock_interruptible: "",
-  mutex_lock_killable: "",
   mutex_trylock: "",
   spin_lock: "",
   spin_lock_nested: "",
@@ -29,13 +27,12 @@ const GIVES: Readonly<Record<string, string>> = {
   rcu_read_unlock: "",
 };
 
-/** `text` is the step as C has it; a trylock that fails takes nothing, nor does who is killed while he waits. */
+/** `text` is the step as C has it; a trylock that fails takes nothing. */
 export function lockEffect(s: Situation, text: string, result: unknown): void {
   const [, name = "", lock = ""] = /^(\w+)\(&?([^,)]*)(?:, \d)?\)$/.exec(text) ?? [];
   const what = lock === "" ? "rcu" : lock;
   const takes = TAKES[name];
-  const failed = result === false || (typeof result === "number" && result < 0);
-  if (takes !== undefined && !failed) {
+  if (takes !== undefined && result !== false && !(typeof result === "number" && result < 0)) {
     if (!s.locks.includes(what + takes)) s.locks.push(what + takes);
   }
   const gives = GIVES[name];

@@ -78,8 +78,8 @@ const collapse_file = kernelFunction(
     params: ["mapping"],
     summary: "Replaces the pages of a file by a huge one.",
     differs:
-      "If a page cannot be had, those that have been replaced before it stay so: a part of a huge page is as good as a " +
-      "page. Each page is unmapped by its rmap.",
+      "If a page cannot be had, those that have been replaced before it stay so: a part of a huge page is as good as " +
+      "a page. Each page is unmapped by its rmap.",
   },
 );
 /** Under page locks, page by page; false if one is in use. */
