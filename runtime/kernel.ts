@@ -35,6 +35,8 @@ import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
+import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
+import { retractNotifies } from "./kernels/retract-notifies.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
@@ -72,21 +74,23 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  forkCopiesPinned,
+  gupFastWriteProtectSeq,
+  retractNotifies,
   odpV4,
   odpMmgetNotZero,
   hmmRangeMmget,
   pagewalkReadOncePud,
   pagewalkPudSnapshot,
+  hmmHoleWithoutLock,
   pagewalkHoles,
   pmdNoneOrClearBad,
-  hmmHoleWithoutLock,
   hmmWaitsForMigration,
   damonPteOffsetMap,
   damonNoRepeat,
-  forkCopiesPinned,
-  gupFastWriteProtectSeq,
   mremapLateFlush,
   mremapRecheckPmd,
+  retractWithoutMmapLock,
   munmapKeepWriteLock,
   numaClearsPmd,
   zapBeforeStart,

@@ -13,7 +13,7 @@ import {
 } from "../callable.ts";
 import { send_sigkill } from "../machine/signal.ts";
 import type { Kernel } from "../machine/step.ts";
-import { do_madvise, MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE } from "../mm/madvise.ts";
+import { do_madvise, MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_PAGEOUT } from "../mm/madvise.ts";
 import { address_space, mm_struct, VM_READ, VM_WRITE } from "../mm/mm_types.ts";
 import { change_prot_numa, vm_mprotect } from "../mm/mprotect.ts";
 import { vm_mremap } from "../mm/mremap.ts";
@@ -23,7 +23,7 @@ import { protections } from "./mm.ts";
 
 const mm = object("mm", () => mm_struct);
 /** Each advice by its name; several at once make no sense, and are none. */
-const advices = { MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE };
+const advices = { MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_PAGEOUT };
 
 const CPUS = 8;
 /** The task of a CPU goes by the CPU's name. */
@@ -52,7 +52,8 @@ export const mmOpsCallables: readonly Callable[] = [
     name: "madvise",
     params: [currentMm, range("range", "length"), flags("advice", advices, 0, true)],
     result: returnsNumber,
-    summary: "MADV_DONTNEED gives pages up, MADV_FREE if they are needed, MADV_HUGEPAGE asks for huge ones",
+    summary:
+      "MADV_DONTNEED gives pages up, MADV_FREE if need be; MADV_PAGEOUT pages out; MADV_HUGEPAGE asks for huge ones",
     source: "mm/madvise.c",
     needsUsers: true,
     run: do_madvise,

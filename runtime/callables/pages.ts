@@ -10,6 +10,7 @@ import {
   returnsObject,
   type Callable,
 } from "../callable.ts";
+import { iommu, iommu_bind, iommu_read, sharedWalkerImage } from "../drivers/shared_walker.ts";
 import type { Kernel } from "../machine/step.ts";
 import { dup_mm } from "../mm/dup_mmap.ts";
 import {
@@ -20,6 +21,8 @@ import {
   get_user_pages_unlocked,
   unpin_user_page,
 } from "../mm/gup.ts";
+import { khugepaged_scan_pmd } from "../mm/khugepaged.ts";
+import { khugepaged_scan_file } from "../mm/khugepaged_file.ts";
 import { migrate_range } from "../mm/migrate.ts";
 import { mm_struct } from "../mm/mm_types.ts";
 import { put_page } from "../mm/page_alloc.ts";
@@ -68,6 +71,26 @@ const references: readonly Callable[] = [
   },
 ];
 
+const sharedWalkers: readonly Callable[] = [
+  {
+    name: "iommu_bind",
+    params: [object("dev", () => iommu), object("mm", () => mm_struct)],
+    result: returnsNumber,
+    summary: "a device gets the page tables of a process to walk, and a notifier that tells it what to forget",
+    source: "no kernel file: it stands for what drivers/iommu does for shared virtual addresses",
+    image: sharedWalkerImage,
+    run: iommu_bind,
+  },
+  {
+    name: "iommu_read",
+    params: [object("dev", () => iommu), address("address")],
+    result: returnsNumber,
+    summary: "the device reads through the page tables of the process; -EFAULT if nothing is mapped",
+    source: "no kernel file: it stands for what drivers/iommu does for shared virtual addresses",
+    run: iommu_read,
+  },
+];
+
 const operations: readonly Callable[] = [
   {
     name: "fork",
@@ -96,6 +119,26 @@ const operations: readonly Callable[] = [
     needsUsers: true,
     run: migrate_range,
   },
+  {
+    name: "khugepaged_scan_pmd",
+    params: [currentMm, address("addr")],
+    result: returnsNumber,
+    summary: "khugepaged comes to 2 MiB of anonymous memory: they become one huge page, unless one is in use",
+    source: "mm/khugepaged.c",
+    since: "v5.6",
+    needsUsers: true,
+    run: khugepaged_scan_pmd,
+  },
+  {
+    name: "khugepaged_scan_file",
+    params: [currentMm, address("addr")],
+    result: returnsNumber,
+    summary: "khugepaged comes to 2 MiB that map a file: one huge page in the cache, and the page tables go",
+    source: "mm/khugepaged.c",
+    since: "v5.6",
+    needsUsers: true,
+    run: khugepaged_scan_file,
+  },
 ];
 
-export const pageCallables: readonly Callable[] = [...operations, ...references];
+export const pageCallables: readonly Callable[] = [...operations, ...references, ...sharedWalkers];

@@ -9,6 +9,7 @@ import { typeNumber } from "../machine/types.ts";
 import { completion, wait_queue_head } from "../machine/wait.ts";
 import { work_struct } from "../machine/workqueue.ts";
 import { device } from "../drivers/device.ts";
+import { iommu } from "../drivers/shared_walker.ts";
 import { ib_ucontext_per_mm, ib_umem_odp } from "../drivers/ib_types.ts";
 import { hmm, hmm_vma_walk, hmm_mirror, hmm_mirror_ops, hmm_range } from "../mm/hmm_types.ts";
 import { address_space, anon_vma, mm_struct, vm_area_struct } from "../mm/mm_types.ts";
@@ -35,9 +36,11 @@ export const declarableTypes: Types = {
   hmm_mirror_ops: () => hmm_mirror_ops,
   hmm_range: () => hmm_range,
   ib_umem_odp: () => ib_umem_odp,
+  iommu: () => iommu,
   kref: () => kref,
   list_head: () => list_head,
   lockdep_map: () => lockdep_map,
+  mm_walk_ops: () => mm_walk_ops,
   mmu_interval_notifier: () => mmu_interval_notifier,
   mmu_interval_notifier_ops: () => mmu_interval_notifier_ops,
   mmu_notifier: () => mmu_notifier,
@@ -58,6 +61,7 @@ export const kernelTypes: Types = {
   hmm: () => hmm,
   ib_ucontext_per_mm: () => ib_ucontext_per_mm,
   mm_struct: () => mm_struct,
+  mm_walk: () => mm_walk,
   mmu_notifier_mm: () => mmu_notifier_mm,
   mmu_notifier_subscriptions: () => mmu_notifier_subscriptions,
   page: () => page,
@@ -65,7 +69,7 @@ export const kernelTypes: Types = {
 };
 const internals: readonly StructClass[] = [
   ...[pgd_table, pmd_table, pte_table, pud_table, huge_page, dax_memory],
-  ...[anon_vma, address_space, swap_slot, mm_walk, mm_walk_ops, hmm_vma_walk],
+  ...[anon_vma, address_space, swap_slot, hmm_vma_walk],
 ];
 /** Types that only some eras have. */
 export const livesOfTypes: Readonly<Record<string, { readonly since?: string; readonly until?: string }>> = {

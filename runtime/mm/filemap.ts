@@ -3,9 +3,9 @@ import { load, storePrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { Op, primitive, step, type Kernel } from "../machine/step.ts";
-import { at, NULL, type Int } from "../machine/struct.ts";
+import { at, NULL, WORD, type Int } from "../machine/struct.ts";
 import type { address_space } from "./mm_types.ts";
-import { alloc_page, initCount, put_page } from "./page_alloc.ts";
+import { alloc_page, compound_head, initCount, put_page } from "./page_alloc.ts";
 import { lock_page, unlock_page } from "./page_flags.ts";
 import { page } from "./pgtable.ts";
 
@@ -14,7 +14,9 @@ const slotOf = (mapping: address_space, index: number): Int => mapping.pages.at(
 
 const lookUp = primitive("find_get_page", (m, slot = 0, refcount = 0) => {
   const addr = m.read(slot);
-  if (addr !== 0) m.write(addr + refcount, m.read(addr + refcount) + 1);
+  if (addr === 0) return 0;
+  const head = compound_head(at(page, addr)).addr;
+  m.write(head + refcount, m.read(head + refcount) + 1);
   return addr;
 });
 const REFCOUNT = at(page, 0)._refcount.addr;
@@ -96,3 +98,19 @@ export const delete_from_page_cache = kernelFunction(
   },
   { source: "mm/filemap.c", params: ["mapping", "index", "page"], summary: "Takes a page out of a file's cache." },
 );
+
+const nextCached = primitive("find_get_entries", (m, pages = 0, from = 0, length = 0) => {
+  m.read(pages);
+  for (let i = from; i < length; i++) if (m.peek(pages + i * WORD) !== 0) return i;
+  return -1;
+});
+/** Index of the first page from `from` on that is in the cache, or -1: one look at all of them. */
+export function next_cached(mapping: address_space, from: number): Kernel<number> {
+  return step({
+    op: Op.primitive,
+    addr: mapping.pages.addr,
+    primitive: nextCached,
+    args: [mapping.pages.addr, from, mapping.pages.length],
+    text: (names) => `find_get_entries(${mapping.expr(names)}, ${from})`,
+  });
+}

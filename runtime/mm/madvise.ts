@@ -60,10 +60,13 @@ import {
 } from "./pgtable_steps.ts";
 import { swap_free, swap_slot } from "./swap_slot.ts";
 import { find_vma } from "./vma_tree.ts";
+import { reclaim_pages } from "./vmscan.ts";
 
 export const MADV_DONTNEED = 4;
 export const MADV_FREE = 8;
 export const MADV_HUGEPAGE = 14;
+/** Since 5.4. */
+export const MADV_PAGEOUT = 21;
 
 /** VMAs that nobody may take pages from but those who mapped them. */
 export const can_madv_lru_vma = (vmFlags: number): boolean => (vmFlags & (VM_LOCKED | VM_PFNMAP)) === 0;
@@ -274,6 +277,24 @@ const madvise_hugepage = kernelFunction(
   },
 );
 
+// ---- MADV_PAGEOUT
+
+const madvise_pageout = kernelFunction(
+  "madvise_pageout",
+  function* (vma: vm_area_struct, start: number, end: number): Kernel<number> {
+    if (!can_madv_lru_vma(yield* load(vma.vm_flags))) return -EINVAL;
+    yield* reclaim_pages(yield* loadPrivate(vma.vm_mm), start, end);
+    return 0;
+  },
+  {
+    source: "mm/madvise.c",
+    facts: "madvise",
+    params: ["vma", "start", "end"],
+    summary: "Pages out what is mapped in a range.",
+    differs: "Pages are isolated one by one, without the PTE lock.",
+  },
+);
+
 // ---- madvise(2)
 
 /** What is done about one kind of advice. */
@@ -286,6 +307,7 @@ interface Advice {
 const advices: Readonly<Record<number, Advice>> = {
   [MADV_DONTNEED]: { writes: false, run: madvise_dontneed_single_vma },
   [MADV_FREE]: { writes: false, run: madvise_free_single_vma },
+  [MADV_PAGEOUT]: { writes: false, run: madvise_pageout },
   [MADV_HUGEPAGE]: { writes: true, run: madvise_hugepage },
 };
 

@@ -151,6 +151,18 @@ export function* arch_tlbbatch_flush(): Kernel<void> {
   });
 }
 
+const NOBODY = 1; // no address space
+/** Waits until every CPU has had its interrupts on: who walks page tables without them is through then. */
+export function* tlb_remove_table_sync_one(): Kernel<void> {
+  yield* step({
+    op: Op.primitive,
+    addr: tlbOf(0),
+    primitive: flush,
+    args: [NOBODY, 0, 0],
+    text: () => "tlb_remove_table_sync_one()",
+  });
+}
+
 const setIrqs = primitive("local_irq", (m, off = 0) => {
   m.write(tlbOf(m.actor) + IRQS_OFF, off);
   return 0;

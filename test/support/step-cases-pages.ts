@@ -47,4 +47,35 @@ const references: readonly StepCase[] = [
   { ...step("fork-write-protect-seq", [MMAP, PAGE, PIN], "cpu0: child = fork"), kernel: SEQ },
 ];
 
-export const stepCasesOfPages: readonly StepCase[] = [...forks, ...reclaim, ...migrations, ...references];
+const FILE = ["cpu0: mmap 0x200000..0x400000 shared file f", "cpu0: store 0x201000 1"];
+const SMALL = [
+  "cpu0: mmap 0x200000..0x400000",
+  "cpu0: store 0x201000 1",
+  "cpu0: madvise 0x200000..0x400000 MADV_HUGEPAGE",
+];
+const collapses: readonly StepCase[] = [
+  step("khugepaged_scan_pmd", SMALL, "cpu0: khugepaged_scan_pmd 0x200000"),
+  step(
+    "khugepaged_scan_pmd-pinned",
+    [...SMALL, "cpu0: get_user_pages_fast 0x201000 write"],
+    "cpu0: khugepaged_scan_pmd 0x200000",
+  ),
+  step("madvise-pageout", [MMAP, PAGE], "cpu0: madvise 0x1000..0x2000 MADV_PAGEOUT"),
+];
+const files: readonly StepCase[] = [
+  step("khugepaged_scan_file", FILE, "cpu0: khugepaged_scan_file 0x200000"),
+  {
+    ...step("khugepaged_scan_file-retract-notifies", FILE, "cpu0: khugepaged_scan_file 0x200000"),
+    kernel: "v5.6 + retract-notifies",
+  },
+  step("iommu_read", [...FILE, "iommu mmu", "cpu0: iommu_bind mmu mm"], "cpu0: iommu_read mmu 0x201000"),
+];
+
+export const stepCasesOfPages: readonly StepCase[] = [
+  ...forks,
+  ...reclaim,
+  ...migrations,
+  ...references,
+  ...files,
+  ...collapses,
+];
