@@ -36,6 +36,8 @@ const PGD_SHIFT = 39;
 export const PMD_SIZE = 2 ** PMD_SHIFT;
 export const PUD_SIZE = 2 ** PUD_SHIFT;
 export const PGDIR_SIZE = 2 ** PGD_SHIFT;
+/** Small pages in a huge one. */
+export const HPAGE_PMD_NR = PMD_SIZE / PAGE_SIZE;
 /** Start of the entry of `size` that holds `addr`. */
 export const alignDown = (addr: number, size: number): number => Math.floor(addr / size) * size;
 
