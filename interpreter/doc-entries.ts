@@ -236,7 +236,7 @@ export function asNumbers(text: string, values: readonly number[], world: World)
 }
 /** The numbers that nothing gave a name: what they say. */
 export const spelled = (text: string, world: World): string =>
-  text.replaceAll(/(?<![\w.])\d{16}(?!\w)/g, (digits) => entryText(Number(digits), world));
+  text.replaceAll(/\.{4,}/g, "...").replaceAll(/(?<![\w.])\d{16}(?!\w)/g, (digits) => entryText(Number(digits), world));
 
 /** Values made of others. */
 export const ENTRY_FORMULAS: readonly (readonly [text: (a: string) => string, value: (a: number) => number])[] = [

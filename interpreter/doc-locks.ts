@@ -5,8 +5,10 @@ import type { Situation } from "./doc-follow.ts";
 const READ = " (read)";
 const TAKES: Readonly<Record<string, string>> = {
   down_read: READ,
+  down_read_killable: READ,
   down_read_trylock: READ,
   down_write: "",
+  down_write_killable: "",
   down_write_trylock: "",
   mutex_lock: "",
   mutex_trylock: "",
@@ -30,7 +32,7 @@ export function lockEffect(s: Situation, text: string, result: unknown): void {
   const [, name = "", lock = ""] = /^(\w+)\(&?([^,)]*)(?:, \d)?\)$/.exec(text) ?? [];
   const what = lock === "" ? "rcu" : lock;
   const takes = TAKES[name];
-  if (takes !== undefined && result !== false) {
+  if (takes !== undefined && result !== false && !(typeof result === "number" && result < 0)) {
     if (!s.locks.includes(what + takes)) s.locks.push(what + takes);
   }
   const gives = GIVES[name];

@@ -35,6 +35,7 @@ import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
+import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
 import { retractNotifies } from "./kernels/retract-notifies.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -89,6 +90,7 @@ export const patches: readonly Patch[] = [
   damonNoRepeat,
   mremapLateFlush,
   mremapRecheckPmd,
+  retractWithoutMmapLock,
   munmapKeepWriteLock,
   numaClearsPmd,
   zapBeforeStart,

@@ -1,6 +1,6 @@
 /**
- * A device that walks the CPU's own page tables, as an IOMMU does for shared virtual addresses, and remembers which table
- * an address led to. What it remembers dies only when a notifier tells its driver so.
+ * A device that walks the CPU's own page tables, as an IOMMU does for shared virtual addresses, and remembers which
+ * table an address led to. What it remembers dies only when a notifier tells its driver so.
  */
 import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";

@@ -1,6 +1,6 @@
 /**
- * What 5.7 and 5.9 brought: pins are counted apart from references, and fork() copies what is pinned at once, so that the
- * parent keeps the page that the I/O goes to.
+ * What 5.7 and 5.9 brought: pins are counted apart from references, and fork() copies what is pinned at once, so that
+ * the parent keeps the page that the I/O goes to.
  */
 import { loadPrivate } from "../machine/access.ts";
 import { atomic_add, atomic_inc_not_zero, atomic_read, atomic_sub_and_test } from "../machine/atomic.ts";

@@ -1,4 +1,6 @@
-/** The fix of 5.11: who pins without locks sees whether a fork() is write-protecting meanwhile, and goes the slow way. */
+/**
+ * The fix of 5.11: who pins without locks sees whether a fork() is write-protecting meanwhile, and goes the slow way.
+ */
 import { load, loadPrivate, READ_ONCE, store } from "../machine/access.ts";
 import { replaces } from "../machine/function.ts";
 import { fact, type Kernel } from "../machine/step.ts";

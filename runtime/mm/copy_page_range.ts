@@ -84,8 +84,8 @@ export const copy_page_range = kernelFunction(
     params: ["dst_vma", "src_vma"],
     summary: "Copies the page tables of a VMA, write-protecting what is copied on write.",
     differs:
-      "Takes the child's VMA, as 5.10 does. Every private mapping is one that may be written to (VM_MAYWRITE). Hugetlb " +
-      "is not modelled.",
+      "Takes the child's VMA, as 5.10 does. Every private mapping may be written to (VM_MAYWRITE). Hugetlb is not " +
+      "modelled.",
   },
 );
 /** Between notifier start and end. */

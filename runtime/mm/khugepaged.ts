@@ -1,6 +1,7 @@
 /**
- * The part of mm/khugepaged.c that collapses anonymous memory: 512 pages become a huge one. Nobody may come near while it
- * lasts: mmap_sem and the anon_vma are held for writing, and those who walk page tables without them are waited for.
+ * The part of mm/khugepaged.c that collapses anonymous memory: 512 pages become a huge one. Nobody may come near while
+ * it lasts: mmap_sem and the anon_vma are held for writing, and those who walk page tables without them are waited
+ * for.
  */
 import { load, loadPrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";

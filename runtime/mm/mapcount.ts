@@ -15,9 +15,9 @@ const hugeMapcount = primitive("page_trans_huge_mapcount", (m, addr = 0) => {
   return most + m.read(head.compound_mapcount.addr);
 });
 /**
- * How often the page is mapped, or that part of a compound page that is mapped most often: whoever maps all of it by one
- * leaf, and whoever maps a part of it by a PTE, count alike. One step for what is a loop in the kernel: its answer is
- * used for nothing but whether it is 1, and who could make it more holds a lock that keeps us out.
+ * How often the page is mapped, or that part of a compound page that is mapped most often: whoever maps all of it by
+ * one leaf, and whoever maps a part of it by a PTE, count alike. One step for what is a loop in the kernel: its answer
+ * is used for nothing but whether it is 1, and who could make it more holds a lock that keeps us out.
  */
 export function page_mapcount(p: page): Kernel<number> {
   if (!PageCompound(p)) return atomic_read(p.mapcount);

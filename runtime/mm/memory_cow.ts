@@ -5,7 +5,6 @@ import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { VM_FAULT_OOM } from "./fault_flags.ts";
 import { VM_SHARED, VM_WRITE, type vm_area_struct } from "./mm_types.ts";
-import { page_mapcount } from "./mapcount.ts";
 import {
   mmu_notifier_invalidate_range,
   mmu_notifier_invalidate_range_only_end,
@@ -28,6 +27,7 @@ import {
 } from "./pgtable.ts";
 import { get_and_clear, pte_offset, set_pte_at, value } from "./pgtable_steps.ts";
 import { anon_vma_prepare, page_add_new_anon_rmap, page_remove_rmap } from "./rmap.ts";
+import { reuse_swap_page } from "./swap_slot.ts";
 import { flush_tlb_range } from "./tlb.ts";
 
 const mayWrite = (vmFlags: number): boolean => (vmFlags & VM_WRITE) !== 0;
@@ -54,7 +54,7 @@ export const do_wp_page = kernelFunction(
       }
       yield* put_page(page);
     }
-    const sole = (yield* fact("c0", page_mapcount(page))) === 1;
+    const sole = yield* fact("c0", reuse_swap_page(page));
     yield* fact("c0", unlock_page(page));
     return yield* sole ? wp_page_reuse(vmFlags, table, addr, old) : wp_page_copy(vma, vmFlags, table, addr, old);
   },
@@ -64,7 +64,7 @@ export const do_wp_page = kernelFunction(
     params: ["vma", "vm_flags", "pmd", "address", "orig_pte"],
     own: ["vm_flags", "orig_pte"],
     summary: "Write to a read-only PTE: whose page it is alone gets it writable in place, without a notifier.",
-    differs: "A swap cache that shares the page is not looked for; page_mkwrite() is not called.",
+    differs: "page_mkwrite() is not called.",
   },
 );
 const wp_page_reuse = kernelFunction(

@@ -155,7 +155,9 @@ function* copy_flags(fresh: page, p: page): Kernel<void> {
   });
 }
 
-/** Every migration entry of `old` becomes an entry of `fresh`, which may be the same. No notifier: nothing was there. */
+/**
+ * Every migration entry of `old` becomes an entry of `fresh`, which may be the same. No notifier: nothing was there.
+ */
 export const remove_migration_ptes = kernelFunction(
   "remove_migration_ptes",
   function* (old: page, fresh: page): Kernel<void> {

@@ -27,7 +27,10 @@ import { pte_offset, snapshot, value } from "./pgtable_steps.ts";
 import { first_of_family, list_first_vma, list_next_vma, next_of_family } from "./rmap.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 
-/** Called for each VMA that may map the page, with the address there; false ends the walk. `arg`: what the walk was given. */
+/**
+ * Called for each VMA that may map the page, with the address there; false ends the walk. `arg`: what the walk was
+ * given.
+ */
 export type RmapOne = KernelFunction<[page, vm_area_struct, number, number], boolean>;
 
 const COUNT = at(anon_vma, 0).rwsem.count.addr;
@@ -42,9 +45,9 @@ const lockAnonVma = primitive("page_lock_anon_vma_read", (m, p = 0, force = 0) =
   return family;
 });
 /**
- * The anon_vma of a page, its lock held for reading, or NULL if nothing maps the page any more. One step: the kernel takes
- * the lock under RCU, and then looks whether the page is still mapped, for only then is the anon_vma the one it was.
- * `pinned`: somebody has seen to it that the anon_vma stays.
+ * The anon_vma of a page, its lock held for reading, or NULL if nothing maps the page any more. One step: the kernel
+ * takes the lock under RCU, and then looks whether the page is still mapped, for only then is the anon_vma the one it
+ * was. `pinned`: somebody has seen to it that the anon_vma stays.
  */
 export function page_lock_anon_vma_read(p: page, pinned: boolean): Kernel<anon_vma> {
   return step({
@@ -134,8 +137,8 @@ const visit = kernelFunction(
 /** What page_vma_mapped_walk() looks for: the page itself, or a migration entry of it. */
 export type Sought = "mapped" | "migrating";
 /**
- * The table (its value in the PMD) whose entry for `addr` maps the page, with the PTE lock held; 0, and no lock held, if
- * nothing does.
+ * The table (its value in the PMD) whose entry for `addr` maps the page, with the PTE lock held; 0, and no lock held,
+ * if nothing does.
  */
 export const page_vma_mapped_walk = kernelFunction(
   "page_vma_mapped_walk",

@@ -1,4 +1,6 @@
-/** mm/swapfile.c: what has been paged out. Differs: a slot is an object that holds the page's contents and counts PTEs. */
+/**
+ * mm/swapfile.c: what has been paged out. Differs: a slot is an object that holds the page's contents and counts PTEs.
+ */
 import { loadPrivate, store, storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { atomic_dec_and_test, atomic_read } from "../machine/atomic.ts";
@@ -6,6 +8,7 @@ import { kernelFunction } from "../machine/function.ts";
 import { Op, primitive, step, type Kernel } from "../machine/step.ts";
 import { at, atomic, headerAddress, NULL, pointer, Struct, words } from "../machine/struct.ts";
 
+import { page_mapcount } from "./mapcount.ts";
 import { allocate, get_page, initCount, put_page } from "./page_alloc.ts";
 import { trylock_page, unlock_page } from "./page_flags.ts";
 import { page } from "./pgtable.ts";
@@ -69,6 +72,22 @@ export const try_to_free_swap = kernelFunction(
   { source: "mm/swapfile.c", params: ["page"], summary: "Gives the slot of a page up that nobody refers to." },
 );
 
+/**
+ * Whether a locked page is that of one entry alone, those that have it in swap counted in; then it leaves the swap cache,
+ * for it is about to be written to.
+ */
+export const reuse_swap_page = kernelFunction(
+  "reuse_swap_page",
+  function* (p: page): Kernel<boolean> {
+    const mapped = yield* page_mapcount(p);
+    if (mapped !== 1 || !(yield* PageSwapCache(p))) return mapped === 1;
+    const slot = at(swap_slot, yield* loadPrivate(p.private));
+    if ((yield* atomic_read(slot.swap_map)) !== 1) return false;
+    yield* delete_from_swap_cache(p);
+    return true;
+  },
+  { source: "mm/swapfile.c", facts: "COW", params: ["page"], summary: "Whether nobody shares an anonymous page." },
+);
 /** Nobody maps a page any more, and nobody but the swap cache refers to its slot: both are given up. */
 export const free_swap_cache = kernelFunction(
   "free_swap_cache",

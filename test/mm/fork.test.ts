@@ -133,7 +133,7 @@ function childSees(mutations: readonly Mutation[]): { seen: Set<number>; late: b
 }
 /** The address space that is neither the first process's nor the kernel's. */
 const theOther = (world: World): mm_struct =>
-  world.objects(mm_struct).find(({ addr }) => addr !== world.mm.addr && addr !== init_mm.addr) as mm_struct;
+  world.spaces().find(({ addr }) => addr !== world.mm.addr && addr !== init_mm.addr) as mm_struct;
 
 test("a store during fork() comes before it or after it, a store after it is the parent's own", () => {
   const { seen, late } = childSees([]);

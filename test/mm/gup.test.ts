@@ -8,7 +8,7 @@ import { mmput } from "../../runtime/mm/fork.ts";
 import { FOLL_PIN, FOLL_WRITE, get_user_pages_fast, unpin_user_page } from "../../runtime/mm/gup.ts";
 import { migrate_range } from "../../runtime/mm/migrate.ts";
 import { vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
-import { mm_struct, VM_HUGEPAGE, VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
+import { VM_HUGEPAGE, VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { empty_zero_page } from "../../runtime/mm/page_alloc.ts";
 import { page, PMD_SIZE } from "../../runtime/mm/pgtable.ts";
 import { reclaim_pages } from "../../runtime/mm/vmscan.ts";
@@ -24,7 +24,7 @@ function mapped(patches: readonly string[] = [], mutations: readonly Mutation[] 
   return world;
 }
 function exit(world: World): void {
-  for (const mm of world.objects(mm_struct)) world.run(mmput, mm);
+  for (const mm of world.spaces()) world.run(mmput, mm);
   assert.equal(world.live(), []);
 }
 

@@ -24,7 +24,7 @@ function small(mutations: readonly Mutation[] = []): World {
   world.run(vm_mmap_pgoff, world.mm, A, A + PMD_SIZE, VM_READ | VM_WRITE);
   world.runOn(1, user_store, world.mm, A, 1);
   world.run(user_store, world.mm, B, 3);
-  for (const vma of world.objects(vm_area_struct)) world.poke(vma.vm_flags, VM_READ | VM_WRITE | VM_HUGEPAGE); // madvise()
+  for (const vma of world.objects(vm_area_struct)) world.poke(vma.vm_flags, VM_READ | VM_WRITE | VM_HUGEPAGE);
   return world;
 }
 function exit(world: World): void {

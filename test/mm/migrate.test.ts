@@ -7,7 +7,7 @@ import { dup_mm } from "../../runtime/mm/dup_mmap.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
 import { migrate_range } from "../../runtime/mm/migrate.ts";
 import { vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
-import { mm_struct, VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
+import { VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { reclaim_pages } from "../../runtime/mm/vmscan.ts";
 import { watch, written } from "./witness.ts";
 import { checkBodies, World } from "./world.ts";
@@ -24,7 +24,7 @@ function mapped(mutations: readonly Mutation[] = [], flags = RW): World {
 }
 function exit(world: World): void {
   const mark = world.machine.mark();
-  for (const mm of world.objects(mm_struct)) world.run(mmput, mm);
+  for (const mm of world.spaces()) world.run(mmput, mm);
   assert.equal(world.live(), []);
   world.machine.undoTo(mark);
 }
@@ -71,7 +71,7 @@ function against(other: Other, mutations: readonly Mutation[] = []): string[] {
   const wrong = new Set<string>();
   const { findings, deadlocks } = world.explore([0, 1], () => {
     const mark = world.machine.mark();
-    for (const mm of other === "munmap" ? [] : world.objects(mm_struct))
+    for (const mm of other === "munmap" ? [] : world.spaces())
       if (world.runOn(2, user_load, mm, A) !== (other === "store" ? 2 : 1)) wrong.add("lost");
     world.machine.undoTo(mark);
     if (mutations.length === 0) exit(world);
@@ -84,7 +84,7 @@ for (const other of ["store", "load", "munmap", "fork", "reclaim"] as const)
   test(`migration against ${other}: nothing is lost, nothing leaks, nothing hangs, in every order`, () =>
     assert.equal(against(other), []));
 
-test("without the flush a store goes to the page that has been copied; without waking up the others sleep for ever", () => {
+test("without the flush a store goes to the old page; without waking up the others sleep for ever", () => {
   assert.ok(against("store", [{ in: "try_to_unmap_one", drop: "flush_tlb_range" }]).includes("lost"));
   assert.ok(against("store", [{ in: "__unmap_and_move", drop: "unlock_page" }]).includes("deadlock"));
 });

@@ -5,8 +5,10 @@ import type { Mutation } from "../../runtime/machine/mutation.ts";
 import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { dup_mm } from "../../runtime/mm/dup_mmap.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
+import { get_user_pages_fast } from "../../runtime/mm/gup.ts";
 import { vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
 import { VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
+import { put_page } from "../../runtime/mm/page_alloc.ts";
 import { reclaim_pages } from "../../runtime/mm/vmscan.ts";
 import { watch, written } from "./witness.ts";
 import { checkBodies, World } from "./world.ts";
@@ -45,6 +47,20 @@ test("both who share a page get it back, and stay apart", () => {
   assert.is(world.run(reclaim_pages, world.mm, A, B), 1);
   world.run(user_store, world.mm, A, 2);
   assert.is(world.run(user_load, child, A), 1);
+  world.run(mmput, child);
+  exits(world);
+});
+
+test("a page that stays in the swap cache is still one that two share", () => {
+  const world = written1();
+  const child = world.run(dup_mm, world.mm);
+  const pinned = world.run(get_user_pages_fast, world.mm, A, 0);
+  assert.is(world.run(reclaim_pages, world.mm, A, B), 0); // unmapped, and not freed
+  world.run(user_store, world.mm, A, 2);
+  assert.is(world.run(user_load, child, A), 1);
+  world.run(user_store, child, A, 3);
+  assert.is(world.run(user_load, world.mm, A), 2);
+  world.run(put_page, pinned);
   world.run(mmput, child);
   exits(world);
 });

@@ -11,6 +11,7 @@ import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine
 import { firstMm, patches as allPatches } from "../../runtime/kernel.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { srcu } from "../../runtime/mm/mmu_notifier.ts";
+import { init_mm } from "../../runtime/mm/vmalloc.ts";
 import { resolveBodies, type Era } from "../../runtime/patch.ts";
 
 export const SRCU_ACTOR = 9;
@@ -72,6 +73,11 @@ export class World {
     return [...memory.objects()]
       .filter((base) => memory.peek(base) > 0 && this.machine.typeAt(base) === cls)
       .map((base) => at(cls, base + WORD));
+  }
+
+  /** The address spaces of processes. */
+  spaces(): mm_struct[] {
+    return this.objects(mm_struct).filter((mm) => this.peek(mm.mm_users) > 0 && mm.addr !== init_mm.addr);
   }
 
   /** Runs a function alone, to its end; what it returned. */
