@@ -61,7 +61,7 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
 const BOOLEANS = new Set(
   (
     "take_mmap_sem write writable write_fault fault downgrade new_below block blockable dirty only_end " +
-    "huge freeze retried sofar counted valid"
+    "huge freeze retried sofar counted valid prot_numa"
   ).split(" "),
 );
 const FUNCTIONS = /^(func|release|condition)$/;

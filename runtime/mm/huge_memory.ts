@@ -19,6 +19,7 @@ import { alloc_hugepage, compound_head, count, empty_zero_page, get_page, initCo
 import { wait_on_page_locked } from "./page_flags.ts";
 import {
   alignDown,
+  HPAGE_PMD_NR,
   huge_page,
   is_huge_zero,
   is_migration_entry,
@@ -156,6 +157,8 @@ const enter = kernelFunction(
       yield* fact("t5", page_add_new_anon_rmap(fresh, vma, alignDown(addr, PMD_SIZE)));
       yield* initCount(fresh.mapcount, 0);
       yield* initCount(fresh.compound_mapcount, 1);
+      const mm = yield* loadPrivate(vma.vm_mm);
+      yield* count(mm.rss_stat, HPAGE_PMD_NR - 1); // one of them has been counted
     }
     yield* pgtable_trans_huge_deposit(pmd, table);
     const leaf = write ? mk_huge(fresh, (vmFlags & VM_WRITE) !== 0, true) : mk_huge_zero(empty_zero_page);
@@ -266,7 +269,7 @@ export const zap_huge_pmd = kernelFunction(
     const head = at(huge_page, pte_page(old).addr);
     if (counted) {
       yield* atomic_dec(head.compound_mapcount);
-      yield* count(mm.rss_stat, -1);
+      yield* count(mm.rss_stat, -HPAGE_PMD_NR);
     }
     if (table !== null && !table.isNull) yield* pte_free(mm, table);
     yield* fact("8b", spin_unlock(pmd_lockptr(pmd)));
@@ -369,7 +372,7 @@ const unmap_file_leaf = kernelFunction(
     const mm = yield* loadPrivate(vma.vm_mm);
     const head = at(huge_page, compound_head(pte_page(leaf)).addr);
     yield* atomic_dec(head.compound_mapcount);
-    yield* count(mm.rss_stat, -1);
+    yield* count(mm.rss_stat, -HPAGE_PMD_NR);
     yield* put_page(head);
   },
   { source: "mm/huge_memory.c", facts: "Splits PMD", params: ["vma", "pmd"], internal: true },
@@ -406,7 +409,7 @@ export const page_add_huge_rmap = kernelFunction(
   function* (head: huge_page, vma: vm_area_struct): Kernel<void> {
     const mm = yield* loadPrivate(vma.vm_mm);
     yield* atomic_inc(head.compound_mapcount);
-    yield* count(mm.rss_stat, 1);
+    yield* count(mm.rss_stat, HPAGE_PMD_NR);
   },
   { source: "mm/rmap.c", params: ["page", "vma"], summary: "One more PMD maps a huge page.", atom: true },
 );

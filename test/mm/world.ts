@@ -13,6 +13,7 @@ import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { srcu } from "../../runtime/mm/mmu_notifier.ts";
 import { init_mm } from "../../runtime/mm/vmalloc.ts";
 import { resolveBodies, type Era } from "../../runtime/patch.ts";
+import { observe, type Observed, type Violation } from "../support/oracles.ts";
 
 export const SRCU_ACTOR = 9;
 
@@ -25,13 +26,29 @@ export interface Explored {
   readonly deadlocks: number;
 }
 
+export interface WorldOptions {
+  /**
+   * Whether the invariants of the model are checked at every step: a breach throws, or is kept in `violations`. A kernel
+   * that is mutated is one with bugs: where nothing is said they are checked in all others.
+   */
+  readonly oracles?: boolean | "keep";
+}
+
 export class World {
   readonly machine: Machine;
   readonly mm: mm_struct;
   readonly findings: Finding[] = [];
+  /** Breaches of the invariants, one of each oracle, in words. */
+  readonly violations = new Map<string, string>();
+  private readonly observed: Observed | undefined;
   private nextStatic = firstFreeStatic();
 
-  constructor(patches: readonly string[] = [], mutations: readonly Mutation[] = [], era: Era = "v5.2") {
+  constructor(
+    patches: readonly string[] = [],
+    mutations: readonly Mutation[] = [],
+    era: Era = "v5.2",
+    options: WorldOptions = {},
+  ) {
     const chosen = patches.map((name) => {
       const patch = allPatches.find((p) => p.name === name);
       if (patch === undefined) throw new Error(`no patch ${name}`);
@@ -41,6 +58,12 @@ export class World {
     this.mm = this.object(mm_struct);
     firstMm(this.machine, this.mm);
     this.machine.load(SRCU_ACTOR, invoke_callbacks.id, [srcu]);
+    const oracles = options.oracles ?? mutations.length === 0;
+    if (oracles !== false) this.observed = observe(this.machine, (violation) => this.breach(violation, oracles));
+  }
+  private breach({ oracle, message }: Violation, oracles: boolean | "keep"): void {
+    if (oracles !== "keep") throw new Error(`${oracle}: ${message}`);
+    if (!this.violations.has(oracle)) this.violations.set(oracle, message);
   }
 
   /** A live object of the script's own. */
@@ -87,10 +110,13 @@ export class World {
   /** As run(), for functions that leave a lock held on purpose. */
   runKeepingLocks<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {
     const events: ControlEvent[] = [];
+    if (this.observed !== undefined) this.observed.mayHoldLocks = true;
     this.note(this.machine.load(actor, fn.id, args, events));
-    if (!this.machine.isFinished(actor)) return this.finish(actor) as R;
     const last = events.at(-1);
-    return (last?.kind === "return" ? last.value : undefined) as R;
+    const done = this.machine.isFinished(actor) && last?.kind === "return";
+    const result = done ? last.value : this.finish(actor);
+    if (this.observed !== undefined) this.observed.mayHoldLocks = false;
+    return result as R;
   }
   runOn<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {
     const result = this.runKeepingLocks(actor, fn, ...args);
