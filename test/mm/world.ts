@@ -28,8 +28,8 @@ export interface Explored {
 
 export interface WorldOptions {
   /**
-   * Whether the invariants of the model are checked at every step: a breach throws, or is kept in `violations`. A kernel
-   * that is mutated is one with bugs: where nothing is said they are checked in all others.
+   * Whether the invariants of the model are checked at every step: a breach throws, or is kept in `violations`. A
+   * kernel that is mutated is one with bugs: where nothing is said they are checked in all others.
    */
   readonly oracles?: boolean | "keep";
 }
