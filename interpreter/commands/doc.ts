@@ -270,6 +270,7 @@ function printed(
 }
 function parameter({ name, of }: Callable["params"][number]): string[] {
   if (of.kind === "range") return ["start", "end"];
+  if (of.kind === "mapping") return ["flags", "file", "pgoff"];
   if (of.kind === "lock" && of.lock !== "rwsem") return [`${of.lock === "any" ? "spinlock" : of.lock} lock`];
   return [name];
 }
