@@ -300,7 +300,8 @@ const fillZero = primitive("remap_zero", (m, table = 0, pte = 0) => {
 });
 
 /**
- * A leaf becomes a table that maps the same page in 512 pieces; one of a device, or of a file, becomes nothing. `freeze`:
+ * A leaf becomes a table that maps the same page in 512 pieces; one of a device, or of a file, becomes nothing.
+ * `freeze`:
  * the pieces are migration entries.
  */
 export const __split_huge_pmd = kernelFunction(

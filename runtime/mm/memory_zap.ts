@@ -1,4 +1,6 @@
-/** The part of mm/memory.c that takes pages away: between notifier start and end, and freed by the gather afterwards. */
+/**
+ * The part of mm/memory.c that takes pages away: between notifier start and end, and freed by the gather afterwards.
+ */
 import { load, loadPrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
