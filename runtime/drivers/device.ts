@@ -9,13 +9,15 @@ import { loadPrivate } from "../machine/access.ts";
 import { WARN_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { Op, primitive, step, type Kernel, type Primitive, type PrimitiveContext } from "../machine/step.ts";
-import { headerAddress, WORD, type Names } from "../machine/struct.ts";
+import { at, headerAddress, SLOT, slotSize, WORD, type Names } from "../machine/struct.ts";
 import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { pfnsOf } from "../mm/hmm_range.ts";
 import type { hmm_range } from "../mm/hmm_types.ts";
 import { entryIsWritable, hmm_device_entry_to_page } from "../mm/hmm_walk.ts";
 import type { mm_struct } from "../mm/mm_types.ts";
-import { alignDown, mk_pte, type page, PAGE_SIZE, pte_page, pte_present, pte_write } from "../mm/pgtable.ts";
+import { compound_head } from "../mm/page_alloc.ts";
+import { PG_anon } from "../mm/page_flags.ts";
+import { alignDown, huge_page, mk_pte, type page, PAGE_SIZE, pte_page, pte_present, pte_write } from "../mm/pgtable.ts";
 import { cpuPte, wordInPage } from "../mm/tlb.ts";
 import {
   addressAt,
@@ -87,7 +89,16 @@ function staleness(
   const pte = cpuPte(look, mm, addr);
   if (!pte_present(pte)) return "it was unmapped";
   if (pte_page(pte) !== pte_page(entry)) return "another page was mapped there";
-  return write && !pte_write(pte) ? "it was made read-only" : null;
+  if (!write) return null;
+  if (!pte_write(pte)) return "it was made read-only";
+  return isShared(look, pte_page(entry)) ? "fork() gave it to another process, too" : null;
+}
+/** Whether an anonymous page is mapped more than once: each of the processes is to see its own stores alone. */
+function isShared(look: (addr: number) => number, p: page): boolean {
+  const head = compound_head(p);
+  if ((look(head.flags.addr) & PG_anon) === 0) return false;
+  const huge = slotSize(head.addr) === SLOT ? 0 : look(at(huge_page, head.addr).compound_mapcount.addr);
+  return look(p.mapcount.addr) + huge > 1;
 }
 /** The table of a device, for those who look on. */
 export function deviceEntries(
