@@ -34,8 +34,7 @@ import { recentFault } from "./recent_fault.ts";
 
 /**
  * Its page table. What guards it is the driver's business; each operation on an entry is one step. `spaces` is
- * nothing of
- * the hardware's: it is what tells a stale entry from a good one.
+ * nothing of the hardware's: it is what tells a stale entry from a good one.
  */
 export class device extends translations {
   static readonly heading: string = "devices";

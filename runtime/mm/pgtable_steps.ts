@@ -1,7 +1,7 @@
 /**
  * Reads and writes of page-table entries, as include/linux/pgtable.h and mm/pgtable-generic.c have them. What the
- * kernel
- * asks of a pointer (`pud_trans_huge(*pud)`) is a plain load each time it is asked; what it asks of a copy is none.
+ * kernel asks of a pointer (`pud_trans_huge(*pud)`) is a plain load each time it is asked; what it asks of a copy is
+ * none.
  *
  * Setters are marked stores and clears are atomic exchanges, as x86 has them.
  */
@@ -56,8 +56,7 @@ export const snapshot = (entry: Entry): Kernel<number> => READ_ONCE(entry);
 
 /**
  * The entry of the table below, computed from the value of an entry above. Whatever is not a pointer to a table ends
- * the
- * path: the kernel would go on through the direct map of physical page 0, or through the data of a huge page.
+ * the path: the kernel would go on through the direct map of physical page 0, or through the data of a huge page.
  */
 const below =
   <T extends Entry>(name: string, level: string, make: (table: number, addr: number) => T) =>
