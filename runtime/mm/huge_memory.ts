@@ -153,13 +153,7 @@ const enter = kernelFunction(
     table: pte_table,
     write: boolean,
   ): Kernel<void> {
-    if (write) {
-      yield* fact("t5", page_add_new_anon_rmap(fresh, vma, alignDown(addr, PMD_SIZE)));
-      yield* initCount(fresh.mapcount, 0);
-      yield* initCount(fresh.compound_mapcount, 1);
-      const mm = yield* loadPrivate(vma.vm_mm);
-      yield* count(mm.rss_stat, HPAGE_PMD_NR - 1); // one of them has been counted
-    }
+    if (write) yield* fact("t5", page_add_new_huge_rmap(fresh, vma, alignDown(addr, PMD_SIZE)));
     yield* pgtable_trans_huge_deposit(pmd, table);
     const leaf = write ? mk_huge(fresh, (vmFlags & VM_WRITE) !== 0, true) : mk_huge_zero(empty_zero_page);
     yield* fact("t5", set_entry(pmd, leaf));
@@ -402,6 +396,14 @@ export const split_huge_pmd = kernelFunction(
     atom: true,
   },
 );
+/** page_add_new_anon_rmap() of a compound page, which nobody else knows yet. */
+export function* page_add_new_huge_rmap(fresh: huge_page, vma: vm_area_struct, start: number): Kernel<void> {
+  yield* page_add_new_anon_rmap(fresh, vma, start);
+  yield* initCount(fresh.mapcount, 0);
+  yield* initCount(fresh.compound_mapcount, 1);
+  const mm = yield* loadPrivate(vma.vm_mm);
+  yield* count(mm.rss_stat, HPAGE_PMD_NR - 1); // one of its pages has been counted
+}
 /** One more PMD maps a huge page. */
 export const page_add_huge_rmap = kernelFunction(
   "page_add_rmap",
