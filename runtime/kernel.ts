@@ -22,6 +22,7 @@ import { endBeforeZap } from "./kernels/end-before-zap.ts";
 import { forkEndsBeforeWrprotect } from "./kernels/fork-ends-before-wrprotect.ts";
 import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
 import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
+import { dirtyHelpersPud } from "./kernels/dirty-helpers-pud.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
 import { mremapLateFlush } from "./kernels/mremap-late-flush.ts";
 import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
@@ -86,6 +87,7 @@ export const patches: readonly Patch[] = [
   pagewalkPudSnapshot,
   hmmHoleWithoutLock,
   pagewalkHoles,
+  dirtyHelpersPud,
   pmdNoneOrClearBad,
   hmmWaitsForMigration,
   damonPteOffsetMap,
