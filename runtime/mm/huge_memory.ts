@@ -29,6 +29,7 @@ import {
   mk_huge_zero,
   mk_pte,
   nth_page,
+  PAGE_SIZE,
   pmd_devmap,
   pmd_lockptr,
   pmd_mkinvalid,
@@ -45,6 +46,7 @@ import {
   pte_protnone,
   pte_table,
   pte_write,
+  PUD_SIZE,
   type page,
   type PmdEntry,
 } from "./pgtable.ts";
@@ -96,7 +98,7 @@ export const create_huge_pmd = kernelFunction(
     if (file.isNull) return yield* do_huge_pmd_anonymous_page(vma, vmFlags, pmd, addr, write);
     if (!(yield* loadPrivate(file.dax))) return VM_FAULT_FALLBACK;
     const index = yield* linear_page_index(vma, alignDown(addr, PMD_SIZE));
-    if (index % 512 !== 0) return VM_FAULT_FALLBACK;
+    if (index % 512 !== 0 || index * PAGE_SIZE >= PUD_SIZE) return VM_FAULT_FALLBACK; // a device has 1 GiB
     const memory = yield* loadPrivate(file.memory);
     yield* insert_pfn_pmd(vmFlags, pmd, nth_page(memory, index), write);
     return 0;
@@ -153,13 +155,7 @@ const enter = kernelFunction(
     table: pte_table,
     write: boolean,
   ): Kernel<void> {
-    if (write) {
-      yield* fact("t5", page_add_new_anon_rmap(fresh, vma, alignDown(addr, PMD_SIZE)));
-      yield* initCount(fresh.mapcount, 0);
-      yield* initCount(fresh.compound_mapcount, 1);
-      const mm = yield* loadPrivate(vma.vm_mm);
-      yield* count(mm.rss_stat, HPAGE_PMD_NR - 1); // one of them has been counted
-    }
+    if (write) yield* fact("t5", page_add_new_huge_rmap(fresh, vma, alignDown(addr, PMD_SIZE)));
     yield* pgtable_trans_huge_deposit(pmd, table);
     const leaf = write ? mk_huge(fresh, (vmFlags & VM_WRITE) !== 0, true) : mk_huge_zero(empty_zero_page);
     yield* fact("t5", set_entry(pmd, leaf));
@@ -403,6 +399,14 @@ export const split_huge_pmd = kernelFunction(
     atom: true,
   },
 );
+/** page_add_new_anon_rmap() of a compound page, which nobody else knows yet. */
+export function* page_add_new_huge_rmap(fresh: huge_page, vma: vm_area_struct, start: number): Kernel<void> {
+  yield* page_add_new_anon_rmap(fresh, vma, start);
+  yield* initCount(fresh.mapcount, 0);
+  yield* initCount(fresh.compound_mapcount, 1);
+  const mm = yield* loadPrivate(vma.vm_mm);
+  yield* count(mm.rss_stat, HPAGE_PMD_NR - 1); // one of its pages has been counted
+}
 /** One more PMD maps a huge page. */
 export const page_add_huge_rmap = kernelFunction(
   "page_add_rmap",

@@ -280,15 +280,16 @@ const first_present = primitive("next_entry", (m, table = 0, from = 0, to = 0) =
   return -1;
 });
 /**
- * Index of the first PTE of [from, to) that is not none, or -1. One step for what is a load each in the kernel: the
+ * Index of the first PTE of [from, to) that is not none, or "none". One step for what is a load each in the kernel: the
  * PTE lock must be held, and nobody fills an entry without it.
  */
-export function next_pte(table: pte_table, from: number, to: number): Kernel<number> {
+export function next_pte(table: pte_table, from: number, to: number): Kernel<number | "none"> {
   const base = table.entries.addr;
   return step({
     op: Op.primitive,
     addr: base + from * 8,
     primitive: first_present,
+    decode: (n) => (n === -1 ? "none" : n),
     args: [base, base + from * 8, base + to * 8],
     text: () => (to - from === 1 ? `pte_none(*pte[${from}])` : `pte_none(*pte[${from}..${to - 1}])`),
   });

@@ -26,29 +26,21 @@ export interface Explored {
   readonly deadlocks: number;
 }
 
-export interface WorldOptions {
-  /**
-   * Whether the invariants of the model are checked at every step: a breach throws, or is kept in `violations`. A
-   * kernel that is mutated is one with bugs: where nothing is said they are checked in all others.
-   */
-  readonly oracles?: boolean | "keep";
-}
-
 export class World {
   readonly machine: Machine;
   readonly mm: mm_struct;
   readonly findings: Finding[] = [];
-  /** Breaches of the invariants, one of each oracle, in words. */
+  /**
+   * What becomes of a breach of the model's invariants: it throws, or is kept. A kernel that is mutated has bugs: nobody
+   * looks, as where a test says that the kernel of a patch, or a driver, has some.
+   */
+  oracles: "throw" | "keep" | "off";
+  /** Those that were kept, one of each oracle, in words. */
   readonly violations = new Map<string, string>();
-  private readonly observed: Observed | undefined;
+  private readonly observed: Observed;
   private nextStatic = firstFreeStatic();
 
-  constructor(
-    patches: readonly string[] = [],
-    mutations: readonly Mutation[] = [],
-    era: Era = "v5.2",
-    options: WorldOptions = {},
-  ) {
+  constructor(patches: readonly string[] = [], mutations: readonly Mutation[] = [], era: Era = "v5.2") {
     const chosen = patches.map((name) => {
       const patch = allPatches.find((p) => p.name === name);
       if (patch === undefined) throw new Error(`no patch ${name}`);
@@ -58,11 +50,14 @@ export class World {
     this.mm = this.object(mm_struct);
     firstMm(this.machine, this.mm);
     this.machine.load(SRCU_ACTOR, invoke_callbacks.id, [srcu]);
-    const oracles = options.oracles ?? mutations.length === 0;
-    if (oracles !== false) this.observed = observe(this.machine, (violation) => this.breach(violation, oracles));
+    this.oracles = mutations.length === 0 ? "throw" : "off";
+    this.observed = observe(this.machine, {
+      wants: () => this.oracles !== "off",
+      complain: (violation) => this.breach(violation),
+    });
   }
-  private breach({ oracle, message }: Violation, oracles: boolean | "keep"): void {
-    if (oracles !== "keep") throw new Error(`${oracle}: ${message}`);
+  private breach({ oracle, message }: Violation): void {
+    if (this.oracles === "throw") throw new Error(`${oracle}: ${message}`);
     if (!this.violations.has(oracle)) this.violations.set(oracle, message);
   }
 
@@ -110,12 +105,12 @@ export class World {
   /** As run(), for functions that leave a lock held on purpose. */
   runKeepingLocks<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {
     const events: ControlEvent[] = [];
-    if (this.observed !== undefined) this.observed.mayHoldLocks = true;
+    this.observed.mayHoldLocks = true;
     this.note(this.machine.load(actor, fn.id, args, events));
     const last = events.at(-1);
     const done = this.machine.isFinished(actor) && last?.kind === "return";
     const result = done ? last.value : this.finish(actor);
-    if (this.observed !== undefined) this.observed.mayHoldLocks = false;
+    this.observed.mayHoldLocks = false;
     return result as R;
   }
   runOn<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {

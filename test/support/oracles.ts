@@ -19,6 +19,11 @@ export interface Violation {
   readonly oracle: OracleName;
   readonly message: string;
 }
+/** Who wants to hear of violations, and whether that is so now. */
+export interface Listener {
+  readonly wants?: () => boolean;
+  readonly complain: (violation: Violation) => void;
+}
 export interface Observed {
   /** Locks may be held where an actor has nothing to do: between two statements of a script. */
   mayHoldLocks: boolean;
@@ -30,13 +35,13 @@ class Observer implements Observed {
   mayHoldLocks = false;
   private readonly machine: Machine;
   private readonly rules = oracles();
-  private readonly complain: (violation: Violation) => void;
+  private readonly listener: Listener;
   /** What is remembered, by how long the machine's journal was when it became so. */
   private readonly pasts: { readonly top: number; readonly past: Past }[] = [];
 
-  constructor(machine: Machine, complain: (violation: Violation) => void) {
+  constructor(machine: Machine, listener: Listener) {
     this.machine = machine;
-    this.complain = complain;
+    this.listener = listener;
     const step = machine.step.bind(machine);
     const load = machine.load.bind(machine);
     const undo = machine.undo.bind(machine);
@@ -59,6 +64,7 @@ class Observer implements Observed {
 
   private observe(actor: number, step: Step | null, events: ControlEvent[], move: () => Moved): Moved {
     const { machine } = this;
+    if (this.listener.wants?.() === false) return move();
     const local = machine.locals[actor] as number;
     const { top } = machine.memory;
     const from = this.fingerprint();
@@ -78,7 +84,7 @@ class Observer implements Observed {
     if (is !== this.past) this.pasts.push({ top: machine.memory.top, past: is });
     for (const rule of this.rules) {
       const message = rule.check({ ...transition, is });
-      if (message !== undefined) this.complain({ oracle: rule.name, message });
+      if (message !== undefined) this.listener.complain({ oracle: rule.name, message });
     }
     return moved;
   }
@@ -111,6 +117,6 @@ function changesSince({ memory }: Machine, top: number): { changes: Change[]; wo
 }
 
 /** Has every step of a machine judged from now on. */
-export function observe(machine: Machine, complain: (violation: Violation) => void): Observed {
-  return new Observer(machine, complain);
+export function observe(machine: Machine, listener: Listener): Observed {
+  return new Observer(machine, listener);
 }

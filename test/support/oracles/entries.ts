@@ -113,11 +113,13 @@ function dirtyPage(t: Transition, value: number): number {
   const anon = (t.machine.memory.peek(compound_head(page).flags.addr) & PG_anon) !== 0;
   return anon ? 0 : page.addr;
 }
-/** A process that gives up memory of a DAX device loses nothing: what it wrote is there. */
-function givesUpDax(t: Transition, value: number): boolean {
+/**
+ * What was written to a DAX device is there, whatever becomes of the entry. Only who asks which pages have been written
+ * to must lose none.
+ */
+function mayForget(t: Transition, value: number): boolean {
   if (!pte_devmap(value)) return false;
-  const names = t.machine.automaton.stack(t.local).map(({ name }) => name);
-  return names.includes("unmap_page_range") && !names.some((name) => name.startsWith("__split_huge"));
+  return !t.machine.automaton.stack(t.local).some(({ name }) => /^(wp|clean_record)_shared_mapping_range$/.test(name));
 }
 /** Dirty bits that nobody has taken care of yet: neither the page, nor another entry, nor a count has them. */
 export function lostDirty(t: Transition, before: readonly LostDirty[]): readonly LostDirty[] {
@@ -125,7 +127,7 @@ export function lostDirty(t: Transition, before: readonly LostDirty[]): readonly
   let lost = before;
   for (const { old, now, start } of changedEntries(t)) {
     const page = dirtyPage(t, old);
-    if (page !== 0 && dirtyPage(t, now) !== page && !givesUpDax(t, old))
+    if (page !== 0 && dirtyPage(t, now) !== page && !mayForget(t, old))
       lost = [...lost, { actor: t.actor, page, start }];
   }
   if (lost.length === 0) return lost;
