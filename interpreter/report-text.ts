@@ -30,7 +30,7 @@ export function reportTitle(finding: Finding): string {
       if (finding.message.startsWith("kernel stack overflow")) return `BUG: ${finding.message}`;
       return `kernel BUG${inPlace}: ${finding.step}`;
     case "warning":
-      return `WARNING${inPlace}: ${finding.message}`;
+      return finding.message.startsWith("BUG: ") ? finding.message : `WARNING${inPlace}: ${finding.message}`;
     case "lockdep": {
       // The kernel's lockdep looks at the locks of the task that frees only.
       const [other] = finding.heldIn.filter(({ actor }) => actor !== finding.actor);

@@ -19,8 +19,10 @@ import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { endBeforeZap } from "./kernels/end-before-zap.ts";
+import { forkEndsBeforeWrprotect } from "./kernels/fork-ends-before-wrprotect.ts";
 import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
 import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
+import { dirtyHelpersPud } from "./kernels/dirty-helpers-pud.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
 import { mremapLateFlush } from "./kernels/mremap-late-flush.ts";
 import { mremapRecheckPmd } from "./kernels/mremap-recheck-pmd.ts";
@@ -75,6 +77,7 @@ export const declarableIn = (era: Era): string[] =>
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
   forkCopiesPinned,
+  forkEndsBeforeWrprotect,
   gupFastWriteProtectSeq,
   retractNotifies,
   odpV4,
@@ -84,6 +87,7 @@ export const patches: readonly Patch[] = [
   pagewalkPudSnapshot,
   hmmHoleWithoutLock,
   pagewalkHoles,
+  dirtyHelpersPud,
   pmdNoneOrClearBad,
   hmmWaitsForMigration,
   damonPteOffsetMap,

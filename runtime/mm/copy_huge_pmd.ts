@@ -8,6 +8,7 @@ import { page_add_huge_rmap, pgtable_trans_huge_deposit } from "./huge_memory.ts
 import type { vm_area_struct } from "./mm_types.ts";
 import { count, get_page } from "./page_alloc.ts";
 import {
+  HPAGE_PMD_NR,
   huge_page,
   is_huge_zero,
   is_migration_entry,
@@ -62,7 +63,7 @@ const copy_locked = kernelFunction(
     if (is_migration_entry(old)) {
       const copy = make_migration_entry(pte_page(old), false);
       if (copy !== old) yield* fact(6, set_entry(pmd, copy));
-      yield* count(mm.rss_stat, 1);
+      yield* count(mm.rss_stat, HPAGE_PMD_NR);
       yield* pgtable_trans_huge_deposit(dstPmd, table);
       yield* fact(6, set_entry(dstPmd, copy));
       return true;

@@ -2,7 +2,7 @@
 import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { atomic_dec_and_test, atomic_inc, atomic_inc_not_zero, atomic_read } from "../machine/atomic.ts";
-import { BUG_ON } from "../machine/bug.ts";
+import { BUG_ON, WARN_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
@@ -120,6 +120,23 @@ export const mmdrop = kernelFunction(
     summary: "One reference to the mm_struct less; the last one frees it.",
   },
 );
+/** Nobody else can reach the mm any more: looking is no step. */
+const check_mm = kernelFunction(
+  "check_mm",
+  function* (mm: mm_struct): Kernel<void> {
+    const rss = yield* loadPrivate(mm.rss_stat);
+    yield* WARN_ON(rss !== 0, `BUG: Bad rss-counter state val:${rss}`);
+    const bytes = yield* loadPrivate(mm.pgtables_bytes);
+    yield* WARN_ON(bytes !== 0, `BUG: non-zero pgtables_bytes on freeing mm: ${bytes}`);
+  },
+  {
+    source: "kernel/fork.c",
+    facts: "__mmdrop",
+    params: ["mm"],
+    summary: "Warns if pages or page tables of a dead address space have not been given back.",
+    differs: "Pages are counted together, whatever they are.",
+  },
+);
 const __mmdrop = kernelFunction(
   "__mmdrop",
   function* (mm: mm_struct): Kernel<void> {
@@ -127,6 +144,7 @@ const __mmdrop = kernelFunction(
     yield* fact(3, freeBy("pgd_free", pgd));
     yield* hmm_mm_destroy(mm);
     yield* fact(5, mmu_notifier_mm_destroy(mm));
+    yield* fact(6, check_mm(mm));
     yield* fact(7, freeBy("free_mm", mm));
   },
   {
@@ -134,11 +152,11 @@ const __mmdrop = kernelFunction(
     facts: "__mmdrop",
     params: ["mm"],
     summary: "Frees what is left of an address space.",
-    differs: "Counters of pages and page tables are not kept, so check_mm() has nothing to check.",
   },
 ).since("v5.6", function* (mm: mm_struct): Kernel<void> {
   const pgd = yield* loadPrivate(mm.pgd);
   yield* fact(3, freeBy("pgd_free", pgd));
   yield* fact(5, mmu_notifier_subscriptions_destroy(mm));
+  yield* fact(6, check_mm(mm));
   yield* fact(7, freeBy("free_mm", mm));
 });

@@ -19,6 +19,7 @@ import { alloc_hugepage, compound_head, count, empty_zero_page, get_page, initCo
 import { wait_on_page_locked } from "./page_flags.ts";
 import {
   alignDown,
+  HPAGE_PMD_NR,
   huge_page,
   is_huge_zero,
   is_migration_entry,
@@ -154,11 +155,7 @@ const enter = kernelFunction(
     table: pte_table,
     write: boolean,
   ): Kernel<void> {
-    if (write) {
-      yield* fact("t5", page_add_new_anon_rmap(fresh, vma, alignDown(addr, PMD_SIZE)));
-      yield* initCount(fresh.mapcount, 0);
-      yield* initCount(fresh.compound_mapcount, 1);
-    }
+    if (write) yield* fact("t5", page_add_new_huge_rmap(fresh, vma, alignDown(addr, PMD_SIZE)));
     yield* pgtable_trans_huge_deposit(pmd, table);
     const leaf = write ? mk_huge(fresh, (vmFlags & VM_WRITE) !== 0, true) : mk_huge_zero(empty_zero_page);
     yield* fact("t5", set_entry(pmd, leaf));
@@ -268,7 +265,7 @@ export const zap_huge_pmd = kernelFunction(
     const head = at(huge_page, pte_page(old).addr);
     if (counted) {
       yield* atomic_dec(head.compound_mapcount);
-      yield* count(mm.rss_stat, -1);
+      yield* count(mm.rss_stat, -HPAGE_PMD_NR);
     }
     if (table !== null && !table.isNull) yield* pte_free(mm, table);
     yield* fact("8b", spin_unlock(pmd_lockptr(pmd)));
@@ -305,7 +302,8 @@ const fillZero = primitive("remap_zero", (m, table = 0, pte = 0) => {
 });
 
 /**
- * A leaf becomes a table that maps the same page in 512 pieces; one of a device, or of a file, becomes nothing. `freeze`:
+ * A leaf becomes a table that maps the same page in 512 pieces; one of a device, or of a file, becomes nothing.
+ * `freeze`:
  * the pieces are migration entries.
  */
 export const __split_huge_pmd = kernelFunction(
@@ -370,7 +368,7 @@ const unmap_file_leaf = kernelFunction(
     const mm = yield* loadPrivate(vma.vm_mm);
     const head = at(huge_page, compound_head(pte_page(leaf)).addr);
     yield* atomic_dec(head.compound_mapcount);
-    yield* count(mm.rss_stat, -1);
+    yield* count(mm.rss_stat, -HPAGE_PMD_NR);
     yield* put_page(head);
   },
   { source: "mm/huge_memory.c", facts: "Splits PMD", params: ["vma", "pmd"], internal: true },
@@ -401,13 +399,21 @@ export const split_huge_pmd = kernelFunction(
     atom: true,
   },
 );
+/** page_add_new_anon_rmap() of a compound page, which nobody else knows yet. */
+export function* page_add_new_huge_rmap(fresh: huge_page, vma: vm_area_struct, start: number): Kernel<void> {
+  yield* page_add_new_anon_rmap(fresh, vma, start);
+  yield* initCount(fresh.mapcount, 0);
+  yield* initCount(fresh.compound_mapcount, 1);
+  const mm = yield* loadPrivate(vma.vm_mm);
+  yield* count(mm.rss_stat, HPAGE_PMD_NR - 1); // one of its pages has been counted
+}
 /** One more PMD maps a huge page. */
 export const page_add_huge_rmap = kernelFunction(
   "page_add_rmap",
   function* (head: huge_page, vma: vm_area_struct): Kernel<void> {
     const mm = yield* loadPrivate(vma.vm_mm);
     yield* atomic_inc(head.compound_mapcount);
-    yield* count(mm.rss_stat, 1);
+    yield* count(mm.rss_stat, HPAGE_PMD_NR);
   },
   { source: "mm/rmap.c", params: ["page", "vma"], summary: "One more PMD maps a huge page.", atom: true },
 );

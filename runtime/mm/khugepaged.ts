@@ -11,12 +11,12 @@ import { fact, Op, primitive, step, type Kernel } from "../machine/step.ts";
 import { at, NULL } from "../machine/struct.ts";
 import { EAGAIN, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { BUG_ON } from "../machine/bug.ts";
-import { pgtable_trans_huge_deposit } from "./huge_memory.ts";
+import { page_add_new_huge_rmap, pgtable_trans_huge_deposit } from "./huge_memory.ts";
 import { find_pmd } from "./huge_split.ts";
 import { VM_HUGEPAGE, VM_WRITE, vm_area_struct, type mm_struct } from "./mm_types.ts";
 import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from "./mmu_notifier.ts";
 import { mmu_notifier_range_init } from "./mmu_notifier_types.ts";
-import { alloc_hugepage, empty_zero_page, initCount, put_page } from "./page_alloc.ts";
+import { alloc_hugepage, empty_zero_page, put_page } from "./page_alloc.ts";
 import { copy_user_highpage } from "./page_copy.ts";
 import { PageAnon, trylock_page, unlock_page } from "./page_flags.ts";
 import { PageCompound } from "./mapcount.ts";
@@ -39,7 +39,7 @@ import {
   type PmdEntry,
 } from "./pgtable.ts";
 import { get_and_clear, next_pte, populate, pte_offset, reads, set_entry, value } from "./pgtable_steps.ts";
-import { page_add_new_anon_rmap, page_remove_rmap } from "./rmap.ts";
+import { page_remove_rmap } from "./rmap.ts";
 import { flush_tlb_range } from "./tlb.ts";
 import { find_vma } from "./vma_tree.ts";
 
@@ -157,8 +157,8 @@ const __collapse_huge_page_isolate = kernelFunction(
   "__collapse_huge_page_isolate",
   function* (table: number, start: number, addr: number): Kernel<boolean> {
     const index = (addr - start) / PAGE_SIZE;
-    const found = index === PTES ? -1 : yield* fact("k14", next_pte(at(pte_table, table), index, PTES));
-    if (found === -1) return true;
+    const found = index === PTES ? "none" : yield* fact("k14", next_pte(at(pte_table, table), index, PTES));
+    if (found === "none") return true;
     const here = start + found * PAGE_SIZE;
     if (yield* lock_one(table, here))
       return yield* __collapse_huge_page_isolate.restart(table, start, here + PAGE_SIZE);
@@ -178,7 +178,7 @@ const release_pte_pages = kernelFunction(
   "release_pte_pages",
   function* (table: number, start: number, addr: number, end: number): Kernel<void> {
     const found = yield* next_pte(at(pte_table, table), (addr - start) / PAGE_SIZE, (end - start) / PAGE_SIZE);
-    if (found === -1) return;
+    if (found === "none") return;
     const pte = yield* value(yield* pte_offset(table, start + found * PAGE_SIZE));
     if (!pte_special(pte)) yield* unlock_page(pte_page(pte));
     return yield* release_pte_pages.restart(table, start, start + (found + 1) * PAGE_SIZE, end);
@@ -225,7 +225,7 @@ const __collapse_huge_page_copy = kernelFunction(
     const index = (addr - start) / PAGE_SIZE;
     if (index === PTES) return;
     const found = yield* fact("k18", next_pte(at(pte_table, table), index, PTES));
-    if (found === -1) return;
+    if (found === "none") return;
     const here = start + found * PAGE_SIZE;
     const entry = yield* pte_offset(table, here);
     const p = pte_page(yield* fact("k18", value(entry)));
@@ -254,9 +254,7 @@ const enter = kernelFunction(
     const writable = ((yield* loadPrivate(vma.vm_flags)) & VM_WRITE) !== 0;
     yield* fact("k20", spin_lock(pmd_lockptr(pmd)));
     yield* BUG_ON(!(yield* fact("k20", reads(pmd_none, pmd))), "!pmd_none(*pmd)");
-    yield* fact("k20", page_add_new_anon_rmap(fresh, vma, start));
-    yield* initCount(fresh.mapcount, 0);
-    yield* initCount(fresh.compound_mapcount, 1);
+    yield* fact("k20", page_add_new_huge_rmap(fresh, vma, start));
     yield* pgtable_trans_huge_deposit(pmd, at(pte_table, table));
     yield* fact("k20", set_entry(pmd, mk_huge(fresh, writable, true)));
     yield* fact("k20", spin_unlock(pmd_lockptr(pmd)));

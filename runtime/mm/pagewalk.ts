@@ -38,8 +38,8 @@ export const walk_page_range = kernelFunction(
     params: ["mm", "start", "end", "ops", "private"],
     summary: "Calls back for the page-table entries of a range, VMA by VMA and hole by hole.",
     differs:
-      "No hugetlb. mmap_sem is asserted as by lockdep, too. Where a VMA can have no huge entry, the loads that look for " +
-      "one are left out.",
+      "No hugetlb. mmap_sem is asserted as by lockdep, too. Where a VMA can have no huge entry, the loads that look " +
+      "for one are left out.",
   },
 );
 /** One VMA, or one hole before `vma`, and what follows. */

@@ -3,8 +3,8 @@
  *
  * An entry is one word. 0 is none. The address of a table, without any flag, is a pointer to the level below (its bits
  * P, RW, US, A and D always being set, nothing is said by them). Everything else is the address of a struct page with
- * flags in the low bits that such an address leaves free: a present page, a huge leaf, or the swap format of what is not
- * present. Differs: no accessed bit, and none of NX, soft-dirty and uffd-wp.
+ * flags in the low bits that such an address leaves free: a present page, a huge leaf, or the swap format of what is
+ * not present. Differs: no accessed bit, and none of NX, soft-dirty and uffd-wp.
  *
  * This file knows words; pgtable_steps.ts reads and writes them.
  */
@@ -36,6 +36,8 @@ const PGD_SHIFT = 39;
 export const PMD_SIZE = 2 ** PMD_SHIFT;
 export const PUD_SIZE = 2 ** PUD_SHIFT;
 export const PGDIR_SIZE = 2 ** PGD_SHIFT;
+/** Small pages in a huge one. */
+export const HPAGE_PMD_NR = PMD_SIZE / PAGE_SIZE;
 /** Start of the entry of `size` that holds `addr`. */
 export const alignDown = (addr: number, size: number): number => Math.floor(addr / size) * size;
 

@@ -200,6 +200,7 @@ test("a gap before a VMA has no VMA to fault in: 5.2 goes through NULL", () => {
 
 test("a write fault where writing is not allowed never ends in 5.2", () => {
   const s = scene();
+  s.world.oracles = "off"; // a walk without end
   s.world.poke(s.range.default_flags, WRITE);
   s.world.run(hmm_range_register, s.range, s.world.mm, 0x5000, 0x6000, 12);
   s.world.start(0, fault, s.range, s.world.mm);

@@ -13,6 +13,7 @@ import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { srcu } from "../../runtime/mm/mmu_notifier.ts";
 import { init_mm } from "../../runtime/mm/vmalloc.ts";
 import { resolveBodies, type Era } from "../../runtime/patch.ts";
+import { observe, type Observed, type Violation } from "../support/oracles.ts";
 
 export const SRCU_ACTOR = 9;
 
@@ -29,6 +30,14 @@ export class World {
   readonly machine: Machine;
   readonly mm: mm_struct;
   readonly findings: Finding[] = [];
+  /**
+   * What becomes of a breach of the model's invariants: it throws, or is kept. A kernel that is mutated has bugs: nobody
+   * looks, as where a test says that the kernel of a patch, or a driver, has some.
+   */
+  oracles: "throw" | "keep" | "off";
+  /** Those that were kept, one of each oracle, in words. */
+  readonly violations = new Map<string, string>();
+  private readonly observed: Observed;
   private nextStatic = firstFreeStatic();
 
   constructor(patches: readonly string[] = [], mutations: readonly Mutation[] = [], era: Era = "v5.2") {
@@ -41,6 +50,15 @@ export class World {
     this.mm = this.object(mm_struct);
     firstMm(this.machine, this.mm);
     this.machine.load(SRCU_ACTOR, invoke_callbacks.id, [srcu]);
+    this.oracles = mutations.length === 0 ? "throw" : "off";
+    this.observed = observe(this.machine, {
+      wants: () => this.oracles !== "off",
+      complain: (violation) => this.breach(violation),
+    });
+  }
+  private breach({ oracle, message }: Violation): void {
+    if (this.oracles === "throw") throw new Error(`${oracle}: ${message}`);
+    if (!this.violations.has(oracle)) this.violations.set(oracle, message);
   }
 
   /** A live object of the script's own. */
@@ -87,10 +105,13 @@ export class World {
   /** As run(), for functions that leave a lock held on purpose. */
   runKeepingLocks<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {
     const events: ControlEvent[] = [];
+    this.observed.mayHoldLocks = true;
     this.note(this.machine.load(actor, fn.id, args, events));
-    if (!this.machine.isFinished(actor)) return this.finish(actor) as R;
     const last = events.at(-1);
-    return (last?.kind === "return" ? last.value : undefined) as R;
+    const done = this.machine.isFinished(actor) && last?.kind === "return";
+    const result = done ? last.value : this.finish(actor);
+    this.observed.mayHoldLocks = false;
+    return result as R;
   }
   runOn<A extends readonly Value[], R>(actor: number, fn: KernelFunction<A, R>, ...args: A): R {
     const result = this.runKeepingLocks(actor, fn, ...args);

@@ -1,0 +1,117 @@
+/** Rules over states. What they are about is looked at again where a transition has touched it. */
+import { device } from "../../../runtime/drivers/device.ts";
+import { headerAddress, type StructClass } from "../../../runtime/machine/struct.ts";
+import { compound_head } from "../../../runtime/mm/page_alloc.ts";
+import { PG_anon } from "../../../runtime/mm/page_flags.ts";
+import { pte_page, pte_write, PAGE_STRIDE, is_table } from "../../../runtime/mm/pgtable.ts";
+import {
+  allEntries,
+  cachedEntries,
+  deviceEntries,
+  isAnyTable,
+  isPage,
+  isTablePage,
+  isType,
+  mapped,
+  tlbBase,
+  tlbEnd,
+} from "./tables.ts";
+import type { Change, Oracle, Transition } from "./rule.ts";
+
+const hex = (n: number): string => `0x${n.toString(16)}`;
+const isCache = ({ addr, header }: Change): boolean => (addr >= tlbBase && addr < tlbEnd) || isType(header, device);
+const isHeader = ({ addr }: Change): boolean => addr === headerAddress(addr);
+const typeName = ({ machine }: Transition, addr: number): string =>
+  (machine.typeAt(addr) as StructClass | undefined)?.name ?? "an object";
+
+/** Where a value points to, if it is an entry of a table or of a cache. */
+function refersTo(value: number): number {
+  return value < 2 ** 52 ? 0 : is_table(value) ? value : pte_page(value).addr;
+}
+export const O2: Oracle = {
+  name: "O2",
+  rule: "no page and no table is free while an entry, a TLB or a device refers to it",
+  check(t) {
+    const { memory } = t.machine;
+    for (const change of t.changes) {
+      if (isHeader(change)) {
+        const freed = change.now < 0 && (isPage(change.now) || isTablePage(change.now));
+        const holder = freed ? holderOf(t, change.addr) : 0;
+        if (holder !== 0) return `${typeName(t, change.addr)} is freed, but ${typeName(t, holder)} refers to it`;
+      } else if (change.now !== 0 && (isAnyTable(change.header) || isCache(change))) {
+        const target = refersTo(change.now);
+        if (target !== 0 && memory.header(target) < 0 && memory.header(change.addr) > 0)
+          return `${typeName(t, change.addr)} gets an entry for a freed ${typeName(t, target)}`;
+      }
+    }
+    return undefined;
+  },
+};
+/** A word of a live table or cache that points into the slot at `base`; 0: there is none. */
+function holderOf({ machine }: Transition, base: number): number {
+  const { memory } = machine;
+  for (let word = 2; word < memory.size; word++) {
+    const value = memory.words[word] as number;
+    if (value < 2 ** 52 || headerAddress(value) !== base) continue;
+    const addr = memory.addressOf(word);
+    const header = memory.header(addr);
+    const cached = addr >= tlbBase && addr < tlbEnd;
+    if (header > 0 && (isAnyTable(header) || cached || isType(header, device)) && isEntryWord(addr, header))
+      return addr;
+  }
+  return 0;
+}
+/** The lock of a table says who holds it, a cache has addresses beside entries: neither looks like a pointer. */
+const isEntryWord = (addr: number, header: number): boolean => addr !== headerAddress(addr) && header > 0;
+
+export const O3: Oracle = {
+  name: "O3",
+  rule: "between start and end of an invalidation no device maps anything of its range",
+  check(t) {
+    if (t.is.active.length === 0) return undefined;
+    if (t.is.active === t.was.active && !t.changes.some(({ header }) => isType(header, device))) return undefined;
+    for (const { mm, start } of deviceEntries(t.machine.memory)) {
+      const range = t.is.active.find((r) => r.mm === mm && start >= r.start && start < r.end);
+      if (range !== undefined)
+        return `a device maps ${hex(start)} while ${hex(range.start)}..${hex(range.end)} is invalidated`;
+    }
+    return undefined;
+  },
+};
+
+export const O10: Oracle = {
+  name: "O10",
+  rule: "after fork() nobody writes to an anonymous page that another process maps",
+  check(t) {
+    const { machine } = t;
+    const forked = t.events.some((e) => e.kind === "return" && machine.automaton.functionName(e.fn) === "dup_mmap");
+    if (!forked && !t.changes.some((c) => isAnyTable(c.header) || isCache(c))) return undefined;
+    const { memory } = machine;
+    const look = (addr: number): number => memory.peek(addr);
+    const reached = [...allEntries(memory, look)].flatMap(({ place, value, start, size }) => {
+      const m = mapped(value, start, size);
+      return m === undefined || !isAnon(t, m.first) ? [] : [{ ...m, mm: place.mm.addr, by: "a page table" }];
+    });
+    if (new Set(reached.map(({ mm }) => mm)).size < 2 || isForking(t)) return undefined;
+    const writers = reached.filter((m) => m.write && m.rank === 2);
+    for (const { value, mm, start, of } of cachedEntries(memory)) {
+      const first = pte_page(value).addr;
+      if (pte_write(value) && isAnon(t, first))
+        writers.push({ start, size: 1, first, behind: first + PAGE_STRIDE, write: true, rank: 2, mm, by: `a ${of}` });
+    }
+    for (const w of writers) {
+      const other = reached.some((m) => m.mm !== w.mm && m.first < w.behind && w.first < m.behind);
+      if (other) return `${w.by} lets a process write at ${hex(w.start)} to a page that another process maps`;
+    }
+    return undefined;
+  },
+};
+function isAnon({ machine }: Transition, pageAddr: number): boolean {
+  const head = compound_head(pte_page(pageAddr));
+  return machine.memory.header(pageAddr) > 0 && (machine.memory.peek(head.flags.addr) & PG_anon) !== 0;
+}
+function isForking({ machine }: Transition): boolean {
+  return Array.from(machine.locals.keys()).some((actor) =>
+    machine.framesOf(actor).some(({ name }) => name === "dup_mmap"),
+  );
+}
