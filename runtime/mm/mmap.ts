@@ -11,6 +11,7 @@ import { free_pgtables } from "./memory_free.ts";
 import { unmap_vmas } from "./memory_zap.ts";
 import { __oom_reap_task_mm, set_oom_skip } from "./oom_kill.ts";
 import {
+  CACHED_PAGES_MAX,
   MMF_OOM_VICTIM,
   vm_area_struct,
   VM_EXEC,
@@ -84,6 +85,8 @@ const do_mmap = kernelFunction(
     pgoff: number,
   ): Kernel<number> {
     if (misplaced(start, end)) return -EINVAL;
+    const shmem = file.isNull && (flags & VM_SHARED) !== 0;
+    if (shmem && end - start > CACHED_PAGES_MAX * PAGE_SIZE) return -ENOMEM;
     const fixed = (flags & MAP_FIXED) !== 0;
     let [overlap, prev, link] = yield* find_vma_links(mm, start, end);
     if (overlap) {
@@ -98,7 +101,6 @@ const do_mmap = kernelFunction(
     yield* storePrivate(vma.vm_start, start);
     yield* storePrivate(vma.vm_end, end);
     yield* storePrivate(vma.vm_flags, flags & VM_FLAGS);
-    const shmem = file.isNull && (flags & VM_SHARED) !== 0;
     const mapped = shmem ? yield* new_shmem_file(end - start) : file;
     yield* storePrivate(vma.vm_file, mapped);
     yield* storePrivate(vma.vm_pgoff, mapped.isNull ? start / PAGE_SIZE : pgoff);
@@ -114,7 +116,8 @@ const do_mmap = kernelFunction(
     summary: "Makes a VMA at the given address and links it.",
     differs:
       "The address is never a mere hint: an overlap without MAP_FIXED is -EEXIST. Adjacent mappings are " +
-      "never merged. No accounting; huge pages are asked for as by MADV_HUGEPAGE right after.",
+      "never merged. No accounting, but shared memory ends at 2 MiB; huge pages are asked for as by MADV_HUGEPAGE " +
+      "right after.",
   },
 );
 
