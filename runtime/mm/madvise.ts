@@ -81,7 +81,7 @@ export const zap_page_range = kernelFunction(
     const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, start, end);
     yield* fact(2, tlb_gather_mmu(mm));
     yield* fact(3, mmu_notifier_invalidate_range_start(range));
-    const pages = yield* fact(4, unmap_page_range(vma, start, end, []));
+    const pages = yield* fact(4, unmap_page_range(vma, start, end, [], start));
     yield* fact(5, mmu_notifier_invalidate_range_end(range));
     yield* fact(6, tlb_finish_mmu(mm, start, end, [], pages));
   },
