@@ -58,8 +58,12 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   owner: ["hmm_range"],
   ops: ["mmu_notifier_ops", "mmu_interval_notifier_ops"],
 };
-const BOOLEANS =
-  /^(take_mmap_sem|write|writable|write_fault|fault|downgrade|new_below|block|blockable|dirty|only_end|huge|freeze|retried|sofar|counted|valid)$/;
+const BOOLEANS = new Set(
+  (
+    "take_mmap_sem write writable write_fault fault downgrade new_below block blockable dirty only_end " +
+    "huge freeze retried sofar counted valid prot_numa"
+  ).split(" "),
+);
 const FUNCTIONS = /^(func|release|condition)$/;
 const SITUATIONS_MAX = 120;
 const PROBES = 24;
@@ -216,7 +220,7 @@ function fillers(name: string, of: string, container: Container | undefined): Fi
   if (name === "pfn") return [[(world) => [{ name, value: at(word, world.make(word, "*pfn")).value }]]];
   if (/^(pfns|daddrs)$/.test(name)) return [[(world) => [{ name, value: world.make(array, name) }]]];
   if (name === "tables" || name === "pages") return [[...lists(name)]];
-  if (BOOLEANS.test(name)) return [values(name, [true, false])];
+  if (BOOLEANS.has(name)) return [values(name, [true, false])];
   if (FUNCTIONS.test(name)) return [values(name, [anyFunction(name)])];
   const types = objects(name, container);
   if (types.length > 0) return types;

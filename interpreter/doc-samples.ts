@@ -153,7 +153,10 @@ export function numberArguments(name: string): Value[] {
   if (/ceiling/.test(name)) return [USER_END, ADDRESS + 8 * PAGE_SIZE];
   if (/floor/.test(name)) return [0, ADDRESS - 8 * PAGE_SIZE];
   if (/start/.test(name)) return [ADDRESS, ADDRESS + 1];
+  if (name === "new_addr") return [ADDRESS + 64 * PAGE_SIZE, ADDRESS];
   if (/addr|virt/.test(name)) return [ADDRESS];
+  if (name === "behavior") return [4, 8, 14, 21, 0]; // MADV_DONTNEED, _FREE, _HUGEPAGE, _PAGEOUT
+  if (name === "who") return [2];
   if (/^(n|npages|size)$/.test(name)) return [2, 1, 0];
   if (/^(first_index|nr|pgoff)$/.test(name)) return [2];
   return /^(i|idx|count)$/.test(name) ? [1, 0, 2] : [0, 1, 2, -11];

@@ -46,12 +46,15 @@ export function objectLines(machine: Machine, heading: string): string[] {
   return liveObjects(machine)
     .filter((object) => headingOf(machine, object) === heading)
     .map((object) => ({ object, line: objectLine(machine, object) }))
-    .filter(({ object, line }) => !isKernels(object) || !UNUSED.test(line))
+    .filter(({ object, line }) => !isKernels(object) || !(heading === "mm" || UNUSED.test(line)))
     .map(({ line }) => line);
 }
-/** The kernel's own data is there from the start: it is told of when somebody has used it. */
+/**
+ * The kernel's own data is there from the start: it is told of when somebody has used it. init_mm is nobody's address
+ * space, though it counts its users.
+ */
 const UNUSED = /^\S+(?: {2}\S+ (?:0|NULL|false|empty|all 0))*$/;
-function isKernels({ addr }: Struct): boolean {
+export function isKernels({ addr }: Struct): boolean {
   return addr < STATIC_ARENA + firstFreeStatic() * SLOT;
 }
 function objectLine(machine: Machine, object: Struct): string {

@@ -9,7 +9,7 @@ import type { Director } from "./director.ts";
 import type { ShowItem } from "./program.ts";
 import { deviceLines } from "./show-device.ts";
 import { lockLines } from "./show-locks.ts";
-import { headingOf, liveObjects, objectLines } from "./show-objects.ts";
+import { headingOf, isKernels, liveObjects, objectLines } from "./show-objects.ts";
 import { pageTableLines, vmaLines } from "./show-mm.ts";
 import { tlbLines } from "./show-tlb.ts";
 
@@ -49,7 +49,8 @@ function membersDeep(struct: Struct, era: string | undefined): Member[] {
 }
 
 function counterLines(machine: Machine): string[] {
-  return liveObjects(machine).flatMap((object) =>
+  const objects = liveObjects(machine).filter((object) => !isKernels(object));
+  return objects.flatMap((object) =>
     membersDeep(object, machine.era)
       .filter((member) => member instanceof Atomic || member instanceof Refcount)
       .map((member) => `${member.expr(machine)} = ${machine.peek(member.addr)}`),
@@ -58,7 +59,7 @@ function counterLines(machine: Machine): string[] {
 
 function objectsOf(machine: Machine, heading: string): string[] {
   return liveObjects(machine)
-    .filter((object) => headingOf(machine, object) === heading)
+    .filter((object) => headingOf(machine, object) === heading && !isKernels(object))
     .flatMap((object) => [
       `${object.expr(machine)}:`,
       ...membersDeep(object, machine.era).flatMap((member) => {

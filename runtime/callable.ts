@@ -22,7 +22,9 @@ export type ParamKind =
       readonly initial: number;
       readonly orNumber?: boolean;
     }
-  /** As flags, and among them `file NAME [+OFFSET]` or `dax NAME`: three arguments of `run`: flags, file, page offset. */
+  /**
+   * As flags, and among them `file NAME [+OFFSET]` or `dax NAME`: three arguments of `run`: flags, file, page offset.
+   */
   | {
       readonly kind: "mapping";
       readonly words: Readonly<Record<string, number>>;

@@ -19,6 +19,7 @@ import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { endBeforeZap } from "./kernels/end-before-zap.ts";
+import { forkEndsBeforeWrprotect } from "./kernels/fork-ends-before-wrprotect.ts";
 import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
 import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { dirtyHelpersPud } from "./kernels/dirty-helpers-pud.ts";
@@ -76,6 +77,7 @@ export const declarableIn = (era: Era): string[] =>
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
   forkCopiesPinned,
+  forkEndsBeforeWrprotect,
   gupFastWriteProtectSeq,
   retractNotifies,
   odpV4,

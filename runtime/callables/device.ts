@@ -2,6 +2,7 @@
 import {
   address,
   currentMm,
+  flags,
   number,
   object,
   optional,
@@ -14,12 +15,14 @@ import {
   device,
   device_map,
   device_map_addresses,
+  device_map_page,
   device_read,
   device_unmap,
   device_unmap_range,
   device_write,
 } from "../drivers/device.ts";
 import { keepRecentFaults } from "../drivers/recent_fault.ts";
+import { page } from "../mm/pgtable.ts";
 import { hmm_range } from "../mm/hmm_types.ts";
 
 const dev = object("dev", () => device);
@@ -44,6 +47,14 @@ export const deviceCallables: readonly Callable[] = [
     source,
     image: keepRecentFaults,
     run: device_map_addresses,
+  },
+  {
+    name: "device_map",
+    params: [dev, address("address"), object("page", () => page), flags("access", { read: 0, write: 1 }, 0), currentMm],
+    result: returnsNumber,
+    summary: "installs one page, as get_user_pages_fast() gives it (for reading, or `write`): 1, or 0 for NULL",
+    source,
+    run: device_map_page,
   },
   {
     name: "device_unmap",

@@ -101,7 +101,7 @@ export const mmOpsCallables: readonly Callable[] = [
   },
   {
     name: "kill",
-    params: [flags("task", tasks, 0)],
+    params: [flags("who", tasks, 0)],
     result: returnsNothing,
     summary: "SIGKILL for the task of a CPU: what waits killably there returns -EINTR",
     source: "kernel/signal.c",

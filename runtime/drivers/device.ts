@@ -9,13 +9,15 @@ import { loadPrivate } from "../machine/access.ts";
 import { WARN_ON } from "../machine/bug.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { Op, primitive, step, type Kernel, type Primitive, type PrimitiveContext } from "../machine/step.ts";
-import { headerAddress, WORD, type Names } from "../machine/struct.ts";
+import { at, headerAddress, SLOT, slotSize, WORD, type Names } from "../machine/struct.ts";
 import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { pfnsOf } from "../mm/hmm_range.ts";
 import type { hmm_range } from "../mm/hmm_types.ts";
 import { entryIsWritable, hmm_device_entry_to_page } from "../mm/hmm_walk.ts";
 import type { mm_struct } from "../mm/mm_types.ts";
-import { mk_pte, pte_page, pte_present, pte_write, PAGE_SIZE } from "../mm/pgtable.ts";
+import { compound_head } from "../mm/page_alloc.ts";
+import { PG_anon } from "../mm/page_flags.ts";
+import { alignDown, huge_page, mk_pte, type page, PAGE_SIZE, pte_page, pte_present, pte_write } from "../mm/pgtable.ts";
 import { cpuPte, wordInPage } from "../mm/tlb.ts";
 import {
   addressAt,
@@ -31,8 +33,8 @@ import {
 import { recentFault } from "./recent_fault.ts";
 
 /**
- * Its page table. What guards it is the driver's business; each operation on an entry is one step. `spaces` is nothing of
- * the hardware's: it is what tells a stale entry from a good one.
+ * Its page table. What guards it is the driver's business; each operation on an entry is one step. `spaces` is
+ * nothing of the hardware's: it is what tells a stale entry from a good one.
  */
 export class device extends translations {
   static readonly heading: string = "devices";
@@ -47,12 +49,17 @@ const MAP_RESULTS = ["no page", "mapped", "no room"] as const; // as a trace sho
 const mapPage = primitive("device_map", (m, dev = 0, addr = 0, pfn = 0, mm = 0) => {
   const entry = m.read(pfn);
   const page = hmm_device_entry_to_page(entry);
-  if (page === null) return NOTHING_THERE;
+  return page === null ? NOTHING_THERE : enter(m, dev, addr, mk_pte(page, entryIsWritable(entry), false), mm);
+});
+const mapGivenPage = primitive("device_map", (m, dev = 0, addr = 0, entry = 0, mm = 0) =>
+  enter(m, dev, addr, entry, mm),
+);
+function enter(m: PrimitiveContext, dev: number, addr: number, entry: number, mm: number): number {
   const there = find(m, dev, addr, 0);
   // The device knows of one address space only: whose it was is overwritten.
   if (isMapped(m, dev, there) && m.read(addressAt(dev, there)) === addr) remove(m, dev, there);
-  return insert(m, dev, addr, mk_pte(page, entryIsWritable(entry), false), mm) ? MAPPED : TABLE_FULL;
-});
+  return insert(m, dev, addr, entry, mm) ? MAPPED : TABLE_FULL;
+}
 
 const LAST = 1;
 const MORE = 2;
@@ -81,7 +88,16 @@ function staleness(
   const pte = cpuPte(look, mm, addr);
   if (!pte_present(pte)) return "it was unmapped";
   if (pte_page(pte) !== pte_page(entry)) return "another page was mapped there";
-  return write && !pte_write(pte) ? "it was made read-only" : null;
+  if (!write) return null;
+  if (!pte_write(pte)) return "it was made read-only";
+  return isShared(look, pte_page(entry)) ? "fork() gave it to another process, too" : null;
+}
+/** Whether an anonymous page is mapped more than once: each of the processes is to see its own stores alone. */
+function isShared(look: (addr: number) => number, p: page): boolean {
+  const head = compound_head(p);
+  if ((look(head.flags.addr) & PG_anon) === 0) return false;
+  const huge = slotSize(head.addr) === SLOT ? 0 : look(at(huge_page, head.addr).compound_mapcount.addr);
+  return look(p.mapcount.addr) + huge > 1;
 }
 /** The table of a device, for those who look on. */
 export function deviceEntries(
@@ -168,6 +184,19 @@ export const device_map_addresses = kernelFunction(
     return yield* map_pages.restart(dev, mm, start, end, fault.entries.at(before).addr, 0);
   },
   { params: ["dev", "start", "end"], summary: "Maps what this CPU's last fault or snapshot of a range has found." },
+);
+/** One page, however the driver came by it: from get_user_pages_fast() and the like. */
+export const device_map_page = kernelFunction(
+  "device_map",
+  function* (dev: device, addr: number, p: page, write: number, mm: mm_struct): Kernel<number> {
+    if (p.isNull) return 0;
+    const start = alignDown(addr, PAGE_SIZE);
+    const text = (names: Names): string => `${titled(dev, names)} maps ${hex(start)}`;
+    const entry = mk_pte(p, write !== 0, false);
+    const done = yield* deviceStep(mapGivenPage, dev, [start, entry, mm.addr], text, (n) => MAP_RESULTS[n]);
+    return (yield* WARN_ON(done === "no room", `a device has room for ${TRANSLATIONS_MAX} pages`)) ? -ENOMEM : 1;
+  },
+  { params: ["dev", "addr", "page", "write", "mm"], own: ["mm"], summary: "Maps one page." },
 );
 const map_pages = kernelFunction(
   "device_map",

@@ -1,4 +1,6 @@
-/** DAMON's walk as 6.5 left it, and what mended it. DAMON itself is younger than any era here, so it comes as a patch. */
+/**
+ * DAMON's walk as 6.5 left it, and what mended it. DAMON itself is younger than any era here, so it comes as a patch.
+ */
 import { replaces } from "../machine/function.ts";
 import type { Kernel } from "../machine/step.ts";
 import { damon_mkold_pmd_entry, mkold } from "../mm/damon.ts";

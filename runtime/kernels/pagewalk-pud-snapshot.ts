@@ -1,6 +1,6 @@
 /**
- * What went into mainline six years after seed 003: whoever descends looks once more, and anything but a table sends the
- * walk back to the same entry. The address of the table comes from yet another load.
+ * What went into mainline six years after seed 003: whoever descends looks once more, and anything but a table sends
+ * the walk back to the same entry. The address of the table comes from yet another load.
  */
 import { loadPrivate } from "../machine/access.ts";
 import { replaces } from "../machine/function.ts";

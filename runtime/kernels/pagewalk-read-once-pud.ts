@@ -1,6 +1,6 @@
 /**
- * Seed 003: the walker reads a PUD once, and hands what it has read to the callback. After a split it reads it once more,
- * and then asks only whether there is anything.
+ * Seed 003: the walker reads a PUD once, and hands what it has read to the callback. After a split it reads it once
+ * more, and then asks only whether there is anything.
  */
 import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { replaces } from "../machine/function.ts";

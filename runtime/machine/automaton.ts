@@ -221,8 +221,8 @@ export class Automaton {
   private generate(root: Root): Generator<Request, unknown, unknown> {
     const entry = this.bodies.get(root.fn);
     if (entry === undefined) throw new ModelFault(`kernel function ${root.fn} has no body in this kernel`);
-    const body = entry.body(...(root.args as never[])) as Generator<Request, unknown, unknown>;
-    return mutated(entry.name, body, this.mutations, (fn) => this.functionName(fn));
+    const make = () => entry.body(...(root.args as never[])) as Generator<Request, unknown, unknown>;
+    return mutated(entry.name, make, this.mutations, (fn) => this.functionName(fn));
   }
   private edge(node: Node, key: number | string, value: unknown): Node {
     let to = node.edges.get(key);

@@ -262,7 +262,7 @@ const copy_ptes = kernelFunction(
     const view = at(pte_table, table);
     const from = pte_entry(view, addr).index;
     const found = yield* fact(6, next_pte(view, from, from + Math.ceil((end - addr) / PAGE_SIZE)));
-    if (found === -1) return [end, prealloc];
+    if (found === "none") return [end, prealloc];
     const here = addr + (found - from) * PAGE_SIZE;
     const outcome = yield* copy_one_pte(dst, src, own, table, here, prealloc);
     if (outcome === "page wanted") return [here, prealloc];

@@ -29,6 +29,7 @@ import {
   mk_huge_zero,
   mk_pte,
   nth_page,
+  PAGE_SIZE,
   pmd_devmap,
   pmd_lockptr,
   pmd_mkinvalid,
@@ -45,6 +46,7 @@ import {
   pte_protnone,
   pte_table,
   pte_write,
+  PUD_SIZE,
   type page,
   type PmdEntry,
 } from "./pgtable.ts";
@@ -96,7 +98,7 @@ export const create_huge_pmd = kernelFunction(
     if (file.isNull) return yield* do_huge_pmd_anonymous_page(vma, vmFlags, pmd, addr, write);
     if (!(yield* loadPrivate(file.dax))) return VM_FAULT_FALLBACK;
     const index = yield* linear_page_index(vma, alignDown(addr, PMD_SIZE));
-    if (index % 512 !== 0) return VM_FAULT_FALLBACK;
+    if (index % 512 !== 0 || index * PAGE_SIZE >= PUD_SIZE) return VM_FAULT_FALLBACK; // a device has 1 GiB
     const memory = yield* loadPrivate(file.memory);
     yield* insert_pfn_pmd(vmFlags, pmd, nth_page(memory, index), write);
     return 0;
@@ -300,7 +302,8 @@ const fillZero = primitive("remap_zero", (m, table = 0, pte = 0) => {
 });
 
 /**
- * A leaf becomes a table that maps the same page in 512 pieces; one of a device, or of a file, becomes nothing. `freeze`:
+ * A leaf becomes a table that maps the same page in 512 pieces; one of a device, or of a file, becomes nothing.
+ * `freeze`:
  * the pieces are migration entries.
  */
 export const __split_huge_pmd = kernelFunction(

@@ -157,8 +157,8 @@ const __collapse_huge_page_isolate = kernelFunction(
   "__collapse_huge_page_isolate",
   function* (table: number, start: number, addr: number): Kernel<boolean> {
     const index = (addr - start) / PAGE_SIZE;
-    const found = index === PTES ? -1 : yield* fact("k14", next_pte(at(pte_table, table), index, PTES));
-    if (found === -1) return true;
+    const found = index === PTES ? "none" : yield* fact("k14", next_pte(at(pte_table, table), index, PTES));
+    if (found === "none") return true;
     const here = start + found * PAGE_SIZE;
     if (yield* lock_one(table, here))
       return yield* __collapse_huge_page_isolate.restart(table, start, here + PAGE_SIZE);
@@ -178,7 +178,7 @@ const release_pte_pages = kernelFunction(
   "release_pte_pages",
   function* (table: number, start: number, addr: number, end: number): Kernel<void> {
     const found = yield* next_pte(at(pte_table, table), (addr - start) / PAGE_SIZE, (end - start) / PAGE_SIZE);
-    if (found === -1) return;
+    if (found === "none") return;
     const pte = yield* value(yield* pte_offset(table, start + found * PAGE_SIZE));
     if (!pte_special(pte)) yield* unlock_page(pte_page(pte));
     return yield* release_pte_pages.restart(table, start, start + (found + 1) * PAGE_SIZE, end);
@@ -225,7 +225,7 @@ const __collapse_huge_page_copy = kernelFunction(
     const index = (addr - start) / PAGE_SIZE;
     if (index === PTES) return;
     const found = yield* fact("k18", next_pte(at(pte_table, table), index, PTES));
-    if (found === -1) return;
+    if (found === "none") return;
     const here = start + found * PAGE_SIZE;
     const entry = yield* pte_offset(table, here);
     const p = pte_page(yield* fact("k18", value(entry)));

@@ -193,7 +193,7 @@ const free_ptes = kernelFunction(
   function* (table: number, addr: number, end: number, changed: boolean): Kernel<boolean> {
     const first = pte_entry(at(pte_table, table), addr).index;
     const found = yield* next_pte(at(pte_table, table), first, first + Math.ceil((end - addr) / PAGE_SIZE));
-    if (found === -1) return changed;
+    if (found === "none") return changed;
     const here = addr + (found - first) * PAGE_SIZE;
     const done = (yield* free_pte(table, here)) || changed;
     const next = here + PAGE_SIZE;

@@ -1,6 +1,6 @@
 /**
- * mm/mapping_dirty_helpers.c: takes write permission, or the dirty bit, from all mappings of a part of a file, so that a
- * device driver learns which pages the CPU has written to. It walks by i_mmap: nobody holds mmap_sem.
+ * mm/mapping_dirty_helpers.c: takes write permission, or the dirty bit, from all mappings of a part of a file, so
+ * that a device driver learns which pages the CPU has written to. It walks by i_mmap: nobody holds mmap_sem.
  */
 import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { endOfScope, stackObject } from "../machine/alloc.ts";

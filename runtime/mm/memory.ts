@@ -66,8 +66,8 @@ export const handle_mm_fault = kernelFunction(
     bits: { flags: { FAULT_FLAG_WRITE, FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE } },
     summary: "Makes the page at an address present, and writable if asked for. Needs mmap_sem and mm_users.",
     differs:
-      "There is no accessed bit, no memcg and no userfaultfd. Where a VMA can have no huge entry (no VM_HUGEPAGE), the " +
-      "loads that look for one are left out: what they would see, the load that looks for a table sees too.",
+      "There is no accessed bit, no memcg and no userfaultfd. Where a VMA can have no huge entry (no VM_HUGEPAGE), " +
+      "the loads that look for one are left out: what they would see, the load that looks for a table sees too.",
   },
 );
 

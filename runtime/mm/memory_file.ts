@@ -16,6 +16,7 @@ import {
   pte_lockptr,
   pte_mkdevmap,
   pte_none,
+  PUD_SIZE,
   type page,
   type PmdEntry,
 } from "./pgtable.ts";
@@ -133,7 +134,9 @@ const dax_fault_pte = kernelFunction(
     const mm = yield* loadPrivate(vma.vm_mm);
     const file = yield* loadPrivate(vma.vm_file);
     const memory = yield* loadPrivate(file.memory);
-    const p = nth_page(memory, yield* linear_page_index(vma, addr));
+    const index = yield* linear_page_index(vma, addr);
+    if (index * PAGE_SIZE >= PUD_SIZE) return VM_FAULT_SIGBUS; // a device has 1 GiB
+    const p = nth_page(memory, index);
     if (!(yield* pte_alloc(mm, pmd))) return VM_FAULT_OOM;
     if (yield* pmd_devmap_trans_unstable(pmd)) return 0;
     const table = yield* value(pmd);

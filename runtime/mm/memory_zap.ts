@@ -1,4 +1,6 @@
-/** The part of mm/memory.c that takes pages away: between notifier start and end, and freed by the gather afterwards. */
+/**
+ * The part of mm/memory.c that takes pages away: between notifier start and end, and freed by the gather afterwards.
+ */
 import { load, loadPrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
@@ -259,7 +261,7 @@ const zap_ptes = kernelFunction(
     const tableView = at(pte_table, table);
     const from = pte_entry(tableView, addr).index;
     const found = yield* next_pte(tableView, from, from + Math.ceil((end - addr) / PAGE_SIZE));
-    if (found === -1) return [pages, dirty];
+    if (found === "none") return [pages, dirty];
     const here = addr + (found - from) * PAGE_SIZE;
     const [page, isDirty] = yield* zap_pte(vma, table, here);
     const all = page === null ? pages : [...pages, page];

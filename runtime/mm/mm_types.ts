@@ -32,7 +32,9 @@ export class rb_root extends Struct {
   rb_node = pointer(() => rb_node);
 }
 
-/** By which the VMAs are found that may map an anonymous page. Differs: a family of VMAs has one; there are no chains. */
+/**
+ * By which the VMAs are found that may map an anonymous page. Differs: a family of VMAs has one; there are no chains.
+ */
 export class anon_vma extends Struct {
   /** Guards `vmas`; held for reading by those who look for mappings of a page. */
   rwsem = embed(rw_semaphore);

@@ -79,7 +79,9 @@ const free_gathered = kernelFunction(
   },
   { source: "mm/mmu_gather.c", params: ["mm", "tables", "pages"], internal: true },
 );
-/** Flushes and frees the pages gathered so far: the batch is full, or a dirty file page must not be written to again. */
+/**
+ * Flushes and frees the pages gathered so far: the batch is full, or a dirty file page must not be written to again.
+ */
 export const tlb_flush_mmu = kernelFunction(
   "tlb_flush_mmu",
   function* (mm: mm_struct, pages: Pages): Kernel<void> {

@@ -332,7 +332,7 @@ const change_ptes = kernelFunction(
     const tableView = at(pte_table, table);
     const from = pte_entry(tableView, addr).index;
     const found = yield* fact(7, next_pte(tableView, from, from + Math.ceil((end - addr) / PAGE_SIZE)));
-    if (found === -1) return changed;
+    if (found === "none") return changed;
     const here = addr + (found - from) * PAGE_SIZE;
     const done = (yield* change_pte(table, here, flags, numa)) || changed;
     const next = here + PAGE_SIZE;

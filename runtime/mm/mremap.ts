@@ -410,7 +410,7 @@ const move_entries = kernelFunction(
     const table = at(pte_table, from);
     const first = pte_entry(table, addr).index;
     const found = yield* next_pte(table, first, first + Math.ceil((end - addr) / PAGE_SIZE));
-    if (found === -1) return present;
+    if (found === "none") return present;
     const here = (found - first) * PAGE_SIZE;
     const pte = yield* fact(4, get_and_clear(yield* pte_offset(from, addr + here)));
     yield* fact(4, set_pte_at(yield* pte_offset(dest, newAddr + here), pte));

@@ -55,7 +55,10 @@ const test = primitive("test_bit", (m, addr = 0, bit = 0) => ((m.read(addr) & bi
 const nothing = (): void => {};
 const asBoolean = (n: number): boolean => n !== 0;
 
-/** Sleeps until it has the page lock. Nobody is its owner: another task may unlock it, and lockdep knows nothing of it. */
+/**
+ * Sleeps until it has the page lock. Nobody is its owner: another task may unlock it, and lockdep knows nothing of
+ * it.
+ */
 export const lock_page = (p: page): Kernel<void> => flagStep("lock_page", lock, p, PG_locked, nothing);
 export const trylock_page = (p: page): Kernel<boolean> => flagStep("trylock_page", trylock, p, PG_locked, asBoolean);
 export const unlock_page = (p: page): Kernel<void> => flagStep("unlock_page", clear, p, PG_locked, nothing);

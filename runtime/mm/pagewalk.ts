@@ -38,8 +38,8 @@ export const walk_page_range = kernelFunction(
     params: ["mm", "start", "end", "ops", "private"],
     summary: "Calls back for the page-table entries of a range, VMA by VMA and hole by hole.",
     differs:
-      "No hugetlb. mmap_sem is asserted as by lockdep, too. Where a VMA can have no huge entry, the loads that look for " +
-      "one are left out.",
+      "No hugetlb. mmap_sem is asserted as by lockdep, too. Where a VMA can have no huge entry, the loads that look " +
+      "for one are left out.",
   },
 );
 /** One VMA, or one hole before `vma`, and what follows. */
@@ -165,7 +165,7 @@ export const walk_page_mapping = kernelFunction(
     const vma = yield* list_first_vma(mapping.i_mmap);
     const error = vma.isNull ? 0 : yield* walk_mapped(mapping, vma, first, first + nr, walk);
     yield* endOfScope(walk);
-    return Math.min(error, 0);
+    return error;
   },
   {
     source: "mm/pagewalk.c",
@@ -185,7 +185,8 @@ const walk_mapped = kernelFunction(
     if (start < end) {
       yield* storePrivate(walk.vma, vma);
       yield* storePrivate(walk.mm, yield* loadPrivate(vma.vm_mm));
-      const skip = yield* walk_page_test(vma, start, end, walk);
+      // Asked of all of the VMA, and its "leave it out" ends the whole walk.
+      const skip = yield* walk_page_test(vma, vmStart, vmEnd, walk);
       if (skip > 0) return 0;
       const error = skip < 0 ? skip : yield* __walk_page_range(vma, start, end, walk);
       if (error !== 0) return error;

@@ -1,6 +1,6 @@
 /**
- * The part of mm/pagewalk.c that reads PUD entries, which may change under it: while mmap_sem is held for reading a fault
- * stores a leaf, and MADV_DONTNEED takes it away. As of 5.6 each question is a load of its own.
+ * The part of mm/pagewalk.c that reads PUD entries, which may change under it: while mmap_sem is held for reading a
+ * fault stores a leaf, and MADV_DONTNEED takes it away. As of 5.6 each question is a load of its own.
  */
 import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";

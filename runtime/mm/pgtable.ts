@@ -3,8 +3,8 @@
  *
  * An entry is one word. 0 is none. The address of a table, without any flag, is a pointer to the level below (its bits
  * P, RW, US, A and D always being set, nothing is said by them). Everything else is the address of a struct page with
- * flags in the low bits that such an address leaves free: a present page, a huge leaf, or the swap format of what is not
- * present. Differs: no accessed bit, and none of NX, soft-dirty and uffd-wp.
+ * flags in the low bits that such an address leaves free: a present page, a huge leaf, or the swap format of what is
+ * not present. Differs: no accessed bit, and none of NX, soft-dirty and uffd-wp.
  *
  * This file knows words; pgtable_steps.ts reads and writes them.
  */

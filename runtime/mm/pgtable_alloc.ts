@@ -1,4 +1,6 @@
-/** The part of mm/memory.c that makes page tables: prepare one, take the lock, look again, and hang it in or free it. */
+/**
+ * The part of mm/memory.c that makes page tables: prepare one, take the lock, look again, and hang it in or free it.
+ */
 import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";

@@ -1,6 +1,7 @@
 /**
- * Reads and writes of page-table entries, as include/linux/pgtable.h and mm/pgtable-generic.c have them. What the kernel
- * asks of a pointer (`pud_trans_huge(*pud)`) is a plain load each time it is asked; what it asks of a copy is none.
+ * Reads and writes of page-table entries, as include/linux/pgtable.h and mm/pgtable-generic.c have them. What the
+ * kernel asks of a pointer (`pud_trans_huge(*pud)`) is a plain load each time it is asked; what it asks of a copy is
+ * none.
  *
  * Setters are marked stores and clears are atomic exchanges, as x86 has them.
  */
@@ -54,8 +55,8 @@ export const value = (entry: Entry): Kernel<number> => load(entry);
 export const snapshot = (entry: Entry): Kernel<number> => READ_ONCE(entry);
 
 /**
- * The entry of the table below, computed from the value of an entry above. Whatever is not a pointer to a table ends the
- * path: the kernel would go on through the direct map of physical page 0, or through the data of a huge page.
+ * The entry of the table below, computed from the value of an entry above. Whatever is not a pointer to a table ends
+ * the path: the kernel would go on through the direct map of physical page 0, or through the data of a huge page.
  */
 const below =
   <T extends Entry>(name: string, level: string, make: (table: number, addr: number) => T) =>
@@ -279,15 +280,16 @@ const first_present = primitive("next_entry", (m, table = 0, from = 0, to = 0) =
   return -1;
 });
 /**
- * Index of the first PTE of [from, to) that is not none, or -1. One step for what is a load each in the kernel: the
+ * Index of the first PTE of [from, to) that is not none, or "none". One step for what is a load each in the kernel: the
  * PTE lock must be held, and nobody fills an entry without it.
  */
-export function next_pte(table: pte_table, from: number, to: number): Kernel<number> {
+export function next_pte(table: pte_table, from: number, to: number): Kernel<number | "none"> {
   const base = table.entries.addr;
   return step({
     op: Op.primitive,
     addr: base + from * 8,
     primitive: first_present,
+    decode: (n) => (n === -1 ? "none" : n),
     args: [base, base + from * 8, base + to * 8],
     text: () => (to - from === 1 ? `pte_none(*pte[${from}])` : `pte_none(*pte[${from}..${to - 1}])`),
   });

@@ -1,6 +1,6 @@
 /**
- * lib/ioremap.c and mm/vmalloc.c: the kernel's own page tables, those of init_mm. What guards them is neither mmap_sem nor
- * a VMA: whoever maps a range has it to himself, and those who only look do not ask him.
+ * lib/ioremap.c and mm/vmalloc.c: the kernel's own page tables, those of init_mm. What guards them is neither
+ * mmap_sem nor a VMA: whoever maps a range has it to himself, and those who only look do not ask him.
  *
  * Differs: kernel addresses are below 2^47 here, as all addresses that a script can name.
  */

@@ -184,7 +184,7 @@ function bodyOf(name: string, mutations: readonly Mutation[] = []): string[] {
       const body = (...args: readonly unknown[]) =>
         mutated(
           entry.name,
-          entry.body(...(args as never[])) as Parameters<typeof mutated>[1],
+          () => entry.body(...(args as never[])) as ReturnType<Parameters<typeof mutated>[1]>,
           mutations,
           (callee) => bodies.get(callee)?.name ?? "",
         );

@@ -150,7 +150,10 @@ const KNOWS: readonly (readonly [prefix: RegExp, may: RegExp])[] = [
     /^(grammar\/(span|diagnostic|codes|suggest|complete|format)\.ts$|runtime\/|interpreter\/|node:)/,
   ],
   // The helpers' domains, and tables to print: elsewhere the interpreter knows the machine, not what runs on it.
-  [/^interpreter\/(director|show-mm)\.ts$/, /^(grammar\/(span|diagnostic)\.ts$|runtime\/(machine|mm)\/|interpreter\/)/],
+  [
+    /^interpreter\/(director|show-mm|show-tlb|doc-\w+)\.ts$/,
+    /^(grammar\/(span|diagnostic)\.ts$|runtime\/(machine|mm)\/|interpreter\/)/,
+  ],
   [/^interpreter\/show-device\.ts$/, /^(runtime\/(machine|drivers)\/|interpreter\/)/],
   // What somebody types is parsed and completed; what is shown of it comes from the interpreter's own tables.
   [/^interpreter\/session\//, /^(grammar\/|runtime\/(machine\/|kernel\.ts$|patch\.ts$)|interpreter\/(?!terminal\/))/],
