@@ -110,3 +110,19 @@ export const do_huge_pmd_numa_page = kernelFunction(
     differs: "The page is left where it is.",
   },
 );
+/** A leaf that allows the access: somebody else was faster, or is in the middle of changing it. */
+export const huge_pmd_set_accessed = kernelFunction(
+  "huge_pmd_set_accessed",
+  function* (pmd: PmdEntry): Kernel<number> {
+    yield* fact("F5", spin_lock(pmd_lockptr(pmd)));
+    yield* fact("F5", spin_unlock(pmd_lockptr(pmd)));
+    return 0;
+  },
+  {
+    source: "mm/huge_memory.c",
+    facts: "handle_mm_fault",
+    params: ["pmd"],
+    summary: "Waits for whoever changes a leaf, which is to be tried again then.",
+    differs: "There is no accessed bit, and the dirty one is left to the hardware: nothing is stored.",
+  },
+);
