@@ -64,15 +64,27 @@ export const pmd_is_huge = kernelFunction(
   },
   { source: "include/linux/huge_mm.h", params: ["pmd"], internal: true },
 );
-/** Takes the PMD lock if the entry is a leaf (or one that migrates), before and after. */
-export const pmd_trans_huge_lock = kernelFunction(
-  "pmd_trans_huge_lock",
+/** Takes the PMD lock, and keeps it if the entry is a leaf (or one that migrates): the caller has looked already. */
+export const __pmd_trans_huge_lock = kernelFunction(
+  "__pmd_trans_huge_lock",
   function* (pmd: PmdEntry): Kernel<boolean> {
-    if (!(yield* pmd_is_huge(pmd))) return false;
     yield* spin_lock(pmd_lockptr(pmd));
     if (yield* pmd_is_huge(pmd)) return true;
     yield* spin_unlock(pmd_lockptr(pmd));
     return false;
+  },
+  {
+    source: "mm/huge_memory.c",
+    facts: "Helpers",
+    params: ["pmd"],
+    summary: "Takes the PMD lock, and keeps it if the entry is a leaf.",
+  },
+);
+/** Takes the PMD lock if the entry is a leaf (or one that migrates), before and after. */
+export const pmd_trans_huge_lock = kernelFunction(
+  "pmd_trans_huge_lock",
+  function* (pmd: PmdEntry): Kernel<boolean> {
+    return (yield* pmd_is_huge(pmd)) && (yield* __pmd_trans_huge_lock(pmd));
   },
   {
     source: "include/linux/huge_mm.h",
@@ -213,7 +225,9 @@ export const wp_huge_pmd = kernelFunction(
     params: ["vma", "vm_flags", "pmd", "address", "orig_pmd"],
     own: ["vm_flags"],
     summary: "A write to a read-only leaf.",
-    differs: "The huge zero page is split at once instead of being replaced by a huge page first, as 6.1 does.",
+    differs:
+      "No huge copy is made, as since 5.8: a page that others share, or the huge zero page, is split, and the write " +
+      "then copies one small page. The page is not locked while its mappings are counted.",
   },
 );
 
@@ -257,7 +271,7 @@ export function* pgtable_trans_huge_withdraw(pmd: PmdEntry): Kernel<pte_table> {
 export const zap_huge_pmd = kernelFunction(
   "zap_huge_pmd",
   function* (vma: vm_area_struct, pmd: PmdEntry): Kernel<page | null> {
-    if (!(yield* pmd_trans_huge_lock(pmd))) return null;
+    if (!(yield* fact("8b", __pmd_trans_huge_lock(pmd)))) return null;
     const mm = yield* loadPrivate(vma.vm_mm);
     const old = yield* fact("8b", get_and_clear(pmd));
     const counted = !pmd_devmap(old) && !is_huge_zero(old);

@@ -7,7 +7,7 @@ import { fact, type Kernel } from "../machine/step.ts";
 import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE } from "./fault_flags.ts";
 import { VM_FAULT_FALLBACK, VM_FAULT_OOM } from "./fault_flags.ts";
 import { create_huge_pmd, pmd_migration_entry_wait, wp_huge_pmd } from "./huge_memory.ts";
-import { do_huge_pmd_numa_page } from "./huge_protect.ts";
+import { do_huge_pmd_numa_page, huge_pmd_set_accessed } from "./huge_protect.ts";
 import { create_huge_pud, wp_huge_pud } from "./huge_pud.ts";
 import { do_anonymous_page } from "./memory_anon.ts";
 import { do_wp_page } from "./memory_cow.ts";
@@ -154,14 +154,15 @@ const fault_huge_pmd = kernelFunction(
     const write = flags % 2 === FAULT_FLAG_WRITE;
     if (yield* fact("F5", reads(pmd_none, pmd))) return yield* create_huge_pmd(vma, vmFlags, pmd, addr, write);
     const orig = yield* fact("F5", value(pmd));
+    if (pmd_none(orig)) return VM_FAULT_FALLBACK; // gone since the first look: a small page will do
     if (!pmd_present(orig)) {
-      if (orig !== 0) yield* pmd_migration_entry_wait(pmd);
+      yield* pmd_migration_entry_wait(pmd);
       return 0;
     }
     if (!pmd_leaf(orig)) return VM_FAULT_FALLBACK;
     if (pte_protnone(orig)) return yield* do_huge_pmd_numa_page(pmd, orig);
     if (write && !pte_write(orig)) return yield* wp_huge_pmd(vma, vmFlags, pmd, addr, orig);
-    return 0;
+    return yield* huge_pmd_set_accessed(pmd);
   },
   {
     source: "mm/memory.c",

@@ -12,6 +12,7 @@ import { dup_mm } from "../../runtime/mm/dup_mmap.ts";
 import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
 import { FOLL_WRITE, get_user_pages_unlocked, internal_get_user_pages_fast } from "../../runtime/mm/gup.ts";
+import { clean_record_shared_mapping_range } from "../../runtime/mm/mapping_dirty_helpers.ts";
 import { do_mincore } from "../../runtime/mm/mincore.ts";
 import { address_space, type mm_struct, VM_HUGEPAGE, VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { mmap_file, vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
@@ -239,6 +240,21 @@ for (const one of CASES)
     );
     assert.equal(found, []);
   });
+
+test("who collects dirty bits splits a leaf, and loses one (R6.7); the walk of 5.7 leaves it alone", () => {
+  for (const [kernel, lost] of [
+    [[], true],
+    [["dirty-helpers-pud"], false],
+  ] as const) {
+    const world = new World(kernel, [], "v5.6");
+    world.oracles = "keep";
+    const file = dax(world);
+    world.start(0, clean_record_shared_mapping_range, file, 0, 1);
+    world.start(1, user_store, world.mm, PUD_SIZE, 2);
+    world.explore([0, 1]);
+    assert.is(world.violations.has("O9"), lost);
+  }
+});
 
 test("there is a mutation for each", () => {
   assert.equal(

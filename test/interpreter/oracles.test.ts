@@ -1,0 +1,67 @@
+/** The invariants of the model hold on the ways of every script that is expected to find nothing. */
+import { readdirSync, readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { SourceText } from "../../grammar/span.ts";
+import { bindScript } from "../../interpreter/bind/script.ts";
+import { drain } from "../../interpreter/breathing.ts";
+import { explore } from "../../interpreter/explore.ts";
+import { Findings } from "../../interpreter/findings.ts";
+import { Watch } from "../../interpreter/limits.ts";
+import { Seeded } from "../../interpreter/pickers.ts";
+import { kernelText, type Program } from "../../interpreter/program.ts";
+import { simulate } from "../../interpreter/simulation.ts";
+import { record } from "../../interpreter/trace.ts";
+import { observe } from "../support/oracles.ts";
+
+const WALKS = 6;
+const STATES_MAX = 1_500;
+const LIMITS = { maxStates: STATES_MAX, maxSteps: Infinity, maxMemory: Infinity, timeout: 0 };
+
+const test = suite("the invariants, in scripts");
+
+/** Scripts that expect reports are about kernels or drivers with bugs. */
+const findsNothing = ({ items }: Program): boolean =>
+  items.every((item) => item.kind !== "expect" || item.expectation.kind !== "report");
+
+const readFile = (path: string): { name: string; text: string } => ({
+  name: path,
+  text: readFileSync(`scripts/${path}`, "utf8"),
+});
+function programsOf(name: string): readonly Program[] {
+  const source = new SourceText(name, readFileSync(`scripts/${name}`, "utf8"));
+  return bindScript(source, { readFile }).programs.filter(findsNothing);
+}
+
+/** Breaches on a way through a program, or on all until it becomes too many. */
+function breaches(program: Program, go: (director: ReturnType<typeof simulate>) => void): string[] {
+  const found = new Set<string>();
+  const director = simulate(program);
+  const complain = ({ oracle, message }: { oracle: string; message: string }): void =>
+    void found.add(`${oracle}: ${message}`);
+  observe(director.machine, { complain }).mayHoldLocks = true;
+  go(director);
+  return [...found];
+}
+
+let programs = 0;
+for (const name of readdirSync("scripts").filter((file) => file.endsWith(".hmm")))
+  for (const program of programsOf(name)) {
+    programs++;
+    test(`${name}: ${kernelText(program.kernel)}`, () => {
+      for (let seed = 1; seed <= WALKS; seed++)
+        assert.equal(
+          breaches(program, (director) => void record(director, new Seeded(seed), { maxSteps: 5_000 })),
+          [],
+        );
+      const all = (director: ReturnType<typeof simulate>): void =>
+        void drain(explore(director, new Findings(program), new Watch(LIMITS)));
+      assert.equal(breaches(program, all), []);
+    });
+  }
+
+test("there are such scripts", () => {
+  assert.ok(programs > 20, String(programs));
+});
+
+test.run();
