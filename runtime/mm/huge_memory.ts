@@ -288,25 +288,29 @@ export const zap_huge_pmd = kernelFunction(
   { source: "mm/huge_memory.c", facts: "munmap", params: ["vma", "pmd"], summary: "Clears a leaf of 2 MiB." },
 );
 
-const fill = primitive("remap", (m, table = 0, head = 0, flags = 0) => {
+const fill = primitive("remap", (m, table = 0, head = 0, flags = 0, mapped = 0) => {
   const pte = at(pte_table, table);
   for (let i = 0; i < 512; i++) {
     const part = nth_page(at(huge_page, head), i);
     m.write(pte.entries.addr + i * 8, part.addr + flags);
-    m.write(part.mapcount.addr, m.peek(part.mapcount.addr) + 1);
+    if (mapped !== 0) m.write(part.mapcount.addr, m.peek(part.mapcount.addr) + 1);
   }
   return 0;
 });
-/** Fills a table that nobody knows yet with the parts of a leaf, each mapped once more. */
+/**
+ * Fills a table that nobody knows yet with the parts of a leaf, each mapped once more; those of one that migrates, which
+ * maps nothing, migrate on.
+ */
 function* remap(table: pte_table, leaf: number, frozen: boolean): Kernel<void> {
   const head = pte_page(leaf);
   const mapped = mk_pte(head, pte_write(leaf), pte_dirty(leaf));
   const open = pte_protnone(leaf) ? pte_mkprotnone(mapped) : mapped;
-  const sample = frozen ? make_migration_entry(head, pte_write(leaf)) : open;
+  const migrates = is_migration_entry(leaf);
+  const sample = frozen || migrates ? make_migration_entry(head, pte_write(leaf)) : open;
   yield* step({
     op: Op.silentPrimitive,
     primitive: fill,
-    args: [table.addr, head.addr, sample - head.addr],
+    args: [table.addr, head.addr, sample - head.addr, migrates ? 0 : 1],
     text: (names: Names) => `512 PTEs for ${head.expr(names)}`,
   });
 }
@@ -391,10 +395,11 @@ const split_anon = kernelFunction(
   "__split_huge_pmd_locked",
   function* (pmd: PmdEntry, leaf: number, freeze: boolean): Kernel<void> {
     const head = at(huge_page, pte_page(leaf).addr);
-    yield* fact("m6", atomic_add(511, head._refcount));
+    const mapped = !is_migration_entry(leaf);
+    if (mapped) yield* fact("m6", atomic_add(511, head._refcount));
     const table = yield* fact("m7", pgtable_trans_huge_withdraw(pmd));
     yield* fact("m8", remap(table, leaf, freeze));
-    yield* fact("m9", atomic_dec(head.compound_mapcount));
+    if (mapped) yield* fact("m9", atomic_dec(head.compound_mapcount));
     yield* fact("m11", populate(pmd, table));
   },
   { source: "mm/huge_memory.c", facts: "Splits PMD", params: ["pmd", "old_pmd", "freeze"], internal: true },
