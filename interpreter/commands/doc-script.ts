@@ -25,7 +25,7 @@ function kindText({ of, otherwise }: Param): string {
     case "flags":
       return `any of ${Object.keys(of.words).join(", ")}, or nothing`;
     case "mapping":
-      return `any of ${Object.keys(of.words).join(", ")}, file NAME [+OFFSET], dax NAME, or nothing`;
+      return `${Object.keys(of.words).join(" ")}, file NAME [+OFFSET], dax NAME`;
     case "lock":
       return `${of.lock === "any" ? "a spinlock, mutex or rw_semaphore" : `a ${of.lock}`}${left}`;
     case "range":

@@ -117,8 +117,10 @@ export function onKernel(source: SourceText, kernel: string): string {
 export function onOneKernel(source: SourceText, kernel: string | undefined, readFile: ReadFile | undefined): string {
   if (kernel !== undefined) return onKernel(source, kernel);
   const { programs } = bindScript(source, readFile === undefined ? {} : { readFile });
-  const [first, ...others] = programs;
-  return first === undefined || others.length === 0 ? source.text : onKernel(source, kernelText(first.kernel));
+  const [first] = programs;
+  const { statements } = parse(source).script;
+  const isAboutOne = first === undefined || !statements.some(({ kind }) => kind === "forKernel");
+  return isAboutOne ? source.text : onKernel(source, kernelText(first.kernel));
 }
 
 /** The script without a schedule of its own. */
