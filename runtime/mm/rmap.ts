@@ -113,8 +113,8 @@ const __vma_link_file = kernelFunction(
   },
 );
 /**
- * Keeps those out who go from a page to its VMAs: they see all words of `vma` that a split changes, or none. `part`, the
- * new one, is entered into the list of those that map the file.
+ * Keeps those out who go from a page to its VMAs: they see all words of `vma` that a split changes, or none. The new
+ * one, `part`, enters the list of those that map the file.
  */
 export const lock_rmap = kernelFunction(
   "__vma_adjust",
