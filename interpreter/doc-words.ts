@@ -45,7 +45,8 @@ export function argTexts(args: readonly Value[], s: Situation, info: FunctionInf
       const param = info.params?.[i] ?? "";
       if (info.own?.includes(param) === true) return [];
       const bits = info.bits?.[param];
-      if (bits !== undefined && typeof arg === "number") return [bitsText(arg, bits)];
+      const isHandedOn = s.known.some((k) => k.name === param && k.value === arg);
+      if (bits !== undefined && typeof arg === "number") return [isHandedOn ? param : bitsText(arg, bits)];
       if (!Array.isArray(arg)) return [valueText(arg, s)];
       const known = s.known.findLast((k) => sameTuple(k.value, arg));
       if (known !== undefined) return [known.name];

@@ -212,7 +212,8 @@ function headText(subject: Subject): string[] {
   const title = `${fn === undefined || fn.info.internal === true ? name : fn.name}(${params.join(", ")})`;
   const source = info.source ?? entries[0]?.source ?? "";
   const room = WIDTH - title.length - source.length;
-  const lines = room >= 2 ? [title + " ".repeat(room) + source] : [title, " ".repeat(WIDTH - source.length) + source];
+  const lines =
+    room >= 2 ? [title + " ".repeat(room) + source] : [title, " ".repeat(Math.max(0, WIDTH - source.length)) + source];
   const summary = info.summary ?? sentence(entries[0]?.summary ?? "");
   lines.push(...inLines(summary.split(" "), WIDTH, "  ", " "), "");
   const row = (label: string, text: string): void => {
@@ -269,6 +270,7 @@ function printed(
 }
 function parameter({ name, of }: Callable["params"][number]): string[] {
   if (of.kind === "range") return ["start", "end"];
+  if (of.kind === "mapping") return ["flags", "file", "pgoff"];
   if (of.kind === "lock" && of.lock !== "rwsem") return [`${of.lock === "any" ? "spinlock" : of.lock} lock`];
   return [name];
 }

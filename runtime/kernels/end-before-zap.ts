@@ -16,7 +16,7 @@ function* zapLast(vma: vm_area_struct, start: number, end: number): Kernel<void>
   yield* tlb_gather_mmu(mm);
   yield* mmu_notifier_invalidate_range_start(range);
   yield* mmu_notifier_invalidate_range_end(range);
-  const pages = yield* unmap_page_range(vma, start, end, []);
+  const pages = yield* unmap_page_range(vma, start, end, [], start);
   yield* tlb_finish_mmu(mm, start, end, [], pages);
 }
 

@@ -14,7 +14,7 @@ function* zapFirst(vma: vm_area_struct, start: number, end: number): Kernel<void
   const mm = yield* loadPrivate(vma.vm_mm);
   const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, start, end);
   yield* tlb_gather_mmu(mm);
-  const pages = yield* unmap_page_range(vma, start, end, []);
+  const pages = yield* unmap_page_range(vma, start, end, [], start);
   yield* tlb_finish_mmu(mm, start, end, [], pages);
   yield* mmu_notifier_invalidate_range_start(range);
   yield* mmu_notifier_invalidate_range_end(range);

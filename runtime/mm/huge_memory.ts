@@ -64,15 +64,27 @@ export const pmd_is_huge = kernelFunction(
   },
   { source: "include/linux/huge_mm.h", params: ["pmd"], internal: true },
 );
-/** Takes the PMD lock if the entry is a leaf (or one that migrates), before and after. */
-export const pmd_trans_huge_lock = kernelFunction(
-  "pmd_trans_huge_lock",
+/** Takes the PMD lock, and keeps it if the entry is a leaf (or one that migrates): the caller has looked already. */
+export const __pmd_trans_huge_lock = kernelFunction(
+  "__pmd_trans_huge_lock",
   function* (pmd: PmdEntry): Kernel<boolean> {
-    if (!(yield* pmd_is_huge(pmd))) return false;
     yield* spin_lock(pmd_lockptr(pmd));
     if (yield* pmd_is_huge(pmd)) return true;
     yield* spin_unlock(pmd_lockptr(pmd));
     return false;
+  },
+  {
+    source: "mm/huge_memory.c",
+    facts: "Helpers",
+    params: ["pmd"],
+    summary: "Takes the PMD lock, and keeps it if the entry is a leaf.",
+  },
+);
+/** Takes the PMD lock if the entry is a leaf (or one that migrates), before and after. */
+export const pmd_trans_huge_lock = kernelFunction(
+  "pmd_trans_huge_lock",
+  function* (pmd: PmdEntry): Kernel<boolean> {
+    return (yield* pmd_is_huge(pmd)) && (yield* __pmd_trans_huge_lock(pmd));
   },
   {
     source: "include/linux/huge_mm.h",
@@ -213,7 +225,9 @@ export const wp_huge_pmd = kernelFunction(
     params: ["vma", "vm_flags", "pmd", "address", "orig_pmd"],
     own: ["vm_flags"],
     summary: "A write to a read-only leaf.",
-    differs: "The huge zero page is split at once instead of being replaced by a huge page first, as 6.1 does.",
+    differs:
+      "No huge copy is made, as since 5.8: a page that others share, or the huge zero page, is split, and the write " +
+      "then copies one small page. The page is not locked while its mappings are counted.",
   },
 );
 
@@ -257,7 +271,7 @@ export function* pgtable_trans_huge_withdraw(pmd: PmdEntry): Kernel<pte_table> {
 export const zap_huge_pmd = kernelFunction(
   "zap_huge_pmd",
   function* (vma: vm_area_struct, pmd: PmdEntry): Kernel<page | null> {
-    if (!(yield* pmd_trans_huge_lock(pmd))) return null;
+    if (!(yield* fact("8b", __pmd_trans_huge_lock(pmd)))) return null;
     const mm = yield* loadPrivate(vma.vm_mm);
     const old = yield* fact("8b", get_and_clear(pmd));
     const counted = !pmd_devmap(old) && !is_huge_zero(old);
@@ -274,25 +288,29 @@ export const zap_huge_pmd = kernelFunction(
   { source: "mm/huge_memory.c", facts: "munmap", params: ["vma", "pmd"], summary: "Clears a leaf of 2 MiB." },
 );
 
-const fill = primitive("remap", (m, table = 0, head = 0, flags = 0) => {
+const fill = primitive("remap", (m, table = 0, head = 0, flags = 0, mapped = 0) => {
   const pte = at(pte_table, table);
   for (let i = 0; i < 512; i++) {
     const part = nth_page(at(huge_page, head), i);
     m.write(pte.entries.addr + i * 8, part.addr + flags);
-    m.write(part.mapcount.addr, m.peek(part.mapcount.addr) + 1);
+    if (mapped !== 0) m.write(part.mapcount.addr, m.peek(part.mapcount.addr) + 1);
   }
   return 0;
 });
-/** Fills a table that nobody knows yet with the parts of a leaf, each mapped once more. */
+/**
+ * Fills a table that nobody knows yet with the parts of a leaf, each mapped once more; those of one that migrates, which
+ * maps nothing, migrate on.
+ */
 function* remap(table: pte_table, leaf: number, frozen: boolean): Kernel<void> {
   const head = pte_page(leaf);
   const mapped = mk_pte(head, pte_write(leaf), pte_dirty(leaf));
   const open = pte_protnone(leaf) ? pte_mkprotnone(mapped) : mapped;
-  const sample = frozen ? make_migration_entry(head, pte_write(leaf)) : open;
+  const migrates = is_migration_entry(leaf);
+  const sample = frozen || migrates ? make_migration_entry(head, pte_write(leaf)) : open;
   yield* step({
     op: Op.silentPrimitive,
     primitive: fill,
-    args: [table.addr, head.addr, sample - head.addr],
+    args: [table.addr, head.addr, sample - head.addr, migrates ? 0 : 1],
     text: (names: Names) => `512 PTEs for ${head.expr(names)}`,
   });
 }
@@ -377,10 +395,11 @@ const split_anon = kernelFunction(
   "__split_huge_pmd_locked",
   function* (pmd: PmdEntry, leaf: number, freeze: boolean): Kernel<void> {
     const head = at(huge_page, pte_page(leaf).addr);
-    yield* fact("m6", atomic_add(511, head._refcount));
+    const mapped = !is_migration_entry(leaf);
+    if (mapped) yield* fact("m6", atomic_add(511, head._refcount));
     const table = yield* fact("m7", pgtable_trans_huge_withdraw(pmd));
     yield* fact("m8", remap(table, leaf, freeze));
-    yield* fact("m9", atomic_dec(head.compound_mapcount));
+    if (mapped) yield* fact("m9", atomic_dec(head.compound_mapcount));
     yield* fact("m11", populate(pmd, table));
   },
   { source: "mm/huge_memory.c", facts: "Splits PMD", params: ["pmd", "old_pmd", "freeze"], internal: true },

@@ -3,7 +3,7 @@ import { loadPrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { pmd_trans_huge_lock } from "./huge_memory.ts";
+import { __pmd_trans_huge_lock } from "./huge_memory.ts";
 import type { vm_area_struct } from "./mm_types.ts";
 import {
   alignDown,
@@ -56,7 +56,7 @@ const change_leaf = kernelFunction(
     numa: boolean,
     invalidates: boolean,
   ): Kernel<boolean> {
-    if (!(yield* fact(6, pmd_trans_huge_lock(pmd)))) return false;
+    if (!(yield* fact(6, __pmd_trans_huge_lock(pmd)))) return false;
     const old = yield* fact(6, value(pmd));
     if (is_migration_entry(old)) {
       if (pte_write(old)) yield* fact(6, set_entry(pmd, make_migration_entry(pte_page(old), false)));
@@ -75,7 +75,7 @@ const change_leaf = kernelFunction(
     internal: true,
   },
 );
-const pmdp_invalidate = kernelFunction(
+export const pmdp_invalidate = kernelFunction(
   "pmdp_invalidate",
   function* (vma: vm_area_struct, pmd: PmdEntry, addr: number, leaf: number): Kernel<void> {
     const mm = yield* loadPrivate(vma.vm_mm);

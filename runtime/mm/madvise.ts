@@ -8,6 +8,7 @@ import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { at } from "../machine/struct.ts";
 import { pmd_is_huge, pmd_trans_huge_lock, split_huge_pmd } from "./huge_memory.ts";
+import { pmdp_invalidate } from "./huge_protect.ts";
 import { unmap_page_range } from "./memory_zap.ts";
 import { misplaced, split_vma_to } from "./mmap.ts";
 import { VM_HUGEPAGE, VM_LOCKED, VM_PFNMAP, type mm_struct, type vm_area_struct } from "./mm_types.ts";
@@ -41,6 +42,7 @@ import {
   pud_none,
   huge_page,
   swap_slot_of,
+  type page,
   type pgd_table,
   type PmdEntry,
   type PudEntry,
@@ -58,7 +60,7 @@ import {
   set_pte_at,
   value,
 } from "./pgtable_steps.ts";
-import { swap_free, swap_slot } from "./swap_slot.ts";
+import { free_swap_and_cache, PageSwapCache, swap_slot, try_to_free_swap } from "./swap_slot.ts";
 import { find_vma } from "./vma_tree.ts";
 import { reclaim_pages } from "./vmscan.ts";
 
@@ -81,7 +83,7 @@ export const zap_page_range = kernelFunction(
     const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, start, end);
     yield* fact(2, tlb_gather_mmu(mm));
     yield* fact(3, mmu_notifier_invalidate_range_start(range));
-    const pages = yield* fact(4, unmap_page_range(vma, start, end, []));
+    const pages = yield* fact(4, unmap_page_range(vma, start, end, [], start));
     yield* fact(5, mmu_notifier_invalidate_range_end(range));
     yield* fact(6, tlb_finish_mmu(mm, start, end, [], pages));
   },
@@ -169,7 +171,7 @@ const madvise_free_pte_range = kernelFunction(
   function* (vma: vm_area_struct, pmd: PmdEntry, addr: number, end: number): Kernel<boolean> {
     if (((yield* loadPrivate(vma.vm_flags)) & VM_HUGEPAGE) !== 0) {
       if (yield* fact(4, pmd_is_huge(pmd))) {
-        if (end - addr === PMD_SIZE) return yield* madvise_free_huge_pmd(pmd);
+        if (end - addr === PMD_SIZE) return yield* madvise_free_huge_pmd(vma, pmd, addr);
         yield* fact(4, split_huge_pmd(vma, pmd, addr));
       }
       if (yield* fact(4, pmd_trans_unstable(pmd))) return false;
@@ -210,18 +212,12 @@ const free_pte = kernelFunction(
     if (!pte_present(pte)) {
       if (!is_swap_entry(pte)) return false;
       yield* fact(4, get_and_clear(entry));
-      yield* fact(4, swap_free(swap_slot_of(swap_slot, pte)));
+      yield* fact(4, free_swap_and_cache(swap_slot_of(swap_slot, pte)));
       return false;
     }
     if (pte_special(pte)) return false;
     const page = pte_page(pte);
-    if (yield* PageDirty(page)) {
-      if (!(yield* trylock_page(page))) return false;
-      const sole = (yield* atomic_read(page.mapcount)) === 1;
-      if (sole) yield* ClearPageDirty(page);
-      yield* unlock_page(page);
-      if (!sole) return false;
-    }
+    if (((yield* PageSwapCache(page)) || (yield* PageDirty(page))) && !(yield* make_clean(page))) return false;
     const dirty = pte_dirty(pte);
     if (dirty) {
       const old = yield* fact(4, get_and_clear(entry));
@@ -232,16 +228,30 @@ const free_pte = kernelFunction(
   },
   { source: "mm/madvise.c", facts: "madvise", params: ["pmd", "addr"], internal: true },
 );
+/** False if others map the page, or have it in swap: what they find there must stay. */
+const make_clean = kernelFunction(
+  "madvise_free_pte_range",
+  function* (p: page): Kernel<boolean> {
+    if (!(yield* trylock_page(p))) return false;
+    const sole = (yield* atomic_read(p.mapcount)) === 1;
+    if (sole && (yield* PageSwapCache(p))) yield* try_to_free_swap(p);
+    const ours = sole && !(yield* PageSwapCache(p));
+    if (ours) yield* ClearPageDirty(p);
+    yield* unlock_page(p);
+    return ours;
+  },
+  { source: "mm/madvise.c", facts: "madvise", params: ["page"], internal: true },
+);
 const madvise_free_huge_pmd = kernelFunction(
   "madvise_free_huge_pmd",
-  function* (pmd: PmdEntry): Kernel<boolean> {
+  function* (vma: vm_area_struct, pmd: PmdEntry, addr: number): Kernel<boolean> {
     if (!(yield* fact(4, pmd_trans_huge_lock(pmd)))) return false;
     const leaf = yield* fact(4, value(pmd));
     const head = at(huge_page, pte_page(leaf).addr);
     const ours = pmd_present(leaf) && !is_huge_zero(leaf) && !pmd_devmap(leaf);
     const sole = ours && (yield* atomic_read(head.compound_mapcount)) === 1;
     if (sole && pte_dirty(leaf)) {
-      yield* fact(4, get_and_clear(pmd));
+      yield* fact(4, pmdp_invalidate(vma, pmd, addr, leaf));
       yield* fact(4, set_entry(pmd, pte_mkclean(leaf)));
     }
     if (sole) yield* fact(4, SetPageLazyfree(head));
@@ -251,8 +261,8 @@ const madvise_free_huge_pmd = kernelFunction(
   {
     source: "mm/huge_memory.c",
     facts: "madvise",
-    params: ["pmd"],
-    summary: "Marks a leaf of 2 MiB as clean and worth nothing.",
+    params: ["vma", "pmd", "addr"],
+    summary: "Marks a leaf of 2 MiB as clean and worth nothing; while it does, the entry is invalid, but not none.",
     differs: "The page is not split where the range covers it whole, and its lock is not needed: it is not in swap.",
   },
 );

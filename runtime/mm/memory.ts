@@ -154,8 +154,9 @@ const fault_huge_pmd = kernelFunction(
     const write = flags % 2 === FAULT_FLAG_WRITE;
     if (yield* fact("F5", reads(pmd_none, pmd))) return yield* create_huge_pmd(vma, vmFlags, pmd, addr, write);
     const orig = yield* fact("F5", value(pmd));
+    if (pmd_none(orig)) return VM_FAULT_FALLBACK; // gone since the first look: a small page will do
     if (!pmd_present(orig)) {
-      if (orig !== 0) yield* pmd_migration_entry_wait(pmd);
+      yield* pmd_migration_entry_wait(pmd);
       return 0;
     }
     if (!pmd_leaf(orig)) return VM_FAULT_FALLBACK;

@@ -101,10 +101,10 @@ const do_cow_fault = kernelFunction(
     const fresh = yield* fact("f3", alloc_page());
     if (fresh.isNull) return VM_FAULT_OOM;
     yield* fact("f3", copy_user_highpage(fresh, cached));
-    if (!(yield* pte_alloc(mm, pmd))) return VM_FAULT_OOM;
-    if (yield* pmd_devmap_trans_unstable(pmd)) {
+    const there = yield* pte_alloc(mm, pmd);
+    if (!there || (yield* pmd_devmap_trans_unstable(pmd))) {
       yield* put_page(fresh);
-      return 0;
+      return there ? 0 : VM_FAULT_OOM;
     }
     const table = yield* value(pmd);
     const entry = yield* pte_offset(table, addr);

@@ -61,7 +61,7 @@ export const unmap_vmas = kernelFunction(
     const mm = yield* loadPrivate(vma.vm_mm);
     const range = mmu_notifier_range_init("MMU_NOTIFY_UNMAP", mm, start, end);
     yield* fact(7, mmu_notifier_invalidate_range_start(range));
-    const pages = yield* unmap_each(vma, start, end, []);
+    const pages = yield* unmap_each(vma, start, end, [], start);
     yield* fact(9, mmu_notifier_invalidate_range_end(range));
     return pages;
   },
@@ -75,31 +75,36 @@ export const unmap_vmas = kernelFunction(
 );
 const unmap_each = kernelFunction(
   "unmap_vmas",
-  function* (vma: vm_area_struct, start: number, end: number, pages: Pages): Kernel<Pages> {
+  function* (vma: vm_area_struct, start: number, end: number, pages: Pages, from: number): Kernel<Pages> {
     const vmStart = yield* load(vma.vm_start);
     if (vmStart >= end) return pages;
     const vmEnd = yield* load(vma.vm_end);
-    const all = yield* unmap_page_range(vma, Math.max(vmStart, start), Math.min(vmEnd, end), pages);
+    const begin = gatheredFrom(pages, from, Math.max(vmStart, start));
+    const all = yield* unmap_page_range(vma, Math.max(vmStart, start), Math.min(vmEnd, end), pages, begin);
     const next = yield* load(vma.vm_next);
-    return next.isNull ? all : yield* unmap_each.restart(next, start, end, all);
+    return next.isNull ? all : yield* unmap_each.restart(next, start, end, all, begin);
   },
-  { source: "mm/memory.c", params: ["vma", "start", "end", "pages"], internal: true },
+  { source: "mm/memory.c", params: ["vma", "start", "end", "pages", "from"], internal: true },
 );
 
+/** Where what has been gathered and not yet flushed begins, if the next entry to be cleared is at `addr`. */
+const gatheredFrom = (pages: Pages, from: number, addr: number): number => (pages.length === 0 ? addr : from);
+
+/** `from`: where the entries of `pages` begin, in this VMA or in one before it. */
 export const unmap_page_range = kernelFunction(
   "unmap_page_range",
-  function* (vma: vm_area_struct, addr: number, end: number, pages: Pages): Kernel<Pages> {
+  function* (vma: vm_area_struct, addr: number, end: number, pages: Pages, from: number): Kernel<Pages> {
     const mm = yield* loadPrivate(vma.vm_mm);
     const pgd = yield* loadPrivate(mm.pgd);
     // Constant while mmap_sem or i_mmap_rwsem is held: reading it is no step of its own.
     const huge = ((yield* loadPrivate(vma.vm_flags)) & VM_HUGEPAGE) !== 0;
-    return yield* zap_pgd_range.restart(vma, pgd, addr, end, huge, pages);
+    return yield* zap_pgd_range.restart(vma, pgd, addr, end, huge, pages, from);
   },
   {
     source: "mm/memory.c",
     facts: "munmap",
-    params: ["vma", "addr", "end", "pages"],
-    own: ["pages"],
+    params: ["vma", "addr", "end", "pages", "from"],
+    own: ["pages", "from"],
     summary: "Clears the entries of a range.",
     differs: "Where a VMA can have no huge entry, the loads that look for one are left out.",
   },
@@ -113,15 +118,21 @@ const zap_pgd_range = kernelFunction(
     end: number,
     huge: boolean,
     pages: Pages,
+    from: number,
   ): Kernel<Pages> {
     const next = pgd_addr_end(addr, end);
+    const begin = gatheredFrom(pages, from, addr);
     const table = yield* value(pgd_offset(pgd, addr));
     const all = pgd_none(table)
       ? pages
-      : yield* zap_pud_range(vma, yield* pud_offset(table, addr), addr, next, huge, pages);
-    return next === end ? all : yield* zap_pgd_range.restart(vma, pgd, next, end, huge, all);
+      : yield* zap_pud_range(vma, yield* pud_offset(table, addr), addr, next, huge, pages, begin);
+    return next === end ? all : yield* zap_pgd_range.restart(vma, pgd, next, end, huge, all, begin);
   },
-  { source: "mm/memory.c", params: ["vma", "pgd", "addr", "end", "huge", "pages"], own: ["huge", "pages"] },
+  {
+    source: "mm/memory.c",
+    params: ["vma", "pgd", "addr", "end", "huge", "pages", "from"],
+    own: ["huge", "pages", "from"],
+  },
 );
 
 const zap_pud_range = kernelFunction(
@@ -133,16 +144,18 @@ const zap_pud_range = kernelFunction(
     end: number,
     huge: boolean,
     pages: Pages,
+    from: number,
   ): Kernel<Pages> {
     const next = pud_addr_end(addr, end);
-    const all = yield* zap_pud(vma, pud, addr, next, huge, pages);
-    return next === end ? all : yield* zap_pud_range.restart(vma, nextEntry(pud), next, end, huge, all);
+    const begin = gatheredFrom(pages, from, addr);
+    const all = yield* zap_pud(vma, pud, addr, next, huge, pages, begin);
+    return next === end ? all : yield* zap_pud_range.restart(vma, nextEntry(pud), next, end, huge, all, begin);
   },
   {
     source: "mm/memory.c",
     facts: "munmap",
-    params: ["vma", "pud", "addr", "end", "huge", "pages"],
-    own: ["huge", "pages"],
+    params: ["vma", "pud", "addr", "end", "huge", "pages", "from"],
+    own: ["huge", "pages", "from"],
     summary: "The part of one PUD table.",
   },
 );
@@ -155,6 +168,7 @@ const zap_pud = kernelFunction(
     next: number,
     huge: boolean,
     pages: Pages,
+    from: number,
   ): Kernel<Pages> {
     if (huge) {
       if (yield* fact("8a", pud_is_huge(pud))) {
@@ -165,9 +179,14 @@ const zap_pud = kernelFunction(
     }
     const table = yield* fact("8a", value(pud));
     if (pud_none(table)) return pages;
-    return yield* zap_pmd_range(vma, yield* pmd_offset(table, addr), addr, next, huge, pages);
+    return yield* zap_pmd_range(vma, yield* pmd_offset(table, addr), addr, next, huge, pages, from);
   },
-  { source: "mm/memory.c", facts: "munmap", params: ["vma", "pud", "addr", "end", "huge", "pages"], internal: true },
+  {
+    source: "mm/memory.c",
+    facts: "munmap",
+    params: ["vma", "pud", "addr", "end", "huge", "pages", "from"],
+    internal: true,
+  },
 );
 
 const zap_pmd_range = kernelFunction(
@@ -179,16 +198,18 @@ const zap_pmd_range = kernelFunction(
     end: number,
     huge: boolean,
     pages: Pages,
+    from: number,
   ): Kernel<Pages> {
     const next = pmd_addr_end(addr, end);
-    const all = yield* zap_pmd(vma, pmd, addr, next, huge, pages);
-    return next === end ? all : yield* zap_pmd_range.restart(vma, nextEntry(pmd), next, end, huge, all);
+    const begin = gatheredFrom(pages, from, addr);
+    const all = yield* zap_pmd(vma, pmd, addr, next, huge, pages, begin);
+    return next === end ? all : yield* zap_pmd_range.restart(vma, nextEntry(pmd), next, end, huge, all, begin);
   },
   {
     source: "mm/memory.c",
     facts: "munmap",
-    params: ["vma", "pmd", "addr", "end", "huge", "pages"],
-    own: ["huge", "pages"],
+    params: ["vma", "pmd", "addr", "end", "huge", "pages", "from"],
+    own: ["huge", "pages", "from"],
     summary: "The part of one PMD table.",
   },
 );
@@ -201,6 +222,7 @@ const zap_pmd = kernelFunction(
     next: number,
     huge: boolean,
     pages: Pages,
+    from: number,
   ): Kernel<Pages> {
     if (huge) {
       if (yield* fact("8b", pmd_is_huge(pmd))) {
@@ -214,9 +236,14 @@ const zap_pmd = kernelFunction(
     }
     const table = yield* fact("8b", value(pmd));
     if (pmd_none(table)) return pages;
-    return yield* zap_pte_range(vma, table, addr, next, pages);
+    return yield* zap_pte_range(vma, table, addr, next, pages, from);
   },
-  { source: "mm/memory.c", facts: "munmap", params: ["vma", "pmd", "addr", "end", "huge", "pages"], internal: true },
+  {
+    source: "mm/memory.c",
+    facts: "munmap",
+    params: ["vma", "pmd", "addr", "end", "huge", "pages", "from"],
+    internal: true,
+  },
 );
 /** One snapshot decides; since 3.4. */
 export const pmd_none_or_trans_huge_or_clear_bad = kernelFunction(
@@ -228,11 +255,11 @@ export const pmd_none_or_trans_huge_or_clear_bad = kernelFunction(
 );
 const zap_pte_range = kernelFunction(
   "zap_pte_range",
-  function* (vma: vm_area_struct, table: number, addr: number, end: number, pages: Pages): Kernel<Pages> {
+  function* (vma: vm_area_struct, table: number, addr: number, end: number, pages: Pages, from: number): Kernel<Pages> {
     yield* fact("8c", spin_lock(pte_lockptr(table)));
     const [all, dirty] = yield* zap_ptes(vma, table, addr, end, pages, false);
     const mm = yield* loadPrivate(vma.vm_mm);
-    if (dirty) yield* fact("8c", flush_gathered(mm, addr, end));
+    if (dirty) yield* fact("8c", flush_gathered(mm, from, end));
     yield* fact("8c", spin_unlock(pte_lockptr(table)));
     if (!dirty) return all;
     yield* fact("8c", tlb_flush_mmu(mm, all));
@@ -241,9 +268,9 @@ const zap_pte_range = kernelFunction(
   {
     source: "mm/memory.c",
     facts: "munmap",
-    params: ["vma", "pmd", "addr", "end", "pages"],
-    own: ["pages"],
-    summary: "Clears the PTEs of one table.",
+    params: ["vma", "pmd", "addr", "end", "pages", "from"],
+    own: ["pages", "from"],
+    summary: "Clears the PTEs of one table; a flush under the lock is one of all that has been gathered so far.",
     differs: "A batch is never full: pages are freed before notifier end only if one of a file is dirty.",
   },
 );

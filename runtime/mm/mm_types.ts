@@ -44,7 +44,8 @@ export class anon_vma extends Struct {
   refcount = atomic();
 }
 
-const CACHED_PAGES_MAX = 512;
+/** How many pages a file can have, if it is no DAX device. */
+export const CACHED_PAGES_MAX = 512;
 /** A file, its address_space and, if it is one, the DAX device behind it. Differs: files begin with zeros. */
 export class address_space extends Struct {
   static readonly short: string = "mapping";

@@ -11,6 +11,7 @@ import { free_pgtables } from "./memory_free.ts";
 import { unmap_vmas } from "./memory_zap.ts";
 import { __oom_reap_task_mm, set_oom_skip } from "./oom_kill.ts";
 import {
+  CACHED_PAGES_MAX,
   MMF_OOM_VICTIM,
   vm_area_struct,
   VM_EXEC,
@@ -27,7 +28,7 @@ import { split_huge_pmd_address } from "./huge_split.ts";
 import { PAGE_SIZE, TASK_SIZE } from "./pgtable.ts";
 import { mmu_notifier_release } from "./mmu_notifier.ts";
 import { allocate } from "./page_alloc.ts";
-import { anon_vma_clone, vma_link_file } from "./rmap.ts";
+import { anon_vma_clone, lock_rmap, unlock_rmap, vma_link_file } from "./rmap.ts";
 import { find_vma, find_vma_links, vma_link, vma_rb_erase } from "./vma_tree.ts";
 
 /** Comes in one word with the VM_* flags that PROT_* and the other MAP_* stand for. */
@@ -84,6 +85,8 @@ const do_mmap = kernelFunction(
     pgoff: number,
   ): Kernel<number> {
     if (misplaced(start, end)) return -EINVAL;
+    const shmem = file.isNull && (flags & VM_SHARED) !== 0;
+    if (shmem && end - start > CACHED_PAGES_MAX * PAGE_SIZE) return -ENOMEM;
     const fixed = (flags & MAP_FIXED) !== 0;
     let [overlap, prev, link] = yield* find_vma_links(mm, start, end);
     if (overlap) {
@@ -98,7 +101,6 @@ const do_mmap = kernelFunction(
     yield* storePrivate(vma.vm_start, start);
     yield* storePrivate(vma.vm_end, end);
     yield* storePrivate(vma.vm_flags, flags & VM_FLAGS);
-    const shmem = file.isNull && (flags & VM_SHARED) !== 0;
     const mapped = shmem ? yield* new_shmem_file(end - start) : file;
     yield* storePrivate(vma.vm_file, mapped);
     yield* storePrivate(vma.vm_pgoff, mapped.isNull ? start / PAGE_SIZE : pgoff);
@@ -114,7 +116,8 @@ const do_mmap = kernelFunction(
     summary: "Makes a VMA at the given address and links it.",
     differs:
       "The address is never a mere hint: an overlap without MAP_FIXED is -EEXIST. Adjacent mappings are " +
-      "never merged. No accounting; huge pages are asked for as by MADV_HUGEPAGE right after.",
+      "never merged. No accounting, but shared memory ends at 2 MiB; huge pages are asked for as by MADV_HUGEPAGE " +
+      "right after.",
   },
 );
 
@@ -205,12 +208,13 @@ export const __split_vma = kernelFunction(
     yield* get_file(file);
     yield* anon_vma_clone(part, vma);
     if ((flags & VM_HUGEPAGE) !== 0) yield* split_huge_pmd_address(vma, addr);
+    yield* lock_rmap(vma, part);
     if (below) yield* store(vma.vm_pgoff, pgoff + (addr - vmStart) / PAGE_SIZE);
     if (below) yield* store(vma.vm_start, addr);
     else yield* store(vma.vm_end, addr);
     const [, prev, link] = yield* find_vma_links(mm, below ? vmStart : addr, below ? addr : vmEnd);
     yield* vma_link(mm, part, prev, link);
-    yield* vma_link_file(part);
+    yield* unlock_rmap(vma);
     return 0;
   },
   {

@@ -12,7 +12,7 @@ import {
   pgtable_trans_huge_deposit,
   pgtable_trans_huge_withdraw,
   pmd_is_huge,
-  pmd_trans_huge_lock,
+  __pmd_trans_huge_lock,
   split_huge_pmd,
 } from "./huge_memory.ts";
 import { __do_munmap, misplaced } from "./mmap.ts";
@@ -139,7 +139,9 @@ const copy_vma = kernelFunction(
     facts: "mremap",
     params: ["vma", "old_addr", "addr", "end"],
     summary: "A VMA like another one, elsewhere.",
-    differs: "Never merged with a neighbour, so move_page_tables() never needs the rmap locks.",
+    differs:
+      "Never merged with a neighbour, so move_page_tables() needs no rmap locks. It takes none on the way back " +
+      "either, when memory is short, where the kernel does.",
   },
 );
 
@@ -268,7 +270,7 @@ const move_huge_pmd = kernelFunction(
   "move_huge_pmd",
   function* (vma: vm_area_struct, pmd: PmdEntry, addr: number, to: PmdEntry): Kernel<boolean> {
     if (yield* WARN_ON(!(yield* reads(pmd_none, to)), "!pmd_none(*new_pmd)")) return false;
-    if (!(yield* fact(4, pmd_trans_huge_lock(pmd)))) return false;
+    if (!(yield* fact(4, __pmd_trans_huge_lock(pmd)))) return false;
     const mm = yield* loadPrivate(vma.vm_mm);
     yield* lock_new(pmd_lockptr(pmd), pmd_lockptr(to));
     const leaf = yield* fact(4, get_and_clear(pmd));

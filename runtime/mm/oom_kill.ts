@@ -97,10 +97,10 @@ const reap_vma = kernelFunction(
     const mm = yield* loadPrivate(vma.vm_mm);
     const start = yield* load(vma.vm_start);
     const end = yield* load(vma.vm_end);
-    const range: mmu_notifier_range = [mm, start, end, "MMU_NOTIFY_CLEAR", false];
+    const range: mmu_notifier_range = [mm, start, end, "MMU_NOTIFY_UNMAP", false];
     yield* fact("gather", tlb_gather_mmu(mm));
     const refused = (yield* fact("NS", mmu_notifier_invalidate_range_start_nonblock(range))) !== 0;
-    const pages = refused ? [] : yield* fact("zap", unmap_page_range(vma, start, end, []));
+    const pages = refused ? [] : yield* fact("zap", unmap_page_range(vma, start, end, [], start));
     if (!refused) yield* fact("NE", mmu_notifier_invalidate_range_end(range));
     yield* fact("finish", tlb_finish_mmu(mm, start, end, [], pages));
     return !refused;

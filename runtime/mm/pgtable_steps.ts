@@ -135,12 +135,11 @@ export function* ptep_set_wrprotect(entry: Entry): Kernel<void> {
   });
 }
 
-/** A plain store of 0: what unhooks a table that nobody else can reach. */
+/** A marked store of 0, no exchange: what unhooks a table. */
 export function* clear_table(entry: Entry): Kernel<void> {
   yield* step({
     op: Op.store,
     addr: entry.addr,
-    access: "plain",
     text: () => `${levelOf(entry)}_clear(&${entry.expr()})`,
   });
 }

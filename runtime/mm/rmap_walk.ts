@@ -8,10 +8,11 @@ import { down_read, up_read } from "../machine/rwsem.ts";
 import { BLOCKED, fact, HoldMode, Op, primitive, step, Taken, type Kernel } from "../machine/step.ts";
 import { at } from "../machine/struct.ts";
 import { find_pmd } from "./huge_split.ts";
-import { page_mapcount } from "./mapcount.ts";
+import { page_mapcount, PageCompound } from "./mapcount.ts";
 import { address_space, anon_vma, type vm_area_struct } from "./mm_types.ts";
 import { PageAnon } from "./page_flags.ts";
 import {
+  huge_page,
   is_migration_entry,
   is_swap_pte,
   is_table,
@@ -62,7 +63,8 @@ export function page_lock_anon_vma_read(p: page, pinned: boolean): Kernel<anon_v
 
 const REFCOUNT = at(anon_vma, 0).refcount.addr;
 const getAnonVma = primitive("page_get_anon_vma", (m, p = 0) => {
-  if (m.read(at(page, p).mapcount.addr) === 0) return 0;
+  const whole = PageCompound(at(page, p)) ? m.read(at(huge_page, p).compound_mapcount.addr) : 0;
+  if (whole + m.read(at(page, p).mapcount.addr) === 0) return 0;
   const family = m.read(at(page, p).mapping.addr);
   m.write(family + REFCOUNT, Math.max(m.read(family + REFCOUNT), 1) + 1);
   return family;

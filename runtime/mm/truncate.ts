@@ -23,7 +23,7 @@ const zap_page_range_single = kernelFunction(
     const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, start, end);
     yield* tlb_gather_mmu(mm);
     yield* fact("NS", mmu_notifier_invalidate_range_start(range));
-    const pages = yield* fact("zap", unmap_page_range(vma, start, end, []));
+    const pages = yield* fact("zap", unmap_page_range(vma, start, end, [], start));
     yield* fact("NE", mmu_notifier_invalidate_range_end(range));
     yield* fact("finish", tlb_finish_mmu(mm, start, end, [], pages));
   },

@@ -69,11 +69,12 @@ export const shrink_page_list = kernelFunction(
       yield* put_page(p);
       return false;
     }
-    const gone = yield* shrink_locked(p);
+    const fate = yield* shrink_locked(p);
     yield* unlock_page(p);
-    if (gone) yield* arch_tlbbatch_flush();
+    // A page that stays may have been taken from some who mapped it: they are flushed, too.
+    if (fate !== "untouched") yield* arch_tlbbatch_flush();
     yield* put_page(p);
-    return gone;
+    return fate === "gone";
   },
   {
     source: "mm/vmscan.c",
@@ -81,22 +82,24 @@ export const shrink_page_list = kernelFunction(
     params: ["page"],
     summary: "Unmaps a page, writes it out, flushes the TLBs, and frees it.",
     differs:
-      "A page of a file is unmapped but stays in the page cache: files have no disk. The caller is no isolated list.",
+      "A page of a file is unmapped but stays in the page cache: files have no disk. The caller is no isolated list. " +
+      "What is put off is flushed here only: there is no flush_tlb_batched_pending().",
   },
 );
-/** Whether the page is unmapped, and nothing but the caller has it (or, of a file, the page cache). */
+/** "gone": unmapped, and nothing but the caller has the page (or, of a file, the page cache). */
+type Fate = "gone" | "kept" | "untouched";
 const shrink_locked = kernelFunction(
   "shrink_page_list",
-  function* (p: page): Kernel<boolean> {
-    if (!(yield* PageAnon(p))) return yield* try_to_unmap(p, TTU_BATCH_FLUSH);
+  function* (p: page): Kernel<Fate> {
+    if (!(yield* PageAnon(p))) return (yield* try_to_unmap(p, TTU_BATCH_FLUSH)) ? "gone" : "kept";
     const lazyfree = yield* PageLazyfree(p);
-    if (!lazyfree && !(yield* PageSwapCache(p)) && !(yield* add_to_swap(p))) return false;
+    if (!lazyfree && !(yield* PageSwapCache(p)) && !(yield* add_to_swap(p))) return "untouched";
     const unmapped = yield* try_to_unmap(p, TTU_BATCH_FLUSH);
-    if (lazyfree) return unmapped;
+    if (lazyfree) return unmapped ? "gone" : "kept";
     if (unmapped && (yield* PageDirty(p))) yield* pageout(p);
-    if (unmapped && (yield* __remove_mapping(p))) return true;
+    if (unmapped && (yield* __remove_mapping(p))) return "gone";
     yield* try_to_free_swap(p);
-    return false;
+    return "kept";
   },
   { source: "mm/vmscan.c", facts: "try_to_unmap_one", params: ["page"], internal: true },
 );
@@ -138,5 +141,8 @@ const __remove_mapping = kernelFunction(
     source: "mm/vmscan.c",
     params: ["page"],
     summary: "Takes a page out of the swap cache if nobody else has a reference.",
+    differs:
+      "The count is only looked at, not frozen at zero: who finds the page in the swap cache meanwhile waits for its " +
+      "lock, and then sees that it has left.",
   },
 );

@@ -5,6 +5,7 @@ import { EFAULT } from "../../runtime/machine/errno.ts";
 import { at } from "../../runtime/machine/struct.ts";
 import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
+import { migrate_huge_page } from "../../runtime/mm/huge_migrate.ts";
 import { __split_huge_pmd } from "../../runtime/mm/huge_memory.ts";
 import { __split_huge_pud } from "../../runtime/mm/huge_pud.ts";
 import { do_madvise, MADV_DONTNEED } from "../../runtime/mm/madvise.ts";
@@ -136,8 +137,6 @@ test("a read-only leaf that nobody shares is written to in place", () => {
   assert.equal(counts(world, head), [1, 1, 0, 0]);
 });
 
-// ---- splits
-
 test("a split keeps the page, in 512 pieces", () => {
   const { world, head } = filled(3, 511);
   const table = deposited(world);
@@ -187,6 +186,25 @@ test("a frozen split leaves migration entries", () => {
   const { world } = filled();
   split(world, true);
   assert.ok(is_migration_entry(world.peek(ptOf(world, A + 0x7000))));
+});
+
+test("a leaf that migrates is split into pieces that do, and all are mapped again", () => {
+  for (const half of [false, true]) {
+    const { world, head } = filled(5, 300);
+    world.start(0, migrate_huge_page, world.mm, A);
+    world.until(0, "remove_migration_pmd");
+    assert.ok(is_migration_entry(world.peek(pmdOf(world, A))));
+    assert.equal(counts(world, head), [1, 0, 0, 0]);
+    const vma = world.runOn(1, find_vma, world.mm, A);
+    if (half) world.start(1, vm_munmap, world.mm, A, A + PMD_SIZE / 2);
+    else world.runOn(1, __split_huge_pmd, vma, pmdOf(world, A), A, false);
+    if (!half) assert.ok(is_migration_entry(world.peek(ptOf(world, A + 5 * PAGE_SIZE))));
+    assert.equal(counts(world, head), [1, 0, 0, 0]);
+    world.finish(0);
+    world.finish(1);
+    assert.is(world.runOn(1, user_load, world.mm, A + 300 * PAGE_SIZE), 301);
+    exit(world);
+  }
 });
 
 // ---- away with it
@@ -339,7 +357,7 @@ const splits: Run = (world, cpu) =>
   world.start(cpu, __split_huge_pmd, world.runOn(cpu, find_vma, world.mm, A), pmdOf(world, A), A, false);
 
 /** Every interleaving: what is found; nobody is stuck, and after the end of the process nothing is left. */
-function against(world: World, runs: readonly Run[], left: readonly string[] = [], look = (): void => {}): string[] {
+function against(world: World, runs: readonly Run[], left: readonly string[] = [], look = (): unknown => 0): string[] {
   runs.forEach((run, cpu) => run(world, cpu));
   const cpus = runs.map((_, cpu) => cpu);
   const atEnd = (): void =>
@@ -393,6 +411,21 @@ test("a split against a write, another split and DONTNEED loses nothing", () => 
   assert.equal(against(twice.world, [splits, splits], [], once), []);
   assert.equal(against(filled(1).world, [splits, gives(A, END)]), []);
   checkBodies(world);
+});
+
+test("migration against faults and splits loses nothing; DONTNEED may miss a leaf that migrates just then", () => {
+  const migrates: Run = (world, cpu) => world.start(cpu, migrate_huge_page, world.mm, A);
+  for (const [other, left] of [
+    [stores(A + PAGE_SIZE, 2), [2]],
+    [gives(A, END), [0, 2]],
+    [splits, [2]],
+  ] as const) {
+    const { world } = filled(1);
+    const seen = new Set<number>();
+    const look = (): unknown => seen.add(world.run(user_load, world.mm, A + PAGE_SIZE));
+    assert.equal(against(world, [migrates, other], [], look), []);
+    assert.equal([...seen].sort(), left);
+  }
 });
 
 test("faults on a device against each other, and against DONTNEED, which may take a new leaf for garbage", () => {

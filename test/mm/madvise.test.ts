@@ -110,6 +110,14 @@ test("FREE of a huge page marks it whole", () => {
   checkBodies(world);
 });
 
+test("FREE of a huge page does not hide it from a DONTNEED meanwhile", () => {
+  const world = huge();
+  world.start(0, do_madvise, world.mm, HUGE, HUGE + PMD_SIZE, MADV_FREE);
+  world.start(1, do_madvise, world.mm, HUGE, HUGE + PMD_SIZE, MADV_DONTNEED);
+  const { findings } = world.explore([0, 1], () => assert.not(world.live().includes("huge_page")));
+  assert.is(findings.size, 0);
+});
+
 test("HUGEPAGE cuts the VMA, and what is touched after it is huge", () => {
   const world = new World([], [], "v5.6");
   world.run(vm_mmap_pgoff, world.mm, HUGE, HUGE + 2 * PMD_SIZE, RW);

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { mm_alloc, mmdrop, mmget, mmget_not_zero, mmgrab, mmput } from "../../runtime/mm/fork.ts";
 import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { MAP_FIXED, vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
-import { VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
+import { VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { find_vma } from "../../runtime/mm/vma_tree.ts";
 import { EEXIST, EFAULT, EINVAL } from "../../runtime/machine/errno.ts";
 import { checkBodies, World } from "./world.ts";
@@ -190,6 +190,17 @@ test("a second address space lives and dies like the first", () => {
   assert.is(world.run(user_load, world.mm, 0x1000), -EFAULT);
   world.run(mmput, mm);
   assert.equal(world.live(), []);
+});
+
+test("a flush for a dirty page of a file is one for all that has been gathered so far", () => {
+  const world = new World([], [], "v5.6");
+  world.run(vm_mmap_pgoff, world.mm, 0x1ff000, 0x200000, RW);
+  world.run(vm_mmap_pgoff, world.mm, 0x200000, 0x201000, RW | VM_SHARED);
+  world.runOn(1, user_store, world.mm, 0x1ff000, 1); // in another table, and freed by that flush as well
+  world.run(user_store, world.mm, 0x200000, 1);
+  world.start(0, vm_munmap, world.mm, 0x1ff000, 0x201000);
+  world.start(1, user_load, world.mm, 0x1ff000);
+  assert.is(world.explore([0, 1]).findings.size, 0);
 });
 
 test.run();

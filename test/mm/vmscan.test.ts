@@ -7,8 +7,11 @@ import { dup_mm } from "../../runtime/mm/dup_mmap.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
 import { get_user_pages_fast } from "../../runtime/mm/gup.ts";
 import { vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
-import { VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
+import { VM_LOCKED, VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { put_page } from "../../runtime/mm/page_alloc.ts";
+import { tlbTables } from "../../runtime/mm/tlb.ts";
+import { addressAt } from "../../runtime/mm/translations.ts";
+import { find_vma } from "../../runtime/mm/vma_tree.ts";
 import { reclaim_pages } from "../../runtime/mm/vmscan.ts";
 import { watch, written } from "./witness.ts";
 import { checkBodies, World } from "./world.ts";
@@ -61,6 +64,20 @@ test("a page that stays in the swap cache is still one that two share", () => {
   world.run(user_store, child, A, 3);
   assert.is(world.run(user_load, world.mm, A), 2);
   world.run(put_page, pinned);
+  world.run(mmput, child);
+  exits(world);
+});
+
+test("a page that stays, for one who maps it has it locked, is flushed where it was taken from", () => {
+  const world = written1();
+  const child = world.run(dup_mm, world.mm);
+  world.poke(world.run(find_vma, child, A).vm_flags, RW | VM_LOCKED);
+  world.runOn(1, user_load, world.mm, A);
+  const cached = (): number => world.peek({ addr: addressAt(tlbTables()[1]?.addr ?? 0, 0) });
+  assert.is(cached(), A);
+  assert.is(world.run(reclaim_pages, world.mm, A, B), 0);
+  assert.is(world.run(user_load, child, A), 1);
+  assert.is.not(cached(), A);
   world.run(mmput, child);
   exits(world);
 });
