@@ -170,6 +170,8 @@ function v5_6(mutations: readonly Mutation[] = []): World {
   world.poke(the_page.pte, PAGE);
   return world;
 }
+/** Where a driver has bugs. */
+const buggy = (): World => Object.assign(v5_6(), { oracles: "off" });
 const range = ({ mm }: World, start = 0x1000, end = 0x2000): mmu_notifier_range =>
   mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, start, end);
 function inserted(world: World, start = 0x1000, length = 0x1000): gpu {
@@ -235,8 +237,7 @@ test("an interval has a length, and an mm that lives", () => {
 });
 
 test("insert_locked needs mmap_sem held for writing", () => {
-  const world = v5_6();
-  world.oracles = "off"; // a driver with bugs
+  const world = buggy();
   const { sub } = world.object(gpu);
   assert.throws(
     () => world.run(mmu_interval_notifier_insert_locked, sub, world.mm, 0x1000, 0x1000, gpu_ops),
@@ -408,8 +409,7 @@ test("mmu_interval_notifier_remove() of 5.6 may return while the end still works
 });
 
 test("lockdep knows that read_begin() may wait for a callback, though it does not wait now", () => {
-  const world = v5_6();
-  world.oracles = "off"; // a driver with bugs
+  const world = buggy();
   const g = inserted(world);
   world.run(unmap, range(world));
   assert.equal(world.findings, []);
@@ -418,8 +418,7 @@ test("lockdep knows that read_begin() may wait for a callback, though it does no
 });
 
 test("a callback that may not sleep, and might, is reported", () => {
-  const world = v5_6();
-  world.oracles = "off"; // a driver with bugs
+  const world = buggy();
   const mn = world.object(mmu_notifier);
   const ops = world.object(mmu_notifier_ops);
   world.poke(ops.invalidate_range_start, sleepy.id);

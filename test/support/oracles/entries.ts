@@ -1,6 +1,7 @@
 /** Rules over what a transition does to page tables. */
 import { HoldMode, Op } from "../../../runtime/machine/step.ts";
 import { headerAddress, SLOT, WORD } from "../../../runtime/machine/struct.ts";
+import { STATIC_ARENA } from "../../../runtime/machine/types.ts";
 import { address_space, anon_vma, mm_struct } from "../../../runtime/mm/mm_types.ts";
 import { compound_head, empty_zero_page } from "../../../runtime/mm/page_alloc.ts";
 import { PG_anon, PG_dirty } from "../../../runtime/mm/page_flags.ts";
@@ -14,7 +15,7 @@ import {
   isTablePage,
   isType,
   mapped,
-  placeOf,
+  placesOf,
   type Place,
 } from "./tables.ts";
 import type { ActiveRange, LostDirty } from "./past.ts";
@@ -22,15 +23,27 @@ import type { Change, Oracle, Transition } from "./rule.ts";
 
 const hex = (n: number): string => `0x${n.toString(16)}`;
 
+/** Not the lock of a table, nor its header: an entry holds an address, or did. */
+const isEntry = ({ addr, old, now }: Change): boolean =>
+  addr !== headerAddress(addr) && (old >= STATIC_ARENA || now >= STATIC_ARENA);
+
+type ChangedEntry = Change & { readonly place: Place; readonly start: number };
+const known = new WeakMap<readonly Change[], readonly ChangedEntry[]>();
 /** Entries that the transition has changed, of tables that a process can reach. */
-function* changedEntries(t: Transition): Generator<Change & { readonly place: Place; readonly start: number }> {
-  for (const change of t.changes) {
-    if (change.header <= 0 || !isTablePage(change.header)) continue;
-    if (change.addr === headerAddress(change.addr)) continue;
-    const place = placeOf(t.machine.memory, t.before, headerAddress(change.addr) + WORD);
+function changedEntries(t: Transition): readonly ChangedEntry[] {
+  let found = known.get(t.changes);
+  if (found === undefined) known.set(t.changes, (found = findChanged(t)));
+  return found;
+}
+function findChanged(t: Transition): readonly ChangedEntry[] {
+  const inTables = t.changes.filter((change) => isTablePage(change.header) && change.header > 0 && isEntry(change));
+  if (inTables.length === 0) return [];
+  const places = placesOf(t.machine.memory, t.before);
+  return inTables.flatMap((change) => {
+    const place = places.get(headerAddress(change.addr) + WORD);
     const start = place === undefined ? undefined : addressOf(place, change.addr);
-    if (place !== undefined && start !== undefined) yield { ...change, place, start };
-  }
+    return place === undefined || start === undefined ? [] : [{ ...change, place, start }];
+  });
 }
 
 export const O1: Oracle = {

@@ -1,18 +1,20 @@
 /** Rules over states. What they are about is looked at again where a transition has touched it. */
 import { device } from "../../../runtime/drivers/device.ts";
 import { headerAddress, type StructClass } from "../../../runtime/machine/struct.ts";
+import { STATIC_ARENA } from "../../../runtime/machine/types.ts";
 import { compound_head } from "../../../runtime/mm/page_alloc.ts";
 import { PG_anon } from "../../../runtime/mm/page_flags.ts";
 import { pte_page, pte_write, PAGE_STRIDE, is_table } from "../../../runtime/mm/pgtable.ts";
 import {
-  allEntries,
   cachedEntries,
   deviceEntries,
+  entriesUnder,
   isAnyTable,
   isPage,
   isTablePage,
   isType,
   mapped,
+  roots,
   tlbBase,
   tlbEnd,
 } from "./tables.ts";
@@ -26,7 +28,7 @@ const typeName = ({ machine }: Transition, addr: number): string =>
 
 /** Where a value points to, if it is an entry of a table or of a cache. */
 function refersTo(value: number): number {
-  return value < 2 ** 52 ? 0 : is_table(value) ? value : pte_page(value).addr;
+  return value < STATIC_ARENA ? 0 : is_table(value) ? value : pte_page(value).addr;
 }
 export const O2: Oracle = {
   name: "O2",
@@ -52,18 +54,14 @@ function holderOf({ machine }: Transition, base: number): number {
   const { memory } = machine;
   for (let word = 2; word < memory.size; word++) {
     const value = memory.words[word] as number;
-    if (value < 2 ** 52 || headerAddress(value) !== base) continue;
+    if (value < STATIC_ARENA || headerAddress(value) !== base) continue;
     const addr = memory.addressOf(word);
     const header = memory.header(addr);
     const cached = addr >= tlbBase && addr < tlbEnd;
-    if (header > 0 && (isAnyTable(header) || cached || isType(header, device)) && isEntryWord(addr, header))
-      return addr;
+    if (header > 0 && (isAnyTable(header) || cached || isType(header, device))) return addr;
   }
   return 0;
 }
-/** The lock of a table says who holds it, a cache has addresses beside entries: neither looks like a pointer. */
-const isEntryWord = (addr: number, header: number): boolean => addr !== headerAddress(addr) && header > 0;
-
 export const O3: Oracle = {
   name: "O3",
   rule: "between start and end of an invalidation no device maps anything of its range",
@@ -85,14 +83,18 @@ export const O10: Oracle = {
   check(t) {
     const { machine } = t;
     const forked = t.events.some((e) => e.kind === "return" && machine.automaton.functionName(e.fn) === "dup_mmap");
-    if (!forked && !t.changes.some((c) => isAnyTable(c.header) || isCache(c))) return undefined;
+    const maps = (c: Change): boolean => c.now >= STATIC_ARENA && (isAnyTable(c.header) || isCache(c));
+    if (!forked && !t.changes.some(maps)) return undefined;
     const { memory } = machine;
     const look = (addr: number): number => memory.peek(addr);
-    const reached = [...allEntries(memory, look)].flatMap(({ place, value, start, size }) => {
-      const m = mapped(value, start, size);
-      return m === undefined || !isAnon(t, m.first) ? [] : [{ ...m, mm: place.mm.addr, by: "a page table" }];
-    });
-    if (new Set(reached.map(({ mm }) => mm)).size < 2 || isForking(t)) return undefined;
+    const processes = roots(memory, look);
+    if (processes.length < 2 || isForking(t)) return undefined;
+    const reached = processes
+      .flatMap((root) => [...entriesUnder(memory, look, root)])
+      .flatMap(({ place, value, start, size }) => {
+        const m = mapped(value, start, size);
+        return m === undefined || !isAnon(t, m.first) ? [] : [{ ...m, mm: place.mm.addr, by: "a page table" }];
+      });
     const writers = reached.filter((m) => m.write && m.rank === 2);
     for (const { value, mm, start, of } of cachedEntries(memory)) {
       const first = pte_page(value).addr;

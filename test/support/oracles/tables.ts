@@ -97,32 +97,46 @@ export function addressOf(place: Place, entry: number): number | undefined {
   return offset < 0 || offset >= ENTRIES_BYTES ? undefined : place.start + (offset / WORD) * entrySize(place);
 }
 
-/** The entries of a table that hold something, and those of the tables below. */
-export function* entriesUnder(memory: Memory, look: Look, place: Place): Generator<Found> {
+/** The entries of a table that hold something. */
+function* entriesIn(memory: Memory, look: Look, place: Place): Generator<Found> {
+  const size = entrySize(place);
+  const first = entriesOf(place);
   for (const word of memory.wordsOfObject(place.table)) {
     const entry = memory.addressOf(word);
-    const start = addressOf(place, entry);
-    const value = start === undefined ? 0 : look(entry);
-    if (start === undefined || value === 0) continue;
-    yield { place, entry, value, start, size: entrySize(place) };
-    if (place.level < 3 && is_table(value)) yield* entriesUnder(memory, look, { ...below(place, start), table: value });
+    const value = look(entry);
+    if (value === 0 || entry < first || entry >= first + ENTRIES_BYTES) continue;
+    yield { place, entry, value, start: place.start + ((entry - first) / WORD) * size, size };
   }
 }
-const below = ({ mm, level, table }: Place, start: number): Place => ({ mm, level: level + 1, start, table });
+const below = ({ place, value, start }: Found): Place | undefined =>
+  place.level < 3 && is_table(value) ? { mm: place.mm, level: place.level + 1, start, table: value } : undefined;
+/** The same, and those of the tables below. */
+export function* entriesUnder(memory: Memory, look: Look, place: Place): Generator<Found> {
+  for (const found of entriesIn(memory, look, place)) {
+    yield found;
+    const lower = below(found);
+    if (lower !== undefined) yield* entriesUnder(memory, look, lower);
+  }
+}
 
-/** Everything that the page tables of the processes hold. The kernel's own are nobody's secondary mapping. */
-export function* allEntries(memory: Memory, look: Look): Generator<Found> {
-  for (const mm of liveOnes(memory, mm_struct)) {
-    const table = look(mm.pgd.addr);
-    if (mm.addr === init_mm.addr || look(headerAddress(table)) <= 0) continue;
-    yield* entriesUnder(memory, look, { mm, table, level: 0, start: 0 });
-  }
+/** Those who have page tables. The kernel's own are nobody's secondary mapping. */
+export function roots(memory: Memory, look: Look): Place[] {
+  const all = liveOnes(memory, mm_struct).map((mm) => ({ mm, table: look(mm.pgd.addr), level: 0, start: 0 }));
+  return all.filter(({ mm, table }) => mm.addr !== init_mm.addr && look(headerAddress(table)) > 0);
 }
-/** Where a table page hangs; undefined: nobody gets there from an mm. */
-export function placeOf(memory: Memory, look: Look, table: number): Place | undefined {
-  for (const { place, value, start } of allEntries(memory, look))
-    if (value === table && is_table(value)) return { ...below(place, start), table };
-  return undefined;
+/** Where table pages hang, as far as one gets there from an mm. */
+export function placesOf(memory: Memory, look: Look): Map<number, Place> {
+  const places = new Map<number, Place>();
+  const enter = (place: Place): void => {
+    places.set(place.table, place);
+    if (place.level === 3) return;
+    for (const found of entriesIn(memory, look, place)) {
+      const lower = below(found);
+      if (lower !== undefined) enter(lower);
+    }
+  };
+  for (const root of roots(memory, look)) enter(root);
+  return places;
 }
 
 // ---- what an entry maps
