@@ -54,7 +54,7 @@ function* dropping(body: Body, mutation: Mutation, fits: (r: Request, wanted?: s
   return item.value;
 }
 
-/** What comes second is asked for by a body that is told nothing of the first; then one begins anew that is told both. */
+/** What comes second is asked of a body that is told nothing of the first; then one begins anew that is told both. */
 function* swapping(
   make: Make,
   [first, second]: readonly [string, string],

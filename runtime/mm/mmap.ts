@@ -28,7 +28,7 @@ import { split_huge_pmd_address } from "./huge_split.ts";
 import { PAGE_SIZE, TASK_SIZE } from "./pgtable.ts";
 import { mmu_notifier_release } from "./mmu_notifier.ts";
 import { allocate } from "./page_alloc.ts";
-import { anon_vma_clone, vma_link_file } from "./rmap.ts";
+import { anon_vma_clone, lock_rmap, unlock_rmap, vma_link_file } from "./rmap.ts";
 import { find_vma, find_vma_links, vma_link, vma_rb_erase } from "./vma_tree.ts";
 
 /** Comes in one word with the VM_* flags that PROT_* and the other MAP_* stand for. */
@@ -208,12 +208,13 @@ export const __split_vma = kernelFunction(
     yield* get_file(file);
     yield* anon_vma_clone(part, vma);
     if ((flags & VM_HUGEPAGE) !== 0) yield* split_huge_pmd_address(vma, addr);
+    yield* lock_rmap(vma, part);
     if (below) yield* store(vma.vm_pgoff, pgoff + (addr - vmStart) / PAGE_SIZE);
     if (below) yield* store(vma.vm_start, addr);
     else yield* store(vma.vm_end, addr);
     const [, prev, link] = yield* find_vma_links(mm, below ? vmStart : addr, below ? addr : vmEnd);
     yield* vma_link(mm, part, prev, link);
-    yield* vma_link_file(part);
+    yield* unlock_rmap(vma);
     return 0;
   },
   {

@@ -112,6 +112,33 @@ const __vma_link_file = kernelFunction(
     summary: "Enters a VMA into the list of those that map its file.",
   },
 );
+/**
+ * Keeps those out who go from a page to its VMAs: they see all words of `vma` that a split changes, or none. `part`, the
+ * new one, is entered into the list of those that map the file.
+ */
+export const lock_rmap = kernelFunction(
+  "__vma_adjust",
+  function* (vma: vm_area_struct, part: vm_area_struct): Kernel<void> {
+    const file = yield* loadPrivate(vma.vm_file);
+    if (!file.isNull) {
+      yield* down_write(file.i_mmap_rwsem);
+      yield* list_add_tail(part.shared, file.i_mmap);
+    }
+    const family = yield* loadPrivate(vma.anon_vma);
+    if (!family.isNull) yield* down_write(family.rwsem);
+  },
+  { source: "mm/mmap.c", params: ["vma", "insert"], internal: true },
+);
+export const unlock_rmap = kernelFunction(
+  "__vma_adjust",
+  function* (vma: vm_area_struct): Kernel<void> {
+    const family = yield* loadPrivate(vma.anon_vma);
+    if (!family.isNull) yield* up_write(family.rwsem);
+    const file = yield* loadPrivate(vma.vm_file);
+    if (!file.isNull) yield* up_write(file.i_mmap_rwsem);
+  },
+  { source: "mm/mmap.c", params: ["vma"], internal: true },
+);
 export function* unlink_file_vma(vma: vm_area_struct): Kernel<void> {
   const file = yield* loadPrivate(vma.vm_file);
   if (!file.isNull) yield* __unlink_file_vma(vma, file);

