@@ -298,8 +298,8 @@ const fill = primitive("remap", (m, table = 0, head = 0, flags = 0, mapped = 0) 
   return 0;
 });
 /**
- * Fills a table that nobody knows yet with the parts of a leaf, each mapped once more; those of one that migrates, which
- * maps nothing, migrate on.
+ * Fills a table that nobody knows yet with the parts of a leaf, each mapped once more; those of one that migrates map
+ * nothing, and migrate on.
  */
 function* remap(table: pte_table, leaf: number, frozen: boolean): Kernel<void> {
   const head = pte_page(leaf);

@@ -1,4 +1,4 @@
-/** Mappings of files: the page cache behind them, copies of private ones, the end of the file and of its last mapping. */
+/** Mappings of files: the page cache, copies of private ones, the end of the file and of its last mapping. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { EFAULT, ENOMEM } from "../../runtime/machine/errno.ts";
@@ -199,7 +199,7 @@ const unmaps =
   (world, cpu, mm) =>
     world.start(cpu, vm_munmap, mm, addr, addr + 0x4000);
 
-/** Every interleaving: no finding, nobody is stuck, `look` holds; what the file keeps is all that is left at the end. */
+/** Every interleaving: no finding, nobody is stuck, `look` holds; what the file keeps is all that is left. */
 function against({ world, file }: Scene, runs: readonly Run[], look = (): void => {}): void {
   runs.forEach((run, cpu) => run(world, cpu, world.mm));
   const atEnd = (): void =>
