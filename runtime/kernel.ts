@@ -16,7 +16,6 @@ import { pageCallables } from "./callables/pages.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
-import { sharedWalkerImage } from "./drivers/shared_walker.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { endBeforeZap } from "./kernels/end-before-zap.ts";
@@ -129,7 +128,6 @@ const images: readonly ((write: ImageWriter) => void)[] = [
   hmmImage,
   hmmWalkImage,
   mincoreImage,
-  sharedWalkerImage,
   damonImage,
   ptdumpImage,
   dirtyHelpersImage,

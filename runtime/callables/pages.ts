@@ -10,7 +10,7 @@ import {
   returnsObject,
   type Callable,
 } from "../callable.ts";
-import { iommu, iommu_bind, iommu_read } from "../drivers/shared_walker.ts";
+import { iommu, iommu_bind, iommu_read, sharedWalkerImage } from "../drivers/shared_walker.ts";
 import type { Kernel } from "../machine/step.ts";
 import { dup_mm } from "../mm/dup_mmap.ts";
 import {
@@ -78,6 +78,7 @@ const sharedWalkers: readonly Callable[] = [
     result: returnsNumber,
     summary: "a device gets the page tables of a process to walk, and a notifier that tells it what to forget",
     source: "no kernel file: it stands for what drivers/iommu does for shared virtual addresses",
+    image: sharedWalkerImage,
     run: iommu_bind,
   },
   {

@@ -71,6 +71,8 @@ export function dump({ timeline }: Session): string[] {
     });
     // Variables that only a later statement has hold nothing yet.
     if (type === "script_variables" && words.length === 1) continue;
+    // What only some scripts call fills tables of callbacks, before anything runs.
+    if (type.endsWith("_ops")) continue;
     // Files that only a later statement names have neither mappings nor pages yet.
     if (type === "dax_memory" && words.length === 1) continue;
     if (type === "address_space" && words.length <= UNTOUCHED && words.some((word) => word.endsWith(`:${base + 24}`)))
