@@ -56,7 +56,8 @@ const tooDeep = new Set(
   (
     "__mmu_notifier_register __mmu_notifier_invalidate_range insert_pfn_pud do_madvise hmm_vma_walk_pud " +
     "__split_huge_pud hmm_vma_walk_hole_ hmm_vma_walk_pmd add_to_page_cache_lru __unmap_and_move try_to_unmap_one " +
-    "wp_clean_pre_vma wp_clean_post_vma rmap_walk migrate_page remove_migration_pte iommu_read khugepaged_scan_file collapse_file retract_page_tables " +
+    "wp_clean_pre_vma wp_clean_post_vma " +
+    "rmap_walk migrate_page remove_migration_pte iommu_read khugepaged_scan_file collapse_file retract_page_tables " +
     "pmd_clear_bad mremap_to move_normal_pmd unmap_mapping_pages truncate_inode_pages move_ptes move_page_tables " +
     "vma_rb_erase change_huge_pmd ioremap_page_range mn_itree_inv_start_range __mmu_interval_notifier_insert wait_event"
   ).split(" "),
