@@ -125,16 +125,16 @@ const check_mm = kernelFunction(
   "check_mm",
   function* (mm: mm_struct): Kernel<void> {
     const rss = yield* loadPrivate(mm.rss_stat);
-    yield* WARN_ON(rss !== 0, `BUG: Bad rss-counter state val:${rss}`);
+    yield* WARN_ON(rss !== 0, "BUG: Bad rss-counter state");
     const bytes = yield* loadPrivate(mm.pgtables_bytes);
-    yield* WARN_ON(bytes !== 0, `BUG: non-zero pgtables_bytes on freeing mm: ${bytes}`);
+    yield* WARN_ON(bytes !== 0, "BUG: non-zero pgtables_bytes on freeing mm");
   },
   {
     source: "kernel/fork.c",
     facts: "__mmdrop",
     params: ["mm"],
     summary: "Warns if pages or page tables of a dead address space have not been given back.",
-    differs: "Pages are counted together, whatever they are.",
+    differs: "Pages are counted together, whatever they are; how many are left is not said.",
   },
 );
 const __mmdrop = kernelFunction(

@@ -56,6 +56,7 @@ const tooDeep = new Set(
   (
     "__mmu_notifier_register __mmu_notifier_invalidate_range insert_pfn_pud do_madvise hmm_vma_walk_pud " +
     "__split_huge_pud hmm_vma_walk_hole_ hmm_vma_walk_pmd add_to_page_cache_lru __unmap_and_move try_to_unmap_one " +
+    "wp_clean_pre_vma wp_clean_post_vma " +
     "rmap_walk migrate_page remove_migration_pte iommu_read khugepaged_scan_file collapse_file retract_page_tables " +
     "pmd_clear_bad mremap_to move_normal_pmd unmap_mapping_pages truncate_inode_pages move_ptes move_page_tables " +
     "wp_clean_pre_vma wp_clean_post_vma set_pmd_migration_entry unmap_and_move " +
