@@ -61,9 +61,9 @@ export class Unroller {
   }
 
   /** What a function does, whoever calls it. */
-  tree(fn: number, bounds: Bounds = FULL): { lines: Line[]; cut: boolean } {
+  tree(fn: number, bounds: Bounds = FULL): { lines: Line[]; cut: boolean; died: boolean } {
     const walk = this.walk(fn, bounds);
-    return { lines: walk.tree, cut: walk.cut };
+    return { lines: walk.tree, cut: walk.cut, died: walk.died };
   }
   /** Again and again, until there is nothing more to be learnt about its loops and lists. */
   private walk(fn: number, bounds: Bounds): Walk {
@@ -127,10 +127,14 @@ class Walk {
   }
 
   private fn = 0;
+  /** In some situation the body came to nothing: it was not made for what had been made up. */
+  died = false;
   begin(fn: number): void {
     this.fn = fn;
     const begin: Line = { kind: "label", text: "", label: String(fn) };
-    this.tree = [begin, ...this.explore(situationsFor(this.learnt, this.learnt.containers, fn, this.resultsFor))];
+    const situations = situationsFor(this.learnt, this.learnt.containers, fn, this.resultsFor);
+    this.died = situations.length === 0;
+    this.tree = [begin, ...this.explore(situations)];
   }
   private explore(start: readonly Situation[]): Line[] {
     const lines: Line[] = [];
@@ -186,7 +190,10 @@ class Walk {
   private groups(members: readonly Situation[]): Group[] {
     const byText = new Map<string, { texts: string[]; members: Situation[] }>();
     for (const s of members) {
-      if (s.stop.kind === "dead") continue;
+      if (s.stop.kind === "dead") {
+        this.died = true;
+        continue;
+      }
       const text = this.textOf(s);
       if (text.includes("*)NULL)") || passesMemberOfNull(s.stop)) continue;
       const { stop } = s;

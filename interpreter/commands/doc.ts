@@ -236,18 +236,22 @@ const LEGEND = [
 ];
 
 function bodyOf(subject: Subject, kernel: ChosenKernel): string[] {
-  const { lines, cut } = linesOf(subject, kernel);
+  const { lines, cut, died } = linesOf(subject, kernel);
   const note = cut ? ["", "  (the body is longer than what is shown here)"] : [];
   return [
     `  The body in ${kernel.text}, as the machine runs it:`,
     "",
-    ...(lines.length > 0 ? lines : ["      nothing"]),
+    ...(lines.length > 0 ? lines : died ? UNTOLD : ["      nothing"]),
     ...note,
     "",
     ...LEGEND,
   ];
 }
-function linesOf({ name, fn, here }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean } {
+const UNTOLD = [
+  "      not told: no arguments could be made up that it gets anywhere with;",
+  "      `hmm run --trace=steps` shows what it does in a script",
+];
+function linesOf({ name, fn, here }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean; died: boolean } {
   const { bodies } = resolveBodies(kernel.era, builtIn(kernel));
   if (fn !== undefined) return printed(bodies, fn.id);
   // A call that has no function of its own: what it stands for.
@@ -263,10 +267,10 @@ function printed(
   bodies: ReadonlyMap<number, FunctionBody>,
   fn: number,
   params?: ReadonlyMap<number, readonly string[]>,
-): { lines: string[]; cut: boolean } {
-  const { lines, cut } = new Unroller(bodies, params).tree(fn);
+): { lines: string[]; cut: boolean; died: boolean } {
+  const { lines, cut, died } = new Unroller(bodies, params).tree(fn);
   const constants = [...(params?.get(fn) ?? functionById(fn)?.info.params ?? []), ...CONSTANT_MEMBERS];
-  return { lines: bodyText(shaped(lines, constants)), cut };
+  return { lines: bodyText(shaped(lines, constants)), cut, died };
 }
 function parameter({ name, of }: Callable["params"][number]): string[] {
   if (of.kind === "range") return ["start", "end"];
