@@ -3,7 +3,7 @@ import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { replaces } from "../machine/function.ts";
 import { spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { handle_pud_value, hmm_vma_walk_pud } from "../mm/hmm_fault_walk.ts";
+import { faultPud, fillPud, hmm_vma_walk_pud, needOfPud } from "../mm/hmm_walk_pud.ts";
 import { pud_lockptr, pud_trans_huge_lock } from "../mm/huge_pud.ts";
 import { ACTION_CONTINUE, ACTION_SUBTREE, type mm_walk } from "../mm/pagewalk_types.ts";
 import { pud_devmap, type PudEntry } from "../mm/pgtable.ts";
@@ -17,9 +17,16 @@ function* walkPud(_pud: number, pudp: PudEntry, start: number, end: number, walk
   const lock = yield* pud_lockptr(vma);
   const pud = yield* fact("H7", snapshot(pudp));
   yield* storePrivate(walk.action, pud_devmap(pud) ? ACTION_CONTINUE : ACTION_SUBTREE);
-  yield* fact("H8", spin_unlock(lock));
-  return pud_devmap(pud) ? yield* handle_pud_value(pud, start, end, walk) : 0;
+  const need = pud_devmap(pud) ? yield* needOfPud(pud, start, end, walk) : NONE;
+  if (need[0] || need[1]) {
+    yield* fact("H8", spin_unlock(lock));
+    return yield* faultPud(start, end, need, walk);
+  }
+  const ret = pud_devmap(pud) ? yield* fillPud(pud, start, end, walk) : 0;
+  yield* fact("H9", spin_unlock(lock));
+  return ret;
 }
+const NONE = [false, false] as const;
 
 export const hmmHoleWithoutLock: Patch = {
   name: "hmm-hole-without-lock",

@@ -6,7 +6,7 @@ import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { replaces } from "../machine/function.ts";
 import { spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { handle_pud_value, hmm_vma_walk_pud } from "../mm/hmm_fault_walk.ts";
+import { handle_pud_value, hmm_vma_walk_pud } from "../mm/hmm_walk_pud.ts";
 import { pud_lockptr, pud_trans_huge_lock, split_huge_pud } from "../mm/huge_pud.ts";
 import { warn_of_leaf, wp_clean_pud_entry } from "../mm/mapping_dirty_helpers.ts";
 import { walk_pmd_range } from "../mm/pagewalk_pmd.ts";

@@ -4,7 +4,6 @@
  */
 import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
 import { kernelFunction } from "../machine/function.ts";
-import { spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { at, type Int } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
@@ -21,11 +20,11 @@ import { hmm_vma_walk, type hmm_range } from "./hmm_types.ts";
 import { HMM_PFN_ERROR, HMM_PFN_NONE, HMM_PFN_SPECIAL, HMM_PFN_VALID, HMM_PFN_WRITE } from "./hmm_walk.ts";
 import { request_of, wordOfArray } from "./hmm_walk.ts";
 import { pmd_migration_entry_wait } from "./huge_memory.ts";
-import { pud_lockptr, pud_trans_huge_lock } from "./huge_pud.ts";
+import { hmm_vma_walk_pud } from "./hmm_walk_pud.ts";
 import { handle_mm_fault } from "./memory.ts";
 import { VM_IO, VM_MIXEDMAP, VM_PFNMAP, VM_READ, VM_WRITE, type vm_area_struct } from "./mm_types.ts";
 import { empty_zero_page } from "./page_alloc.ts";
-import { ACTION_CONTINUE, ACTION_SUBTREE, mm_walk_ops, type mm_walk } from "./pagewalk_types.ts";
+import { mm_walk_ops, type mm_walk } from "./pagewalk_types.ts";
 import {
   is_device_private_entry,
   is_huge,
@@ -41,11 +40,7 @@ import {
   pte_protnone,
   pte_special,
   pte_write,
-  pud_devmap,
-  pud_none,
-  PUD_SIZE,
   type PmdEntry,
-  type PudEntry,
 } from "./pgtable.ts";
 import { pte_offset, snapshot } from "./pgtable_steps.ts";
 
@@ -66,7 +61,7 @@ export type Walk = readonly [
   pfn_flags_mask: number,
   flags: number,
 ];
-function* contextOf(walk: mm_walk): Kernel<Walk> {
+export function* contextOf(walk: mm_walk): Kernel<Walk> {
   const mine = at(hmm_vma_walk, yield* loadPrivate(walk.private));
   const range = yield* loadPrivate(mine.range);
   return [
@@ -93,7 +88,7 @@ function hmm_pte_need_fault(request: number, cpu: number, flags: number): Need {
   if (write && (cpu & HMM_PFN_WRITE) === 0) return [true, true];
   return [(cpu & HMM_PFN_VALID) === 0, false];
 }
-const hmm_range_need_fault = kernelFunction(
+export const hmm_range_need_fault = kernelFunction(
   "hmm_range_need_fault",
   function* (addr: number, end: number, cpu: number, walk: Walk, sofar: boolean): Kernel<Need> {
     const [, , , , , default_flags, mask, flags] = walk;
@@ -153,7 +148,7 @@ const fill = kernelFunction(
 );
 
 /** `last` stays at `addr`: the walk comes back here to see what the faults brought. */
-const hmm_vma_walk_hole_ = kernelFunction(
+export const hmm_vma_walk_hole_ = kernelFunction(
   "hmm_vma_walk_hole_",
   function* (addr: number, end: number, fault: boolean, write: boolean, walk: Walk): Kernel<number> {
     const [mine, vma] = walk;
@@ -191,7 +186,7 @@ const fill_hole = kernelFunction(
   },
 );
 
-const hmm_vma_walk_hole = kernelFunction(
+export const hmm_vma_walk_hole = kernelFunction(
   "hmm_vma_walk_hole",
   function* (addr: number, end: number, _depth: number, walk: mm_walk): Kernel<number> {
     const context = yield* contextOf(walk);
@@ -231,7 +226,7 @@ const hmm_vma_walk_test = kernelFunction(
 );
 
 /** A leaf: its value is good for all pages of the range. */
-const fill_leaf = kernelFunction(
+export const fill_leaf = kernelFunction(
   "hmm_vma_handle_pmd",
   function* (leaf: number, size: number, addr: number, end: number, cpu: number, walk: Walk): Kernel<number> {
     const part = nth_page(pte_page(leaf), Math.floor((addr % size) / PAGE_SIZE));
@@ -376,54 +371,6 @@ const mark_bad = kernelFunction(
     return 0;
   },
   { source, since: "v5.6", facts: "PMD", params: ["addr", "end", "context"], summary: "Entries that are no pages." },
-);
-
-export const hmm_vma_walk_pud = kernelFunction(
-  "hmm_vma_walk_pud",
-  function* (_pud: number, pudp: PudEntry, start: number, end: number, walk: mm_walk): Kernel<number> {
-    const vma = yield* loadPrivate(walk.vma);
-    if (!(yield* loadPrivate(walk.huge))) return 0;
-    if (!(yield* fact("H1", pud_trans_huge_lock(pudp, vma)))) return 0;
-    const ret = yield* handle_pud(pudp, start, end, walk);
-    yield* fact("H9", spin_unlock(yield* pud_lockptr(vma)));
-    return ret;
-  },
-  {
-    source,
-    since: "v5.6",
-    facts: "hmm_vma_walk_pud",
-    params: ["pud", "pudp", "start", "end", "walk"],
-    own: ["pud"],
-    summary: "The pages of a leaf of 1 GiB, with the PUD lock held; it is held, too, while they are faulted in.",
-    differs: "Where the VMA can have no huge entry, none is looked for.",
-  },
-);
-/** With the PUD lock held. */
-const handle_pud = kernelFunction(
-  "hmm_vma_walk_pud",
-  function* (pudp: PudEntry, start: number, end: number, walk: mm_walk): Kernel<number> {
-    yield* fact("H6", storePrivate(walk.action, ACTION_CONTINUE));
-    const pud = yield* fact("H7", snapshot(pudp));
-    if (pud_none(pud)) return yield* fact("H7", hmm_vma_walk_hole(start, end, -1, walk));
-    return yield* handle_pud_value(pud, start, end, walk);
-  },
-  { source, since: "v5.6", facts: "hmm_vma_walk_pud", params: ["pudp", "start", "end", "walk"], internal: true },
-);
-/** The same, the value being known. */
-export const handle_pud_value = kernelFunction(
-  "hmm_vma_walk_pud",
-  function* (pud: number, start: number, end: number, walk: mm_walk): Kernel<number> {
-    if (!pud_devmap(pud)) {
-      yield* fact("H10", storePrivate(walk.action, ACTION_SUBTREE));
-      return 0;
-    }
-    const context = yield* contextOf(walk);
-    const cpu = HMM_PFN_VALID + (pte_write(pud) ? HMM_PFN_WRITE : 0);
-    const [fault, write] = yield* fact("H8", hmm_range_need_fault(start, end, cpu, context, false));
-    if (fault || write) return yield* fact("H8", hmm_vma_walk_hole_(start, end, fault, write, context));
-    return yield* fact("H9", fill_leaf(pud, PUD_SIZE, start, end, cpu, context));
-  },
-  { source, since: "v5.6", facts: "hmm_vma_walk_pud", params: ["pud", "start", "end", "walk"], internal: true },
 );
 
 /** Callbacks of hmm_range_fault(). */

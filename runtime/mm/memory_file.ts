@@ -5,6 +5,7 @@ import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { FAULT_FLAG_WRITE, VM_FAULT_NOPAGE, VM_FAULT_OOM, VM_FAULT_SIGBUS } from "./fault_flags.ts";
 import { find_lock_page } from "./filemap.ts";
+import { check_stable_address_space } from "./memory_anon.ts";
 import { VM_SHARED, VM_WRITE, type vm_area_struct } from "./mm_types.ts";
 import { alloc_page, put_page } from "./page_alloc.ts";
 import { copy_user_highpage } from "./page_copy.ts";
@@ -71,6 +72,8 @@ const finish_fault = kernelFunction(
     write: boolean,
   ): Kernel<number> {
     const mm = yield* loadPrivate(vma.vm_mm);
+    const lost = (vmFlags & VM_SHARED) === 0 ? yield* fact("f5", check_stable_address_space(mm)) : 0;
+    if (lost !== 0) return lost;
     if (!(yield* fact("f5", pte_alloc(mm, pmd)))) return VM_FAULT_OOM;
     if (yield* fact("f5", pmd_devmap_trans_unstable(pmd))) return VM_FAULT_NOPAGE;
     const table = yield* fact("f5", value(pmd));
@@ -101,6 +104,11 @@ const do_cow_fault = kernelFunction(
     const fresh = yield* fact("f3", alloc_page());
     if (fresh.isNull) return VM_FAULT_OOM;
     yield* fact("f3", copy_user_highpage(fresh, cached));
+    const lost = yield* fact("f5", check_stable_address_space(mm));
+    if (lost !== 0) {
+      yield* put_page(fresh);
+      return lost;
+    }
     const there = yield* pte_alloc(mm, pmd);
     if (!there || (yield* pmd_devmap_trans_unstable(pmd))) {
       yield* put_page(fresh);
