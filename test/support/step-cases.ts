@@ -68,6 +68,7 @@ const NOTIFIER = "mmu_notifier n";
 const REGISTER = "cpu0: mmu_notifier_register n mm";
 const notifiers: readonly StepCase[] = [
   step("mmu_notifier_register-first", V52, [NOTIFIER], REGISTER),
+  step("mmu_notifier_register-mapped", V52, [NOTIFIER, MMAP, PAGE, "cpu0: mmap 0x8000..0x9000 file data"], REGISTER),
   step(
     "mmu_notifier_register-second",
     V52,
