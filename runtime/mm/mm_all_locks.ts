@@ -17,8 +17,8 @@ class mm_all_locks extends Struct {
 const all_locks = staticObject(mm_all_locks, "mm_all_locks");
 
 /**
- * Needs mmap_sem for writing; whoever could be between a range's start and end without it is kept out: who looks for the
- * mappings of a page holds one of these locks.
+ * Needs mmap_sem for writing; whoever could be between a range's start and end without it is kept out: who looks for
+ * the mappings of a page holds one of these locks.
  */
 export const mm_take_all_locks = kernelFunction(
   "mm_take_all_locks",
@@ -36,8 +36,8 @@ export const mm_take_all_locks = kernelFunction(
     params: ["mm"],
     summary: "Locks out whatever could change the page tables of an mm.",
     differs:
-      "No signal ever interrupts it. What mmap_sem keeps as it is, the list of VMAs, is read without a step; the lock " +
-      "of a family of VMAs is told from others of its class by a number.",
+      "No signal ever interrupts it. What mmap_sem keeps as it is, the list of VMAs, is read without a step; the " +
+      "lock of a family of VMAs is told from others of its class by a number.",
   },
 );
 export const mm_drop_all_locks = kernelFunction(
