@@ -19,6 +19,7 @@ import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
 import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { endBeforeZap } from "./kernels/end-before-zap.ts";
+import { devicePrivatePageRef } from "./kernels/device-private-page-ref.ts";
 import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
 import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { hmmRangeMmget } from "./kernels/hmm-range-mmget.ts";
@@ -87,6 +88,7 @@ export const patches: readonly Patch[] = [
   forkCopiesPinned,
   gupFastWriteProtectSeq,
   retractNotifies,
+  devicePrivatePageRef,
   mremapLateFlush,
   mremapRecheckPmd,
   munmapKeepWriteLock,
