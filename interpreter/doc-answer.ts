@@ -1,6 +1,8 @@
 /** What a function can answer, learnt from its own body, and what that means to its caller. */
 import type { Value } from "../runtime/machine/step.ts";
 import { at, headerAddress, membersOf, Ref, Struct, type StructClass } from "../runtime/machine/struct.ts";
+import { isEntryValue, same } from "./doc-entries.ts";
+import { Entry, type PageTable } from "../runtime/mm/pgtable.ts";
 import type { Situation } from "./doc-follow.ts";
 import type { Result } from "./doc-samples.ts";
 import { errnoText, isStruct, PAGE_SIZE, render, shortName, type World } from "./doc-world.ts";
@@ -28,7 +30,7 @@ export function keyOfAnswer({ value, world, origin, locks, given }: Answer): str
     if (Array.isArray(v)) return `[${(v as readonly Value[]).map(text).join()}]`;
     if (typeof v === "number" && v > 1 && v < SMALL) return "some";
     if (typeof v === "number" && (Math.abs(v) < SMALL || errnoText(v) !== undefined)) return String(v);
-    const place = origin.indexOf(v);
+    const place = origin.findIndex((one) => same(one, v));
     if (place !== -1 && typeof v !== "boolean") return `argument ${place}`;
     if (typeof v === "number") return "number";
     if (isStruct(v)) return v.isNull ? "NULL" : v.constructor.name;
@@ -68,7 +70,11 @@ export function answerTo(answer: Answer, args: readonly Value[]): Result {
 function translated(answer: Answer, args: readonly Value[], moved: (addr: number) => number, far: number): Value {
   const value = (v: Value): Value => {
     if (Array.isArray(v)) return (v as readonly Value[]).map(value);
-    const place = answer.origin.indexOf(v);
+    const place = answer.origin.findIndex((one) => same(one, v));
+    if (place !== -1 && v instanceof Entry) return args[place];
+    if (v instanceof Entry)
+      return new Entry(at(v.table.constructor as StructClass<PageTable>, moved(v.table.addr)), v.index);
+    if (isEntryValue(v)) return moved(v);
     if (place !== -1 && typeof v === "number" && Math.abs(v) >= SMALL) return args[place];
     if (isStruct(v)) return v.isNull ? v : at(v.constructor as StructClass, moved(v.addr));
     if (typeof v === "number" && v >= PAGE_SIZE && v < USER_END) return far;

@@ -2,8 +2,11 @@
 import { allFunctions, functionById } from "../runtime/machine/function.ts";
 import type { Value } from "../runtime/machine/step.ts";
 import { at, atomic, mutex, pointer, refcount, spinlock, Struct, type StructClass } from "../runtime/machine/struct.ts";
+import { heldBy, levelOfName, madeEntry, noteEntry } from "./doc-entries.ts";
+import { swap_slot } from "../runtime/mm/swap_slot.ts";
+import { mm_walk, mm_walk_ops } from "../runtime/mm/pagewalk_types.ts";
 import { paramsOf, Situation, type Code } from "./doc-follow.ts";
-import { ADDRESS, numberArguments, type Containers } from "./doc-samples.ts";
+import { ADDRESS, numberArguments, remember, type Containers, type Result } from "./doc-samples.ts";
 import {
   allTypes,
   anyFunction,
@@ -35,6 +38,20 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   list: ["list_head"],
   work: ["work_struct"],
   prev: ["vm_area_struct"],
+  src_vma: ["vm_area_struct"],
+  dst_vma: ["vm_area_struct"],
+  mpnt: ["vm_area_struct"],
+  src: ["vm_area_struct"],
+  dst: ["vm_area_struct"],
+  oldmm: ["mm_struct"],
+  prealloc: ["page"],
+  old_page: ["page"],
+  new_page: ["page"],
+  cached: ["page"],
+  mapping: ["address_space"],
+  file: ["address_space"],
+  slot: ["swap_slot"],
+  table: ["pte_table"],
   hmm: ["hmm"],
   task: ["task_struct"],
   dev: ["device"],
@@ -42,9 +59,12 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   ops: ["mmu_notifier_ops", "mmu_interval_notifier_ops"],
 };
 const BOOLEANS =
-  /^(take_mmap_sem|write|writable|write_fault|fault|downgrade|new_below|block|blockable|dirty|only_end)$/;
+  /^(take_mmap_sem|write|writable|write_fault|fault|downgrade|new_below|block|blockable|dirty|only_end|huge|freeze|retried|sofar|counted|valid)$/;
 const FUNCTIONS = /^(func|release|condition)$/;
 const SITUATIONS_MAX = 120;
+const PROBES = 24;
+const ALL_DEAD = 2;
+const PROBE_STEPS = 24;
 /** Where a range begins that is walked from somewhere in it. */
 const BEFORE = 5 * PAGE_SIZE;
 
@@ -132,18 +152,25 @@ const update =
     { name: "update->end", value: ADDRESS + PAGE_SIZE },
     { name: "update->blockable", value: blockable },
   ];
-/** struct mm_walk, as HMM fills it. */
+/** What HMM of 5.2 wants to know of a walk. */
 const walk =
-  (flags: number, mask: number, fault: boolean, vma: boolean): Filler =>
+  (name: "walk" | "context", flags: number, mask: number, fault: boolean, vma: boolean): Filler =>
   (world) => {
-    const [range, vm] = [typeCalled("hmm_range"), typeCalled("vm_area_struct")] as [StructClass, StructClass];
+    const [range, vm, mine] = ["hmm_range", "vm_area_struct", "hmm_vma_walk"].map(typeCalled) as [
+      StructClass,
+      StructClass,
+      StructClass,
+    ];
     const r = at(range, world.make(range, "range"));
     const area = vma ? at(vm, world.make(vm, "vma")) : at(vm, 0);
     const pfns = world.make(array, "range->pfns");
-    const entry = (name: string): Value => allFunctions().find((fn) => fn.name === name) ?? null;
-    const callbacks = [entry("hmm_vma_walk_pmd"), entry("hmm_vma_walk_hole")];
+    const what = [area, r, ADDRESS - BEFORE, pfns, flags, mask];
     return [
-      { name: "walk", value: [...callbacks, area, r, ADDRESS - BEFORE, pfns, flags, mask, fault] },
+      {
+        name,
+        value:
+          name === "walk" ? [...what, fault] : [at(mine, world.make(mine, "hmm_vma_walk")), ...what, fault ? 0 : 8],
+      },
       { name: "range->start", value: ADDRESS - BEFORE },
       { name: "range->pfns", value: pfns },
       { name: "range->default_flags", value: flags },
@@ -152,6 +179,14 @@ const walk =
       { name: "walk->fault", value: fault },
     ];
   };
+
+const ASKED: readonly (readonly [number, number, boolean, boolean])[] = [
+  [3, 0, true, true],
+  [1, 0, true, true],
+  [0, 3, true, true],
+  [3, 0, false, true],
+  [3, 0, true, false],
+];
 
 /** The ways to fill a parameter; the first is the usual one. Several lists: what it is depends on the function. */
 function fillers(name: string, of: string, container: Container | undefined): Filler[][] {
@@ -163,16 +198,18 @@ function fillers(name: string, of: string, container: Container | undefined): Fi
       : [[objectOf(name, cls, container), nullOf(name, cls)], tuple];
   }
   if (name === "update") return [[update(true), update(false)]];
-  if (name === "walk")
-    return [
-      [
-        walk(3, 0, true, true),
-        walk(1, 0, true, true),
-        walk(0, 3, true, true),
-        walk(3, 0, false, true),
-        walk(3, 0, true, false),
-      ],
-    ];
+  if (name === "walk") return [[objectOf(name, mm_walk, container)], ASKED.map((asked) => walk(name, ...asked))];
+  if (name === "context") return [ASKED.map((asked) => walk(name, ...asked))];
+  const level = levelOfName(name);
+  if (level !== undefined && !/^(pgd|entry)$/.test(name)) {
+    const held = heldBy(name, level, of).map((value): Filler => (world) => [{ name, value: value(world) }]);
+    if (/^(orig|old)_|val$|^leaf$/.test(name) || hasPointerToo(name, of)) return [held];
+    return [[entryOf(name, level)], held, ...objects(name, container)];
+  }
+  if (name === "entry" && !/list/.test(sourceOf(of)))
+    return [[entryOf(name, "pmd"), entryOf(name, "pte")], [objectOf(name, swap_slot, undefined)]];
+  if (name === "ops" && /pagewalk/.test(sourceOf(of))) return [[objectOf(name, mm_walk_ops, undefined)]];
+  if (name === "private") return [[(world) => [{ name, value: world.make(word, name) }]]];
   const member = LOOSE[name];
   if (member !== undefined) return [[(world) => [{ name, value: looseMember(world, name, member) }]]];
   if (name === "link") return [[(world) => [{ name, value: at(link_holder, world.make(link_holder, "*link")).link }]]];
@@ -181,9 +218,22 @@ function fillers(name: string, of: string, container: Container | undefined): Fi
   if (name === "tables" || name === "pages") return [[...lists(name)]];
   if (BOOLEANS.test(name)) return [values(name, [true, false])];
   if (FUNCTIONS.test(name)) return [values(name, [anyFunction(name)])];
-  const types = (TYPES[name] ?? [name]).map(typeCalled).filter((cls) => cls !== undefined);
-  if (types.length > 0) return types.map((cls) => [objectOf(name, cls, container), nullOf(name, cls)]);
+  const types = objects(name, container);
+  if (types.length > 0) return types;
   return [values(name, numberArguments(name))];
+}
+const entryOf =
+  (name: string, level: Parameters<typeof madeEntry>[0]): Filler =>
+  (world) => [{ name, value: madeEntry(level, world) }];
+const sourceOf = (fn: string): string => allFunctions().find(({ name }) => name === fn)?.info.source ?? "";
+/** Whether a function has both an entry and what was seen in it: pud and pudp. */
+const hasPointerToo = (name: string, of: string): boolean =>
+  allFunctions()
+    .find((fn) => fn.name === of)
+    ?.info.params?.includes(`${name}p`) === true;
+function objects(name: string, container: Container | undefined): Filler[][] {
+  const types = (TYPES[name] ?? [name]).map(typeCalled).filter((cls) => cls !== undefined);
+  return types.map((cls) => [objectOf(name, cls, container), nullOf(name, cls)]);
 }
 function looseMember(world: World, name: string, member: keyof loose): Value {
   return at(loose, world.make(loose, name.replace(/^.* /, "")))[member] as unknown as Value;
@@ -206,8 +256,11 @@ function* lists(name: string): Generator<Filler> {
   }
 }
 
+/** What a step or a call may give. */
+type ResultsFor = (s: Situation) => readonly Result[];
+
 /** The situations in which a function is looked at, before its first step. */
-export function situationsFor(code: Code, containers: Containers, fn: number): Situation[] {
+export function situationsFor(code: Code, containers: Containers, fn: number, resultsFor: ResultsFor): Situation[] {
   const params = paramsOf(code, fn);
   const choices = params.map((name) => fillers(name, functionById(fn)?.name ?? "", containers.get(name)));
   let best: Situation[] = [];
@@ -215,10 +268,30 @@ export function situationsFor(code: Code, containers: Containers, fn: number): S
   for (const lists of product(choices)) {
     const situations = combinations(lists).map((row) => filled(row, params));
     for (const s of situations) s.begin(code, fn, s.origin);
-    const dead = situations.filter((s) => s.stop.kind === "dead").length;
-    if (dead < fewest) [best, fewest] = [situations, dead];
+    const alive = situations.filter((s) => s.stop.kind !== "dead");
+    const probes = Array.from({ length: PROBES }, (_, n) => alive[spread(n, 1) % alive.length]).filter(
+      (s) => s !== undefined,
+    );
+    const soon = probes.filter((s, n) => diesSoon(s.copy(), n, code, resultsFor)).length;
+    const dead = alive.length === 0 ? ALL_DEAD : 1 - alive.length / situations.length + soon / probes.length;
+    if (dead < fewest) [best, fewest] = [alive, dead];
   }
-  return best.filter((s) => s.stop.kind !== "dead");
+  return best;
+}
+/** Whether a body does not get far with such arguments: they are of the wrong types. */
+function diesSoon(s: Situation, n: number, code: Code, resultsFor: ResultsFor): boolean {
+  for (let i = 0; i < PROBE_STEPS; i++) {
+    const { stop } = s;
+    if (stop.kind !== "step" && stop.kind !== "call") break;
+    const results = resultsFor(s);
+    const value = results[spread(n, i) % results.length]?.(s);
+    if (stop.kind === "step") {
+      remember(stop.step, value, s);
+      noteEntry(stop.step, value, s);
+    }
+    s.go(code, value);
+  }
+  return s.stop.kind === "dead";
 }
 function filled(row: readonly Filler[], params: readonly string[]): Situation {
   const world = new World();

@@ -2,6 +2,7 @@
  * What tells one group of situations from the others, as a C programmer would ask. Nothing but the cases that were
  * tried is looked at: a condition is right for all of these, and the simplest that is.
  */
+import { isEntryValue, questionsAbout } from "./doc-entries.ts";
 import { errnoText, render, PAGE_SIZE, isNull, isStruct, type Known } from "./doc-world.ts";
 import type { Situation } from "./doc-follow.ts";
 import { boundary } from "./doc-naming.ts";
@@ -136,7 +137,13 @@ function aboutOne(
     return;
   }
   const given = new Set(numbers);
-  if (!isEntry(name)) add(`${name} != 0`, `${name} == 0`, cost, (v) => v !== 0);
+  const entry = questionsAbout(name, values);
+  if (entry !== undefined) {
+    for (const [i, [text, test]] of entry.entries())
+      add(`${text}(${name})`, `!${text}(${name})`, cost + i / 8, (v) => test(v as number));
+    return;
+  }
+  add(`${name} != 0`, `${name} == 0`, cost, (v) => v !== 0);
   if (numbers.some((n) => n > TASK_SIZE && n < 2 ** 52))
     add(`${name} > TASK_SIZE`, `${name} <= TASK_SIZE`, cost + 1, (v) => (v as number) > TASK_SIZE);
   if (numbers.some((n) => n < 0)) add(`${name} < 0`, `${name} >= 0`, cost + 1, (v) => (v as number) < 0);
@@ -154,21 +161,13 @@ function aboutOne(
         add(`${name} & ${bitName(name, bit)}`, `!(${name} & ${bitName(name, bit)})`, cost + 1, (v) =>
           hasBit(v as number, bit),
         );
-  } else if (isEntry(name)) {
-    for (const [text, test] of PTE) add(`${text}(${name})`, `!${text}(${name})`, cost, (v) => test(v as number));
   } else if (numbers.some((n) => n >= PAGE_SIZE && n < 2 ** 52))
     add(`${name} & ~PAGE_MASK`, `!(${name} & ~PAGE_MASK)`, cost + 1, (v) => (v as number) % PAGE_SIZE !== 0);
 }
-const isEntry = (name: string): boolean => /pte\[|pte$/.test(name);
 function kindsIn(values: readonly Value[]): StructClass[] {
   return [...new Set(values.filter(isStruct).map((v) => v.constructor as StructClass))];
 }
 const hasBit = (n: number, bit: number): boolean => n >= 0 && Math.floor(n / bit) % 2 === 1;
-const PTE: readonly (readonly [string, (n: number) => boolean])[] = [
-  ["pte_none", (n) => n === 0],
-  ["pte_write", (n) => n % 8 === 3],
-  ["pte_special", (n) => n % 8 >= 4],
-];
 const LEVELS = [
   ["pmd", 21],
   ["pud", 30],
@@ -180,7 +179,10 @@ const VM_BITS: Readonly<Record<number, string>> = {
   0x4: "VM_EXEC",
   0x400: "VM_PFNMAP",
   0x4000: "VM_IO",
+  0x8: "VM_SHARED",
+  0x100: "VM_GROWSDOWN",
   0x10000000: "VM_MIXEDMAP",
+  0x20000000: "VM_HUGEPAGE",
 };
 function bitName(name: string, bit: number): string {
   return (/vm_flags/.test(name) ? VM_BITS[bit] : undefined) ?? `0x${bit.toString(16)}`;
@@ -201,6 +203,10 @@ function aboutTwo(
   }
   if (!values.every((v) => typeof v === "number") || !older.every((v) => typeof v === "number")) return;
   const n = (v: Value): number => v as number;
+  if (values.some(isEntryValue) || older.some(isEntryValue)) {
+    add(`pte_same(${other}, ${name})`, `!pte_same(${other}, ${name})`, cost, (x, y) => x === y);
+    return;
+  }
   add(`${name} == ${other}`, `${name} != ${other}`, cost, (x, y) => x === y);
   add(`${name} < ${other}`, `${name} >= ${other}`, cost + 1, (x, y) => n(x) < n(y));
   add(`${name} <= ${other}`, `${name} > ${other}`, cost + 1, (x, y) => n(x) <= n(y));

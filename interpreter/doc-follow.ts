@@ -30,6 +30,11 @@ export function paramsOf(code: Code, fn: number): readonly string[] {
   return code.params.get(fn) ?? functionById(fn)?.info.params ?? [];
 }
 
+/** Of a page-table entry: its value, or which of the kinds of values that there are it may have. */
+export interface Held {
+  readonly value: number | undefined;
+  readonly kinds: readonly number[];
+}
 type Running = Generator<Request, unknown, unknown>;
 interface Frame {
   /** Whose body runs now; the functions it went on to by tail calls, with the arguments they began with. */
@@ -58,6 +63,8 @@ export class Situation {
   readonly sources: Map<string, string>;
   /** Words that only this CPU touches, and what it knows of them: a word of memory, or the value it stood for. */
   readonly own: Map<number, { readonly word: number } | { readonly value: unknown }>;
+  /** What it knows of page-table entries that it has locked. */
+  readonly entries: Map<number, Held>;
   private readonly frames: Frame[];
   stop: Stop = { kind: "dead", why: "fault" };
   /** What the outermost body was called with. */
@@ -70,6 +77,7 @@ export class Situation {
     this.given = [...(from?.given ?? [])];
     this.sources = new Map(from?.sources);
     this.own = new Map(from?.own);
+    this.entries = new Map(from?.entries);
     this.frames = (from?.frames ?? []).map((frame) => ({
       ...frame,
       begun: new Map(frame.begun),
@@ -151,7 +159,8 @@ export class Situation {
         item = this.next(code);
       } else {
         const step = request as Step;
-        this.stop = touchesNull(step) ? { kind: "dead", why: "null" } : { kind: "step", step };
+        if (touchesNull(step)) this.stop = { kind: "dead", why: "null" };
+        else this.stop = neverMeant(step, this.world) ? { kind: "dead", why: "fault" } : { kind: "step", step };
         return;
       }
     }
@@ -197,4 +206,10 @@ function generate({ bodies }: Code, { fn, args }: Frame): Running {
 function touchesNull({ op, addr }: Step): boolean {
   if (op === Op.allocate || op === Op.choose || op === Op.silentPrimitive) return false;
   return addr < FIRST_PAGE;
+}
+/** Steps on what is no address at all, and the end of a path into what is no page table: nobody writes those in C. */
+function neverMeant(step: Step, world: World): boolean {
+  if (typeof step.addr !== "number" || Number.isNaN(step.addr) || Number.isNaN(step.a)) return true;
+  step.decode(0); // throws for what is no word
+  return /\w_offset\(\) of a/.test(step.text(world));
 }

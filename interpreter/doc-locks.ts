@@ -5,12 +5,15 @@ import type { Situation } from "./doc-follow.ts";
 const READ = " (read)";
 const TAKES: Readonly<Record<string, string>> = {
   down_read: READ,
+  down_read_killable: READ,
   down_read_trylock: READ,
   down_write: "",
+  down_write_killable: "",
   down_write_trylock: "",
   mutex_lock: "",
   mutex_trylock: "",
   spin_lock: "",
+  spin_lock_nested: "",
   spin_trylock: "",
   srcu_read_lock: "",
   rcu_read_lock: "",
@@ -26,10 +29,10 @@ const GIVES: Readonly<Record<string, string>> = {
 
 /** `text` is the step as C has it; a trylock that fails takes nothing. */
 export function lockEffect(s: Situation, text: string, result: unknown): void {
-  const [, name = "", lock = ""] = /^(\w+)\(&?([^,)]*)\)$/.exec(text) ?? [];
+  const [, name = "", lock = ""] = /^(\w+)\(&?([^,)]*)(?:, \d)?\)$/.exec(text) ?? [];
   const what = lock === "" ? "rcu" : lock;
   const takes = TAKES[name];
-  if (takes !== undefined && result !== false) {
+  if (takes !== undefined && result !== false && !(typeof result === "number" && result < 0)) {
     if (!s.locks.includes(what + takes)) s.locks.push(what + takes);
   }
   const gives = GIVES[name];

@@ -1,6 +1,8 @@
 /** Loops: which arguments of a body change from round to round, and what they may be in a later one. */
 import type { Value } from "../runtime/machine/step.ts";
 import { type StructClass } from "../runtime/machine/struct.ts";
+import { Entry } from "../runtime/mm/pgtable.ts";
+import { otherEntry, same } from "./doc-entries.ts";
 import type { Situation, Stop } from "./doc-follow.ts";
 import { fresh, type Containers, type Result } from "./doc-samples.ts";
 import { isNull, isStruct, PAGE_SIZE } from "./doc-world.ts";
@@ -21,7 +23,7 @@ export function noteRound(loops: Loops, { fn, args, before }: Extract<Stop, { ki
   const kinds = loops.get(fn) ?? new Map<number, Kind>();
   loops.set(fn, kinds);
   args.forEach((arg, i) => {
-    if (arg === before[i] || Array.isArray(arg)) return;
+    if (same(arg, before[i]) || Array.isArray(arg)) return;
     const kind = kinds.get(i) ?? {};
     kinds.set(i, kind);
     if (isNull(arg)) kind.none ??= arg;
@@ -54,18 +56,19 @@ export function beginningsOf(
   return rows.map((row) => (s) => row.map((option) => option(s)));
 }
 function optionsOf(arg: Value, kind: Kind, containers: Containers, name: string): ((s: Situation) => Value)[] {
-  const same = (): Value => arg;
+  const unchanged = (): Value => arg;
+  if (arg instanceof Entry) return [unchanged, ({ world }) => otherEntry(arg, world)];
   if (isNull(arg)) {
     const { cls } = kind;
-    return cls === undefined ? [same] : [same, fresh(cls, "", containers) as (s: Situation) => Value];
+    return cls === undefined ? [unchanged] : [unchanged, fresh(cls, "", containers) as (s: Situation) => Value];
   }
   if (isStruct(arg)) {
     const none = kind.none === undefined ? [] : [() => kind.none];
-    return [same, ...none];
+    return [unchanged, ...none];
   }
-  if (typeof arg === "boolean") return [same, () => !arg];
-  if (typeof arg !== "number") return [same];
-  if (arg >= KERNEL_ADDRESSES) return [same, () => arg + 8];
-  if (/^(ret|error)$/.test(name)) return [same, () => -EAGAIN];
-  return [same, () => arg + (arg >= PAGE_SIZE ? PAGE_SIZE : 1)];
+  if (typeof arg === "boolean") return [unchanged, () => !arg];
+  if (typeof arg !== "number") return [unchanged];
+  if (arg >= KERNEL_ADDRESSES) return [unchanged, () => arg + 8];
+  if (/^(ret|error)$/.test(name)) return [unchanged, () => -EAGAIN];
+  return [unchanged, () => arg + (arg >= PAGE_SIZE ? PAGE_SIZE : 1)];
 }

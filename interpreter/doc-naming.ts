@@ -2,6 +2,7 @@
  * Texts of several situations made one: where they differ in values only, and a name or a formula that C would use says
  * in every one of them what the value is, that stands there instead.
  */
+import { ENTRY_FORMULAS, isEntryValue } from "./doc-entries.ts";
 import { isNull, PAGE_SIZE, render, type Known } from "./doc-world.ts";
 import type { Situation } from "./doc-follow.ts";
 
@@ -37,7 +38,7 @@ export function oneText(texts: readonly string[], group: readonly Situation[]): 
       (columns[i - 1] ?? "").endsWith("["),
     );
     if (name === undefined && !same) return undefined;
-    out.push(name === undefined ? token : bracketed(name, columns[i - 1] ?? "", columns[i + 1] ?? ""));
+    out.push(name === undefined ? unnamed(token) : bracketed(name, columns[i - 1] ?? "", columns[i + 1] ?? ""));
   }
   return out.join("");
 }
@@ -58,6 +59,11 @@ export function vagueText(texts: readonly string[]): string | undefined {
 const VAGUE = 3;
 const NUMBER = /^(?:-?0x[0-9a-f]+|-E[A-Z0-9]+|-?\d+)$/;
 
+/** An address that was made up says nothing, where nothing tells how it came about. */
+function unnamed(token: string): string {
+  const n = Number(token);
+  return n >= 2 ** 40 && n < 2 ** 47 && n % PAGE_SIZE === 0 ? "..." : token;
+}
 /** A number that means nothing to a reader as it stands: an address, or an index. */
 function wantsName(token: string, columns: readonly string[], i: number): boolean {
   if (!VALUE.test(token) || /^[A-Z]/.test(token)) return false;
@@ -83,10 +89,22 @@ function nameOf(tokens: readonly string[], group: readonly Situation[], isIndex:
   if (numbers.some(Number.isNaN)) return undefined;
   const constant = CONSTANTS.get(numbers[0] as number);
   if (constant !== undefined && numbers.every((n) => n === numbers[0])) return constant;
-  return formula(numbers, group, isIndex);
+  return isEntryValue(numbers[0]) ? entryFormula(numbers, group) : formula(numbers, group, isIndex);
+}
+/** An entry's value that was made of one that is known. */
+function entryFormula(numbers: readonly number[], group: readonly Situation[]): string | undefined {
+  const known = (group[0] as Situation).known;
+  for (const [text, value] of ENTRY_FORMULAS)
+    for (let k = known.length - 1; k >= 0; k--) {
+      const from = group.map((s) => (s.known[k] as Known).value);
+      if (from.every(isEntryValue) && numbers.every((n, i) => n === value(from[i] as number)))
+        return text((known[k] as Known).name);
+    }
+  return undefined;
 }
 /** Whether a word of a text stands for a value that goes by several names, or is NULL. */
 function isText(token: string, { value }: Known, s: Situation): boolean {
+  if (isEntryValue(value)) return token === String(value);
   if (token === render(value, s.world)) return true;
   return s.known.some((k) => k.name === token && k.value === value && !isNull(value));
 }
@@ -107,10 +125,15 @@ const INDICES: readonly Formula[] = [
 ];
 const OF_ONE: readonly Formula[] = [
   [(a) => `${a} + PAGE_SIZE`, (a) => a + PAGE_SIZE],
+  [(a) => `${a} + PMD_SIZE`, (a) => a + 2 ** 21],
+  [(a) => `${a} + PUD_SIZE`, (a) => a + 2 ** 30],
   [(a) => `${a} + 1`, (a) => a + 1],
   [(a) => `${a} - 1`, (a) => a - 1],
   [(a) => `${a} & PAGE_MASK`, (a) => Math.floor(a / PAGE_SIZE) * PAGE_SIZE],
   [(a) => `${a} & PMD_MASK`, (a) => Math.floor(a / 2 ** 21) * 2 ** 21],
+  [(a) => `${a} & PUD_MASK`, (a) => Math.floor(a / 2 ** 30) * 2 ** 30],
+  [(a) => `(${a} & PMD_MASK) + PMD_SIZE`, (a) => Math.floor(a / 2 ** 21 + 1) * 2 ** 21],
+  [(a) => `(${a} & PUD_MASK) + PUD_SIZE`, (a) => Math.floor(a / 2 ** 30 + 1) * 2 ** 30],
   [(a) => `ALIGN(${a}, PMD_SIZE)`, (a) => Math.ceil(a / 2 ** 21) * 2 ** 21],
   [(a) => `${a} & 7`, (a) => ((a % 8) + 8) % 8],
 ];

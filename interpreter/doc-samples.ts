@@ -1,6 +1,9 @@
 /** Which results of a step are worth trying, and which arguments: enough of them that every branch is taken. */
 import { Op, type Step, type Value } from "../runtime/machine/step.ts";
 import { at, Ref, Struct, type StructClass } from "../runtime/machine/struct.ts";
+import { EINTR } from "../runtime/machine/errno.ts";
+import { MMF_OOM_VICTIM, MMF_UNSTABLE, VM_HUGEPAGE, VM_SHARED } from "../runtime/mm/mm_types.ts";
+import { entryResults } from "./doc-entries.ts";
 import type { Situation } from "./doc-follow.ts";
 import {
   anyFunction,
@@ -32,6 +35,8 @@ export function resultsOf(step: Step, text: string, s: Situation, containers: Co
   const { op } = step;
   const own = ownResult(step, s);
   if (own !== undefined) return [own];
+  const onEntry = entryResults(step, s);
+  if (onEntry !== undefined) return onEntry.map((result) => (other) => result(other.world));
   if (op === Op.choose) return Array.from({ length: step.choices }, (_, i) => () => i);
   if (op === Op.allocate) {
     const { constructor: cls } = step.decode(s.world.peekAddress()) as Struct;
@@ -49,6 +54,7 @@ export function resultsOf(step: Step, text: string, s: Situation, containers: Co
     return [(other) => step.decode(other.world.make(undefined, "")), () => null];
   if (typeof zero === "string") return wordsOf(step);
   if (typeof zero !== "number") return [() => zero, ...(some === zero ? [] : [() => some])];
+  if (/_killable\(/.test(text)) return [() => 0, () => -EINTR];
   if (isQuiet(op)) return [() => undefined];
   if (/(pfns|daddrs)$/.test(text)) return [() => 0, (other) => other.world.make(array, text)];
   if (op === Op.add) return [0, 1, 2, -1].map((n) => () => n);
@@ -111,12 +117,13 @@ function aliases(cls: StructClass, s: Situation): Struct[] {
 function numbersFor(text: string, s: Situation, own: boolean): number[] {
   const word = memberName(text);
   const known = s.known.map(({ value }) => value).filter((v) => typeof v === "number");
-  if (/flags|mask/.test(word)) return own ? [3, 0, 1] : FLAGS;
-  if (/^pte\[|ptep_get/.test(text)) return [0, PAGE + 1, PAGE + 3, PAGE + 5, ...known.filter((n) => n >= PAGE)];
+  if (text === "mm->flags") return [0, MMF_UNSTABLE, MMF_OOM_VICTIM];
+  if (/flags|mask/.test(word)) return own ? [3, 0, 1, VM_HUGEPAGE + 3, VM_SHARED + 3] : FLAGS;
   if (/\[/.test(text)) return [0, PAGE + 1, PAGE + 3, -1, -2];
   if (word === "page_shift") return [12, 11];
   if (word === "invalidate_seq") return [2, 3, 4, 5];
   if (/length/.test(word)) return [2, 8, 64].map((n) => n * PAGE_SIZE);
+  if (word === "vm_pgoff") return [2, 0];
   if (!/start|end|address/.test(word)) return [0, 1, 2, -1];
   const addresses = [...new Set(known.filter((n) => n >= PAGE_SIZE && n < USER_END))];
   if (own) {
@@ -132,10 +139,11 @@ function numbersFor(text: string, s: Situation, own: boolean): number[] {
 }
 /** Pages of a range: usual ones, and where an array of 16 has an end. */
 const LENGTHS = [4, 1, 16, 17, 0];
-const FLAGS = [0, 1, 2, 3, 4, 7, 0x400, 0x403, 0x4000, 0x4003, 0x10000000, 0x10000003];
+const FLAGS = [0, 1, 2, 3, 4, 7, VM_SHARED + 3, VM_HUGEPAGE + 3, 0x400, 0x403, 0x4000, 0x4003, 0x10000000, 0x10000003];
 
 /** Arguments to try for a parameter that is a number, by its name. */
 export function numberArguments(name: string): Value[] {
+  if (name === "vm_flags") return [3, 1, VM_SHARED + 3, VM_HUGEPAGE + 3];
   if (/flags|prot|request/.test(name)) return [3, 0, 1, 2, 4, 0x10, 0x13];
   if (/page_shift/.test(name)) return [12, 11];
   if (/^(end|bound)$/.test(name))
@@ -146,7 +154,7 @@ export function numberArguments(name: string): Value[] {
   if (/floor/.test(name)) return [0, ADDRESS - 8 * PAGE_SIZE];
   if (/start/.test(name)) return [ADDRESS, ADDRESS + 1];
   if (/addr|virt/.test(name)) return [ADDRESS];
-  if (/orig_pte/.test(name)) return [PAGE + 1, PAGE + 3, PAGE + 5];
   if (/^(n|npages|size)$/.test(name)) return [2, 1, 0];
+  if (/^(first_index|nr|pgoff)$/.test(name)) return [2];
   return /^(i|idx|count)$/.test(name) ? [1, 0, 2] : [0, 1, 2, -11];
 }

@@ -11,6 +11,7 @@ import { headerAddress, sizeOf, SLOT, Struct, type StructClass } from "../runtim
 import { situationsFor } from "./doc-args.ts";
 import { conditionOf } from "./doc-condition.ts";
 import { paramsOf, type Code, type Situation, type Stop } from "./doc-follow.ts";
+import { asNumbers, nameOfLook, noteEntry, spelled } from "./doc-entries.ts";
 import { lockEffect } from "./doc-locks.ts";
 import { oneText, vagueText } from "./doc-naming.ts";
 import { isKnown, memberName, remember, resultsOf, type Containers, type Result } from "./doc-samples.ts";
@@ -129,7 +130,7 @@ class Walk {
   begin(fn: number): void {
     this.fn = fn;
     const begin: Line = { kind: "label", text: "", label: String(fn) };
-    this.tree = [begin, ...this.explore(situationsFor(this.learnt, this.learnt.containers, fn))];
+    this.tree = [begin, ...this.explore(situationsFor(this.learnt, this.learnt.containers, fn, this.resultsFor))];
   }
   private explore(start: readonly Situation[]): Line[] {
     const lines: Line[] = [];
@@ -212,13 +213,15 @@ class Walk {
         into.text = oneText(into.texts, into.members) as string;
       }
     }
+    for (const group of merged) group.text = spelled(group.text, (group.members[0] as Situation).world);
     return vaguely(merged).filter((group) => !merged.some((other) => other !== group && passesNothing(group, other)));
   }
   private textOf(s: Situation): string {
     const { stop } = s;
     if (stop.kind === "step") {
       this.learnContainer(stop.step.addr, s, () => (stop.step as Step).text(s.world));
-      return renamed(stop.step.text(s.world), s);
+      const { step } = stop;
+      return renamed(asNumbers(step.text(s.world), [step.a, step.b], s.world), s);
     }
     if (stop.kind === "call") {
       for (const arg of stop.args) if (isStruct(arg)) this.learnContainer(arg.addr, s, () => "", arg);
@@ -297,6 +300,14 @@ class Walk {
 
   // ---- one line
 
+  private readonly resultsFor = (s: Situation): Result[] => this.results(s, this.textOf(s));
+  private results(s: Situation, text: string): Result[] {
+    const { stop } = s;
+    if (stop.kind === "step") return resultsOf(stop.step, text, s, this.learnt.containers);
+    if (stop.kind !== "call") return [];
+    return fitting(this.answersOf(stop.fn.id), stop.args).map((answer) => answerTo(answer, stop.args));
+  }
+
   private take(
     group: Group,
     stop: Extract<Stop, { kind: "step" | "call" }>,
@@ -304,16 +315,10 @@ class Walk {
     const { members, text } = group;
     const isCall = stop.kind === "call";
     const isNews = isCall || !members.every((m) => isKnown((m.stop as { step: Step }).step, m));
-    const of = (s: Situation): Result[] =>
-      isCall
-        ? fitting(this.answersOf(stop.fn.id), (s.stop as typeof stop).args).map((answer) =>
-            answerTo(answer, (s.stop as typeof stop).args),
-          )
-        : resultsOf((s.stop as { step: Step }).step, text, s, this.learnt.containers);
     const room = Math.max(1, Math.floor(this.bounds.situations / members.length));
     const taken = takenBy(members);
     const after = members.flatMap((s, n) => {
-      const results = of(s);
+      const results = this.results(s, text);
       const some = results.length <= room ? results : rotated(results, n).slice(0, room);
       return some.map((result) => {
         const next = s.copy();
@@ -327,7 +332,11 @@ class Walk {
         return { next, raw, value: result(next) };
       });
     });
-    const name = after.map(({ value }) => nameFor(value, text, isCall, taken)).find((n) => n !== undefined);
+    const look = isCall ? undefined : nameOfLook(stop.step, (members[0] as Situation).world);
+    const name =
+      look === undefined
+        ? after.map(({ value }) => nameFor(value, text, isCall, taken)).find((n) => n !== undefined)
+        : freeName([look], taken);
     const parts = Math.min(...after.map(({ value }) => (Array.isArray(value) ? value.length : 0)));
     for (const { next, raw, value } of after) {
       if (name !== undefined && isNews) {
@@ -337,7 +346,10 @@ class Walk {
         next.sources.set(name, text);
       }
       lockEffect(next, raw, value);
-      if (next.stop.kind === "step") remember(next.stop.step, value, next);
+      if (next.stop.kind === "step") {
+        remember(next.stop.step, value, next);
+        noteEntry(next.stop.step, value, next);
+      }
       next.go(this.learnt, value);
     }
     const [asks, named] = name === text ? [name, undefined] : [undefined, name];

@@ -1,6 +1,7 @@
 /** What a step, a call or a value is called in a situation. */
 import { functionById, type FunctionInfo } from "../runtime/machine/function.ts";
 import type { Value } from "../runtime/machine/step.ts";
+import { same, withoutTables } from "./doc-entries.ts";
 import type { Situation, Stop } from "./doc-follow.ts";
 import type { Loops } from "./doc-loops.ts";
 import { conditionOf } from "./doc-condition.ts";
@@ -15,7 +16,7 @@ export interface Group {
 
 /** Pointers into the middle of something go by their own names. */
 export function renamed(text: string, s: Situation): string {
-  let out = text;
+  let out = withoutTables(text, s.known);
   for (const { name, value } of s.known) {
     if (!isStruct(value) || value.isNull) continue;
     const full = render(value, s.world);
@@ -26,12 +27,13 @@ export function renamed(text: string, s: Situation): string {
 }
 export function valueText(value: Value, s: Situation): string {
   if (typeof value === "object" && value !== null) {
-    const known = s.known.findLast((k: Known) => k.value === value && !k.name.startsWith("old "));
+    const known = s.known.findLast((k: Known) => same(k.value, value) && !k.name.startsWith("old "));
     if (known !== undefined && !isList(value) && (!isStruct(value) || !value.isNull)) return known.name;
   }
   if (typeof value === "number" && value >= 2 ** 52) {
     const known = s.known.findLast((k) => k.value === value);
     if (known !== undefined) return known.name;
+    if (s.world.typeAt(value)?.valueText !== undefined) return String(value);
   }
   if (isList(value)) return "{ ... }";
   if (Array.isArray(value)) return `{ ${(value as readonly Value[]).map((v) => valueText(v, s)).join(", ")} }`;

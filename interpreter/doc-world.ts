@@ -12,6 +12,7 @@ import {
   membersOf,
   Ref,
   SLOT,
+  slotSize,
   Struct,
   WORD,
   type Names,
@@ -116,21 +117,27 @@ export class World implements Names {
   pick: (wanted: readonly string[]) => string = (wanted) => freeName(wanted, (name) => this.has(name));
   /** Which pointer each object was made for. */
   readonly owners: Map<number, string>;
+  /** How many pointers to page-table entries were made. */
+  entries: number;
   private made: number;
   constructor(from?: World) {
     this.things = new Map(from?.things);
     this.owners = new Map(from?.owners);
     this.made = from?.made ?? 0;
+    this.entries = from?.entries ?? 0;
+  }
+  copy(): World {
+    return new World(this);
   }
   typeAt(addr: number): StructClass | undefined {
     const base = headerAddress(addr);
-    if (base < MADE_UP) return staticAt(base)?.object.constructor as StructClass | undefined;
-    return this.things.get(base)?.cls;
+    const thing = this.things.get(base);
+    return thing === undefined ? (staticAt(base)?.object.constructor as StructClass | undefined) : thing.cls;
   }
   name(addr: number): string | undefined {
     const base = headerAddress(addr);
-    if (base < MADE_UP) return staticAt(base)?.name;
     const thing = this.things.get(base);
+    if (thing === undefined) return staticAt(base)?.name;
     if (thing?.cls?.variables === true)
       return thing.cls === array ? `${thing.name}[${(addr - base) / WORD - 1}]` : thing.name;
     return addr === base + WORD ? thing?.name : undefined;
@@ -141,7 +148,8 @@ export class World implements Names {
   }
   /** Makes the next object; `cls` undefined: something that `addr` points into, nobody knows yet what. */
   make(cls: StructClass | undefined, name: string): number {
-    const base = MADE_UP + this.made++ * SLOT;
+    const { arena } = cls ?? {};
+    const base = arena === undefined ? MADE_UP + this.made++ * SLOT : arena + this.made++ * slotSize(arena);
     this.things.set(base, { cls, name });
     return base + WORD;
   }
@@ -165,7 +173,7 @@ export class World implements Names {
   }
 }
 function staticAt(base: number): ReturnType<typeof staticObjects>[number] | undefined {
-  return base < STATIC_ARENA ? undefined : staticObjects()[(base - STATIC_ARENA) / SLOT];
+  return base < STATIC_ARENA || base >= MADE_UP ? undefined : staticObjects()[(base - STATIC_ARENA) / SLOT];
 }
 
 /** In the middle of a slot, with room for any container on both sides. */

@@ -91,7 +91,7 @@ function mapped(machine: Machine, vma: vm_area_struct): string {
   );
 }
 
-/** One line a mapped page. */
+/** One line a mapped page, and one for a table that holds nothing. */
 export function pageTableLines(machine: Machine): string[] {
   return objects<mm_struct>(machine, mm_struct).flatMap((mm) => {
     const pgd = machine.peek(mm.pgd.addr);
@@ -106,7 +106,8 @@ const LEVELS: readonly { readonly cls: StructClass; readonly shift: number }[] =
 ];
 function tableLines(machine: Machine, table: number, level: number, from: number): string[] {
   const step = LEVELS[level];
-  if (step === undefined || machine.memory.header(table) <= 0) return [];
+  if (step === undefined) return [];
+  if (machine.memory.header(table) <= 0) return [`${hex(from)} -> freed ${step.cls.short} table`];
   const entries = (at(step.cls, table) as pgd_table).entries;
   const lines: string[] = [];
   for (const word of [...machine.memory.wordsOfObject(table)].sort((a, b) => a - b)) {
@@ -117,7 +118,8 @@ function tableLines(machine: Machine, table: number, level: number, from: number
     if (level < LEVELS.length - 1 && is_table(value)) lines.push(...tableLines(machine, value, level + 1, addr));
     else lines.push(`${hex(addr)} -> ${contents(value)}`);
   }
-  return lines;
+  const short = step.cls.short ?? "";
+  return lines.length === 0 && level > 0 ? [`${hex(from)} -> empty ${short} table`] : lines;
 }
 /** What an entry that points to no table holds. */
 function contents(value: number): string {

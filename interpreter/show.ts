@@ -11,6 +11,7 @@ import { deviceLines } from "./show-device.ts";
 import { lockLines } from "./show-locks.ts";
 import { headingOf, liveObjects, objectLines } from "./show-objects.ts";
 import { pageTableLines, vmaLines } from "./show-mm.ts";
+import { tlbLines } from "./show-tlb.ts";
 
 type Shower = (machine: Machine, name: string | undefined) => string[];
 
@@ -18,6 +19,7 @@ const SHOWERS: Readonly<Record<string, Shower>> = {
   locks: (machine) => lockLines(machine),
   vmas: (machine) => vmaLines(machine),
   pagetables: (machine) => pageTableLines(machine),
+  tlb: (machine) => tlbLines(machine),
   device: (machine, name) => liveObjects(machine).flatMap((object) => deviceLines(machine, object, name)),
   mm: (machine) => objectsOf(machine, "mm"),
   notifiers: (machine) => objectsOf(machine, "notifiers"),

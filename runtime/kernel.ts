@@ -36,6 +36,7 @@ import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
+import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
 import { retractNotifies } from "./kernels/retract-notifies.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -74,14 +75,17 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  forkCopiesPinned,
+  gupFastWriteProtectSeq,
+  retractNotifies,
   odpV4,
   odpMmgetNotZero,
   hmmRangeMmget,
   pagewalkReadOncePud,
   pagewalkPudSnapshot,
+  hmmHoleWithoutLock,
   pagewalkHoles,
   pmdNoneOrClearBad,
-  hmmHoleWithoutLock,
   hmmWaitsForMigration,
   damonPteOffsetMap,
   damonNoRepeat,
@@ -91,6 +95,7 @@ export const patches: readonly Patch[] = [
   devicePrivatePageRef,
   mremapLateFlush,
   mremapRecheckPmd,
+  retractWithoutMmapLock,
   munmapKeepWriteLock,
   numaClearsPmd,
   zapBeforeStart,

@@ -80,6 +80,7 @@ function definitionOf(scope: Scope, callback: Callback, returns: Type): Definiti
 function typeOfParam(param: CallbackParam): Type {
   if (param.kind === "object") return objectType(param.type());
   if (param.kind === "number") return NUMBER;
+  if (param.kind === "word") return { kind: "array" };
   return typeOfRecord(param);
 }
 /** `struct hmm_update` and its like, by name. */

@@ -13,6 +13,7 @@ import type { ExpressionBinder } from "./names.ts";
 import type { Scope } from "./scope.ts";
 
 type Mapping = Extract<ParamKind, { kind: "mapping" }>;
+const HUGE_HELP = "`huge` asks for transparent huge pages, `dax NAME` maps a device by large entries";
 const FILE_WORDS = ["file", "dax"];
 
 export function fitMapping(binder: ExpressionBinder, of: Mapping, queue: Argument[]): Source | Misfit {
@@ -23,6 +24,7 @@ export function fitMapping(binder: ExpressionBinder, of: Mapping, queue: Argumen
   for (;;) {
     const arg = queue[0]?.value;
     if (arg?.kind !== "name") break;
+    if (arg.name === "hugetlb") return misfit("E290", arg.at, "this version does not model `hugetlb`", 1, HUGE_HELP);
     if (FILE_WORDS.includes(arg.name) && queue[1] !== undefined) {
       const named = fileNamed(binder.scope, queue[1], arg.name === "dax");
       if ("fitted" in named) return named;

@@ -2,6 +2,7 @@
 import type { Machine } from "../../runtime/machine/machine.ts";
 import { deviceLines } from "../show-device.ts";
 import { pageTableLines, vmaLines } from "../show-mm.ts";
+import { tlbLines } from "../show-tlb.ts";
 import { liveObjects, objectLines } from "../show-objects.ts";
 import type { Program } from "../program.ts";
 import type { Session } from "../session/session.ts";
@@ -38,6 +39,7 @@ function stateLines(machine: Machine): Omit<Lines, "objects"> {
       ...objectLines(machine, "mm"),
       ...vmaLines(machine).map((line) => `vma ${line}`),
       ...pageTableLines(machine).map((line) => `pte ${line}`),
+      ...tlbLines(machine).map((line) => `tlb ${line}`),
     ],
     notifiers: objectLines(machine, "notifiers"),
     devices: [

@@ -13,6 +13,7 @@ import {
   GFP_NOWAIT,
 } from "../machine/gfp.ts";
 import { VM_EXEC, VM_READ, VM_WRITE } from "../mm/mm_types.ts";
+import { ACTION_AGAIN, ACTION_CONTINUE, ACTION_SUBTREE } from "../mm/pagewalk_types.ts";
 import { PAGE_SHIFT, PAGE_SIZE } from "../mm/pgtable.ts";
 
 /** Sizes and addresses on x86-64. */
@@ -38,11 +39,15 @@ const hmm = {
   ...{ HMM_FAULT_ALLOW_RETRY, HMM_FAULT_SNAPSHOT },
 };
 
+/** include/linux/pagewalk.h: what becomes of an entry after its callback. */
+const walk = { ACTION_SUBTREE, ACTION_CONTINUE, ACTION_AGAIN };
+
 export const constants: Readonly<Record<string, number>> = {
   ...sizes,
   ...limits,
   ...gfp,
   ...flags,
   ...hmm,
+  ...walk,
   VM_FAULT_ERROR,
 };

@@ -3,6 +3,7 @@ import { returnsBoolean, returnsNothing, returnsNumber, returnsObject, type Resu
 import type { StructClass } from "../machine/struct.ts";
 import { hmm_mirror, hmm_mirror_ops } from "../mm/hmm_types.ts";
 import { mm_struct } from "../mm/mm_types.ts";
+import { mm_walk, mm_walk_ops } from "../mm/pagewalk_types.ts";
 import {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,
@@ -14,6 +15,8 @@ import {
 export type CallbackParam = { readonly name: string } & (
   | { readonly kind: "object"; readonly type: () => StructClass }
   | { readonly kind: "number" }
+  /** The address of a word. */
+  | { readonly kind: "word" }
   | { readonly kind: "record"; readonly struct: string; readonly fields: readonly RecordField[] }
 );
 /** Fields stand in the tuple in this order. */
@@ -30,6 +33,8 @@ export interface CallbackSignature {
 
 const object = (name: string, type: () => StructClass): CallbackParam => ({ name, kind: "object", type });
 const number = (name: string): CallbackParam => ({ name, kind: "number" });
+
+const word = (name: string): CallbackParam => ({ name, kind: "word" });
 
 /** struct mmu_notifier_range, as mmu_notifier_range_init() makes it. */
 const range: CallbackParam = {
@@ -59,6 +64,9 @@ const sub = object("sub", () => mmu_interval_notifier);
 const mn = object("mn", () => mmu_notifier);
 const mm = object("mm", () => mm_struct);
 const mirror = object("mirror", () => hmm_mirror);
+
+const walk = object("walk", () => mm_walk);
+const WALKED = [number("addr"), number("next"), walk];
 
 type Table = Readonly<Record<string, CallbackSignature>>;
 
@@ -95,6 +103,21 @@ export const callbackTables: Readonly<Record<string, CallbackTable>> = {
     callbacks: {
       release: { params: [mirror], result: returnsNothing },
       sync_cpu_device_pagetables: { params: [mirror, update], result: returnsNumber },
+    },
+  },
+  mm_walk_ops: {
+    cls: () => mm_walk_ops,
+    since: "v5.6",
+    callbacks: {
+      pgd_entry: { params: [word("pgd"), ...WALKED], result: returnsNumber },
+      p4d_entry: { params: [word("p4d"), ...WALKED], result: returnsNumber },
+      pud_entry: { params: [number("pud"), word("pudp"), ...WALKED], result: returnsNumber },
+      pmd_entry: { params: [word("pmd"), ...WALKED], result: returnsNumber },
+      pte_entry: { params: [word("pte"), ...WALKED], result: returnsNumber },
+      pte_hole: { params: [number("addr"), number("next"), number("depth"), walk], result: returnsNumber },
+      test_walk: { params: WALKED, result: returnsNumber },
+      pre_vma: { params: [number("start"), number("end"), walk], result: returnsNumber },
+      post_vma: { params: [walk], result: returnsNothing },
     },
   },
 };

@@ -40,6 +40,7 @@ export const declarableTypes: Types = {
   kref: () => kref,
   list_head: () => list_head,
   lockdep_map: () => lockdep_map,
+  mm_walk_ops: () => mm_walk_ops,
   mmu_interval_notifier: () => mmu_interval_notifier,
   mmu_interval_notifier_ops: () => mmu_interval_notifier_ops,
   mmu_notifier: () => mmu_notifier,
@@ -60,6 +61,7 @@ export const kernelTypes: Types = {
   hmm: () => hmm,
   ib_ucontext_per_mm: () => ib_ucontext_per_mm,
   mm_struct: () => mm_struct,
+  mm_walk: () => mm_walk,
   mmu_notifier_mm: () => mmu_notifier_mm,
   mmu_notifier_subscriptions: () => mmu_notifier_subscriptions,
   page: () => page,
@@ -67,7 +69,7 @@ export const kernelTypes: Types = {
 };
 const internals: readonly StructClass[] = [
   ...[pgd_table, pmd_table, pte_table, pud_table, huge_page, dax_memory],
-  ...[anon_vma, address_space, swap_slot, mm_walk, mm_walk_ops, hmm_vma_walk],
+  ...[anon_vma, address_space, swap_slot, hmm_vma_walk],
 ];
 /** Types that only some eras have. */
 export const livesOfTypes: Readonly<Record<string, { readonly since?: string; readonly until?: string }>> = {

@@ -26,10 +26,8 @@ export class LockWatch implements LockChecks {
       if (machine.lockOrder.remembers && dependency.way === undefined) machine.news.push(dependency);
     }
     if (verdict.wrong !== undefined) machine.warn("lockdep", orderMessage(verdict.wrong), lock, verdict.wrong);
-    if (verdict.sleeps)
-      this.sleeps(
-        `kernel/locking/${step?.op === Op.mutexLock || /^mutex/.test(step?.primitive?.name ?? "") ? "mutex" : "rwsem"}.c`,
-      );
+    const isMutex = step?.op === Op.mutexLock || /^mutex/.test(step?.primitive?.name ?? "");
+    if (verdict.sleeps) this.sleeps(`kernel/locking/${isMutex ? "mutex" : "rwsem"}.c`);
   }
 
   wants(lock: number, how: number): void {

@@ -191,7 +191,7 @@ const retract_each = kernelFunction(
   },
   { source: "mm/khugepaged.c", facts: "khugepaged", params: ["mapping", "vma"], internal: true },
 );
-const retract_one = kernelFunction(
+export const retract_one = kernelFunction(
   "retract_page_tables",
   function* (vma: vm_area_struct): Kernel<void> {
     if (!(yield* fact("file", load(vma.anon_vma))).isNull) return;
@@ -214,7 +214,7 @@ const retract_one = kernelFunction(
     differs: "What is in use now is not tried again later.",
   },
 );
-function* free_table(mm: mm_struct, table: number): Kernel<void> {
+export function* free_table(mm: mm_struct, table: number): Kernel<void> {
   yield* count(mm.pgtables_bytes, -PAGE_SIZE);
   yield* fact("file", freeBy("pte_free", at(pte_table, table)));
 }

@@ -35,6 +35,12 @@ export const do_fault = kernelFunction(
     if (cow) yield* anon_vma_prepare(vma);
     const cached = yield* fact("f2", find_lock_page(file, index));
     if (cached.isNull) return VM_FAULT_OOM;
+    // Truncation cuts the size first, and takes the page lock later.
+    if (index * PAGE_SIZE >= (yield* fact("f2", load(file.i_size)))) {
+      yield* unlock_page(cached);
+      yield* put_page(cached);
+      return VM_FAULT_SIGBUS;
+    }
     const ret = cow
       ? yield* do_cow_fault(vma, vmFlags, pmd, addr, cached)
       : yield* finish_fault(vma, vmFlags, pmd, addr, cached, write);

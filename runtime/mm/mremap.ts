@@ -3,7 +3,7 @@ import { load, loadPrivate, storePrivate } from "../machine/access.ts";
 import { BUG_ON, WARN_ON } from "../machine/bug.ts";
 import { EFAULT, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { kernelFunction } from "../machine/function.ts";
-import { down_write_killable, up_write } from "../machine/rwsem.ts";
+import { down_write, down_write_killable, up_write } from "../machine/rwsem.ts";
 import { spin_lock, spin_lock_nested, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { at, NULL, type SpinLock } from "../machine/struct.ts";
@@ -334,7 +334,23 @@ const move_table = kernelFunction(
     internal: true,
   },
 );
-/** As since 6fa1066fc5d0: what was asked without the lock is asked again under it, before anything is changed. */
+/** Whoever finds a VMA by what it maps is kept out. */
+function* take_rmap_locks(vma: vm_area_struct): Kernel<void> {
+  const file = yield* loadPrivate(vma.vm_file);
+  const family = yield* load(vma.anon_vma);
+  if (!file.isNull) yield* down_write(file.i_mmap_rwsem);
+  if (!family.isNull) yield* down_write(family.rwsem);
+}
+function* drop_rmap_locks(vma: vm_area_struct): Kernel<void> {
+  const file = yield* loadPrivate(vma.vm_file);
+  const family = yield* load(vma.anon_vma);
+  if (!family.isNull) yield* up_write(family.rwsem);
+  if (!file.isNull) yield* up_write(file.i_mmap_rwsem);
+}
+/**
+ * As since 6fa1066fc5d0: what was asked without the lock is asked again under it, before anything is changed. Where
+ * there is no table any more, nothing is left to move: what was in it can be faulted in again from its file.
+ */
 export function* moveNormalPmdRechecks(
   vma: vm_area_struct,
   pmd: PmdEntry,
@@ -342,13 +358,14 @@ export function* moveNormalPmdRechecks(
   to: PmdEntry,
 ): Kernel<boolean> {
   if (yield* WARN_ON(!(yield* fact(4, reads(pmd_none, to))), "!pmd_none(*new_pmd)")) return false;
+  yield* take_rmap_locks(vma);
   yield* fact(4, spin_lock(pmd_lockptr(pmd)));
   yield* lock_new(pmd_lockptr(pmd), pmd_lockptr(to));
   const table = yield* fact(4, value(pmd));
-  const moves = is_table(table);
-  if (moves) yield* move_table(vma, pmd, addr, to, table);
+  if (is_table(table)) yield* move_table(vma, pmd, addr, to, table);
   yield* unlock_both(pmd_lockptr(pmd), pmd_lockptr(to));
-  return moves;
+  yield* drop_rmap_locks(vma);
+  return true;
 }
 
 const movingPtes = (late: boolean) =>

@@ -3,6 +3,7 @@ import { storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { atomic_dec_and_test, atomic_inc } from "../machine/atomic.ts";
 import { kernelFunction } from "../machine/function.ts";
+import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { list_head } from "../machine/list.ts";
 import { Op, primitive, step, type Kernel } from "../machine/step.ts";
 import {
@@ -22,9 +23,15 @@ import { huge_page, page } from "./pgtable.ts";
 /** arch/x86/kernel/head_64.S: what reads of untouched anonymous memory see. */
 export const empty_zero_page = staticObject(page, "empty_zero_page");
 
-/** A zeroed object, got by the kernel function called `name`. */
+/** A zeroed object, got by the kernel function called `name`. It may sleep, and reclaim memory. */
 export function allocate<S extends Struct>(cls: StructClass<S>, name: string): Kernel<S> {
-  return step({ op: Op.allocate, a: typeNumber(cls), decode: (addr) => at(cls, addr), text: () => name });
+  return step({
+    op: Op.allocate,
+    a: typeNumber(cls),
+    b: GFP_KERNEL,
+    decode: (addr) => at(cls, addr),
+    text: () => name,
+  });
 }
 
 /** Sets a counter of an object that no other CPU can reach yet. No step of its own. */

@@ -202,15 +202,15 @@ export const pud_present = (pud: number): boolean => pud !== 0;
 /** True also of a leaf that is being split: P off, PSE on. */
 export const pmd_present = (pmd: number): boolean => is_table(pmd) || has(pmd, P | PSE | PROTNONE);
 export const pmd_trans_huge = (pmd: number): boolean => has(pmd, PSE) && !has(pmd, DEVMAP);
-export const pud_trans_huge = pmd_trans_huge;
+export const pud_trans_huge = (pud: number): boolean => pmd_trans_huge(pud);
 export const pmd_devmap = (pmd: number): boolean => has(pmd, DEVMAP);
-export const pud_devmap = pmd_devmap;
+export const pud_devmap = (pud: number): boolean => has(pud, DEVMAP);
 export const pmd_leaf = (pmd: number): boolean => has(pmd, PSE);
-export const pud_leaf = pmd_leaf;
+export const pud_leaf = (pud: number): boolean => has(pud, PSE);
 /** None counts as bad: whoever asks has asked for none first. */
 export const pmd_bad = (pmd: number): boolean => !is_table(pmd);
 export const pud_bad = (pud: number): boolean => pud !== 0 && !is_table(pud);
-export const is_pmd_migration_entry = is_migration_entry;
+export const is_pmd_migration_entry = (pmd: number): boolean => has(pmd, MIGRATION);
 /** A huge leaf of either kind. */
 export const is_huge = (value: number): boolean => has(value, PSE | DEVMAP);
 

@@ -108,14 +108,15 @@ const truncate_inode_pages = kernelFunction(
   "truncate_inode_pages",
   function* (mapping: address_space, from: number): Kernel<void> {
     const { addr, length } = mapping.pages;
-    const index = yield* step<number>({
+    const index = yield* step({
       op: Op.primitive,
       addr,
       primitive: nextCached,
       args: [addr, from, length],
+      decode: (n) => (n === -1 ? "none" : n),
       text: (names) => `find_get_entries(${mapping.expr(names)}, ${from})`,
     });
-    if (index === -1) return;
+    if (index === "none") return;
     const p = yield* find_get_page(mapping, index);
     if (!p.isNull) yield* truncate_page(mapping, index, p);
     return yield* truncate_inode_pages.restart(mapping, index + 1);

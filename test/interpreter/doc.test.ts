@@ -12,6 +12,7 @@ import { shaped } from "../../interpreter/doc-shape.ts";
 import { bodyText } from "../../interpreter/doc-text.ts";
 import { Unroller } from "../../interpreter/doc-unroll.ts";
 import { Seeded } from "../../interpreter/pickers.ts";
+import { kernelText } from "../../interpreter/program.ts";
 import { simulate } from "../../interpreter/simulation.ts";
 import { record } from "../../interpreter/trace.ts";
 import { callables, declarableTypes, patches } from "../../runtime/kernel.ts";
@@ -117,6 +118,9 @@ test("every name can be documented in every kernel, in lines that fit a page", (
 /** A step without the names that a run gives to objects: what is done, and to which member. */
 function generic(text: string, isAtom: boolean): string {
   return text
+    .replace(/\b(set_p[gumt][de]_at|pmdp_invalidate|pmdp_set_wrprotect)\([^;]*\)/g, "$1(V)") // values have many names
+    .replace(/\bp[gumt][de](#\d+)?\[[^\]]*\]/g, "V")
+    .replace(/[*&](?=[A-Za-z])|\.\.\./g, (all) => (all === "..." ? "V" : ""))
     .replace(/\[[^\]\n]*\]/g, "[]")
     .replace(/0x[0-9a-f]+|-?\b\d+\b|-E[A-Z]+|"[^"]*"/g, "V")
     .replace(/[A-Za-z_][\w#]*((?:(?:->|\.)\w+)*)(?!\w|\()/g, (_all, path: string) => {
@@ -147,14 +151,21 @@ test("whatever a script makes the machine do stands in what is printed of the fu
         const fn = event.stack.at(-1);
         // A function of a script is none of the kernel's, though it be called like one.
         if (fn === undefined || !documented.has(fn) || ofScripts.has(fn)) continue;
-        const key = isPatched(fn) ? `${fn} in ${named}` : fn;
+        const kernel = isPatched(fn) ? kernelText(program.kernel) : program.kernel.era;
+        const key = `${fn} in ${kernel}`;
         if (!printed.has(key)) {
-          const text = docOf(fn, isPatched(fn) ? named : undefined).out.split("as the machine runs it:")[1] ?? "";
+          const text = docOf(fn, kernel).out.split("as the machine runs it:")[1] ?? "";
           printed.set(key, generic(text, isAtom(fn)));
         }
         const step = generic(event.text, isAtom(fn));
         // What C reaches through a pointer parameter goes by that parameter's name.
-        const through = [step, step.replace(/^\.\w+ = /, "*V = "), step.replace(/^\.\w+\[\] = /, ".pfns[] = ")];
+        const isCall = /^\w+\([^,]*,/.exec(step)?.[0];
+        const through = [
+          isCall ?? step,
+          step,
+          step.replace(/^\.\w+ = /, "V = "),
+          step.replace(/^\.\w+\[\] = /, ".pfns[] = "),
+        ];
         through.push(step.replace(/^\.\w+\[\] = /, "V[] = "));
         if (!through.some((one) => printed.get(key)?.includes(one) === true))
           missing.add(`${fn}: ${event.text} (${step})`);
@@ -191,7 +202,7 @@ test("a step that is left out of a body is left out of what is printed", () => {
     ["hmm_release", "hmm->dead", undefined],
     ["__mmu_notifier_release", "synchronize_srcu", undefined],
     ["mmput", "atomic_dec_and_test", true],
-    ["__vm_munmap", "down_write", undefined],
+    ["__vm_munmap", "down_write_killable", 0],
     ["wp_page_copy", "ptep_get_and_clear", 0],
   ] as const) {
     const whole = bodyOf(fn);

@@ -2,14 +2,33 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { EFAULT, EINVAL } from "../../runtime/machine/errno.ts";
+import { freeBy } from "../../runtime/machine/alloc.ts";
+import { kernelFunction } from "../../runtime/machine/function.ts";
 import type { Mutation } from "../../runtime/machine/mutation.ts";
+import { spin_lock, spin_unlock } from "../../runtime/machine/spinlock.ts";
+import type { Kernel } from "../../runtime/machine/step.ts";
+import { at } from "../../runtime/machine/struct.ts";
 import { user_load, user_store } from "../../runtime/mm/fault.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
 import { zap_page_range } from "../../runtime/mm/madvise.ts";
 import { vm_mmap_pgoff } from "../../runtime/mm/mmap.ts";
-import { VM_HUGEPAGE, VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
+import { VM_HUGEPAGE, VM_READ, VM_SHARED, VM_WRITE, type mm_struct } from "../../runtime/mm/mm_types.ts";
 import { vm_mremap } from "../../runtime/mm/mremap.ts";
-import { PMD_SIZE, pte_page } from "../../runtime/mm/pgtable.ts";
+import {
+  pgd_entry,
+  pgd_table,
+  pmd_entry,
+  pmd_lockptr,
+  PMD_SIZE,
+  pmd_table,
+  pte_page,
+  pte_table,
+  pud_entry,
+  pud_table,
+  type PmdEntry,
+} from "../../runtime/mm/pgtable.ts";
+import { get_and_clear } from "../../runtime/mm/pgtable_steps.ts";
+import { flush_tlb_mm } from "../../runtime/mm/tlb.ts";
 import { find_vma } from "../../runtime/mm/vma_tree.ts";
 import { checkBodies, World, type Explored } from "./world.ts";
 import { pteOf, watch } from "./watch.ts";
@@ -129,6 +148,41 @@ test("whole tables and huge pages are flushed under the lock, too", () => {
       else assert.throws(() => world.finish(1), /blocked/);
     }
   }
+});
+
+/** As khugepaged does since 6.6 with a table of a file's pages: under the lock of the PMD, without mmap_sem. */
+const retract = kernelFunction(
+  "retract_page_tables",
+  function* (mm: mm_struct, pmd: PmdEntry): Kernel<void> {
+    yield* spin_lock(pmd_lockptr(pmd));
+    const table = yield* get_and_clear(pmd);
+    yield* flush_tlb_mm(mm);
+    yield* spin_unlock(pmd_lockptr(pmd));
+    if (table !== 0) yield* freeBy("pte_free", at(pte_table, table));
+  },
+  { params: ["mm", "pmd"] },
+);
+/** The table goes while mremap() is about to move it, having looked at the entry before it took the lock. */
+function retracted(patches: readonly string[]): Explored {
+  const world = new World(patches, [], "v5.6");
+  world.run(vm_mmap_pgoff, world.mm, OLD, OLD + PMD_SIZE, RW | VM_SHARED);
+  world.runOn(1, user_load, world.mm, OLD);
+  const pud = pud_entry(at(pud_table, world.peek(pgd_entry(at(pgd_table, world.peek(world.mm.pgd)), OLD))), OLD);
+  const pmd = pmd_entry(at(pmd_table, world.peek(pud)), OLD);
+  world.start(0, vm_mremap, world.mm, OLD, OLD + PMD_SIZE, NEW);
+  world.until(0, "move_normal_pmd");
+  world.start(1, retract, world.mm, pmd);
+  return world.explore([0, 1], () => assert.is(world.peek(pmd), 0));
+}
+test("a table that has gone before the lock was taken is not moved: asked again, there is nothing to move", () => {
+  const { findings } = retracted([]);
+  assert.equal(
+    [...findings.values()].map(({ kind }) => kind),
+    ["bug"],
+  );
+  const fixed = retracted(["mremap-recheck-pmd"]);
+  assert.equal([...fixed.findings.keys()], []);
+  assert.is(fixed.deadlocks, 0);
 });
 
 test.run();

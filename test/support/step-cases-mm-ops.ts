@@ -32,6 +32,7 @@ export const stepCasesMmOps: readonly StepCase[] = [
   step("madvise-free", PAGES, "cpu0: madvise 0x1000..0x2000 MADV_FREE"),
   step("madvise-hugepage", ["cpu0: mmap 0x400000..0x600000"], "cpu0: madvise 0x400000..0x600000 MADV_HUGEPAGE"),
   step("madvise-hole", ["cpu0: mmap 0x2000..0x3000"], "cpu0: madvise 0x1000..0x3000 MADV_DONTNEED"),
+  step("truncate", ["cpu0: mmap 0x1000..0x3000 shared file f", "cpu0: store 0x1000 1"], "cpu0: truncate f 0"),
   step("oom_reap_task_mm", WATCHED, "cpu0: oom_reap_task_mm mm"),
   step("mmput-victim", ["cpu0: mmap 0x1000..0x2000", "cpu0: mark_oom_victim mm"], "cpu0: mmput mm"),
   step("kill", ["cpu0: down_write mm->mmap_sem", "cpu0: kill cpu1"], "cpu1: munmap 0x1000..0x2000"),
