@@ -73,8 +73,8 @@ export const try_to_free_swap = kernelFunction(
 );
 
 /**
- * Whether a locked page is that of one entry alone, those that have it in swap counted in; then it leaves the swap cache,
- * for it is about to be written to.
+ * Whether a locked page is that of one entry alone, those that have it in swap counted in; then it leaves the swap
+ * cache, for it is about to be written to.
  */
 export const reuse_swap_page = kernelFunction(
   "reuse_swap_page",
