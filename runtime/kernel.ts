@@ -20,6 +20,7 @@ import { umemOdpImage } from "./drivers/umem_odp.ts";
 import type { ImageWriter } from "./image.ts";
 import { endBeforeZap } from "./kernels/end-before-zap.ts";
 import { forkEndsBeforeWrprotect } from "./kernels/fork-ends-before-wrprotect.ts";
+import { devicePrivatePageRef } from "./kernels/device-private-page-ref.ts";
 import { forkCopiesPinned } from "./kernels/fork-copies-pinned.ts";
 import { gupFastWriteProtectSeq } from "./kernels/gup-fast-write-protect-seq.ts";
 import { dirtyHelpersPud } from "./kernels/dirty-helpers-pud.ts";
@@ -92,6 +93,10 @@ export const patches: readonly Patch[] = [
   hmmWaitsForMigration,
   damonPteOffsetMap,
   damonNoRepeat,
+  forkCopiesPinned,
+  gupFastWriteProtectSeq,
+  retractNotifies,
+  devicePrivatePageRef,
   mremapLateFlush,
   mremapRecheckPmd,
   retractWithoutMmapLock,

@@ -24,6 +24,7 @@ import {
 import { khugepaged_scan_pmd } from "../mm/khugepaged.ts";
 import { khugepaged_scan_file } from "../mm/khugepaged_file.ts";
 import { migrate_range } from "../mm/migrate.ts";
+import { migrate_to_device } from "../mm/migrate_vma.ts";
 import { mm_struct } from "../mm/mm_types.ts";
 import { put_page } from "../mm/page_alloc.ts";
 import { page } from "../mm/pgtable.ts";
@@ -118,6 +119,16 @@ const operations: readonly Callable[] = [
     source: "mm/migrate.c",
     needsUsers: true,
     run: migrate_range,
+  },
+  {
+    name: "migrate_to_device",
+    params: [currentMm, range()],
+    result: returnsNumber,
+    summary: "a driver moves what is mapped in a range to the memory of its device; how many pages",
+    source: "no kernel file: it stands for what a driver does with migrate_vma()",
+    since: "v5.6",
+    needsUsers: true,
+    run: migrate_to_device,
   },
   {
     name: "khugepaged_scan_pmd",

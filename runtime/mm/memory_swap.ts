@@ -4,8 +4,9 @@ import { atomic_read } from "../machine/atomic.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import { FAULT_FLAG_WRITE, VM_FAULT_OOM, VM_FAULT_SIGBUS } from "./fault_flags.ts";
+import { FAULT_FLAG_WRITE, VM_FAULT_OOM } from "./fault_flags.ts";
 import { VM_WRITE, type vm_area_struct } from "./mm_types.ts";
+import { do_device_private } from "./migrate_vma.ts";
 import { alloc_page, get_page, put_page } from "./page_alloc.ts";
 import { swap_readpage } from "./page_copy.ts";
 import { lock_page, unlock_page, wait_on_page_locked } from "./page_flags.ts";
@@ -60,7 +61,7 @@ export const do_swap_page = kernelFunction(
       yield* migration_entry_wait(table, addr);
       return 0;
     }
-    if (is_device_private_entry(orig)) return VM_FAULT_SIGBUS; // no driver can have made one yet
+    if (is_device_private_entry(orig)) return yield* do_device_private(vma, table, addr, orig);
     const slot = swap_slot_of(swap_slot, orig);
     const cached = yield* lookup_swap_cache(slot);
     if (cached.isNull) return yield* read_from_swap(vma, vmFlags, table, addr, flags, orig);

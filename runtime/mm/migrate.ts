@@ -9,8 +9,19 @@ import { EAGAIN, EBUSY, ENOMEM } from "../machine/errno.ts";
 import { address_space, anon_vma, type mm_struct, type vm_area_struct } from "./mm_types.ts";
 import { alloc_page, get_page, put_page } from "./page_alloc.ts";
 import { copy_user_highpage } from "./page_copy.ts";
-import { lock_page, PageAnon, PageDirty, set_page_dirty, trylock_page, unlock_page } from "./page_flags.ts";
-import { mk_pte, page, PAGE_SIZE, pte_lockptr, pte_write } from "./pgtable.ts";
+import {
+  lock_page,
+  PageAnon,
+  PageDirty,
+  set_page_dirty,
+  is_device_private_page,
+  PG_device,
+  PG_dirty,
+  PG_locked,
+  trylock_page,
+  unlock_page,
+} from "./page_flags.ts";
+import { make_device_private_entry, mk_pte, page, PAGE_SIZE, pte_lockptr, pte_write } from "./pgtable.ts";
 import { pte_offset, set_pte_at, value } from "./pgtable_steps.ts";
 import { put_anon_vma } from "./rmap.ts";
 import { page_get_anon_vma, page_vma_mapped_walk, rmap_walk } from "./rmap_walk.ts";
@@ -64,7 +75,7 @@ const __unmap_and_move = kernelFunction(
     const hasRmap = !anon || !family.isNull;
     let error = -EAGAIN;
     if (hasRmap && (yield* fact(3, trylock_page(fresh)))) {
-      if (yield* fact(4, try_to_unmap(p, TTU_MIGRATION))) error = yield* move_to_new_page(fresh, p);
+      if (yield* fact(4, try_to_unmap(p, TTU_MIGRATION))) error = yield* move_to_new_page(fresh, p, 0);
       yield* fact(8, remove_migration_ptes(p, error === 0 ? fresh : p));
       yield* fact(9, unlock_page(fresh));
     }
@@ -87,10 +98,10 @@ const freeze = primitive("migrate_page_move_mapping", (m, count = 0, expected = 
 /** -EAGAIN: somebody else has a reference. */
 export const move_to_new_page = kernelFunction(
   "migrate_page",
-  function* (fresh: page, p: page): Kernel<number> {
+  function* (fresh: page, p: page, extra: number): Kernel<number> {
     const anon = yield* PageAnon(p);
     const cached = anon ? yield* PageSwapCache(p) : true;
-    const expected = cached ? 2 : 1;
+    const expected = (cached ? 2 : 1) + extra;
     const mapping = anon ? NULL(address_space) : at(address_space, yield* load(p.mapping));
     if (!anon) yield* fact(6, spin_lock(mapping.i_pages));
     const alone = yield* fact(
@@ -115,7 +126,8 @@ export const move_to_new_page = kernelFunction(
   {
     source: "mm/migrate.c",
     facts: "migrate_pages",
-    params: ["newpage", "page"],
+    params: ["newpage", "page", "extra"],
+    own: ["extra"],
     summary: "Puts a new page into the place of a locked one that nobody maps, and copies the contents.",
   },
 );
@@ -141,9 +153,9 @@ const move_mapping = kernelFunction(
   },
   { source: "mm/migrate.c", facts: "migrate_pages", params: ["newpage", "page", "mapping"], internal: true },
 );
-const LOCKED_OR_DIRTY = 0x3;
+const ITS_OWN = PG_locked | PG_dirty | PG_device;
 const copyFlags = primitive("migrate_page_states", (m, to = 0, from = 0) => {
-  m.write(to, m.read(to) | (m.read(from) & ~LOCKED_OR_DIRTY));
+  m.write(to, m.read(to) | (m.read(from) & ~ITS_OWN));
   return 0;
 });
 function* copy_flags(fresh: page, p: page): Kernel<void> {
@@ -179,7 +191,9 @@ const remove_migration_pte = kernelFunction(
     const entry = yield* pte_offset(table, addr);
     const writable = pte_write(yield* fact(8, value(entry)));
     yield* fact(8, get_page(fresh));
-    yield* fact(8, set_pte_at(entry, mk_pte(fresh, writable, false)));
+    const device = yield* is_device_private_page(fresh);
+    const pte = device ? make_device_private_entry(fresh, writable) : mk_pte(fresh, writable, false);
+    yield* fact(8, set_pte_at(entry, pte));
     yield* fact(8, atomic_inc(fresh.mapcount)); // still counted as memory of the mm
     yield* fact(8, spin_unlock(pte_lockptr(table)));
     return true;

@@ -10,6 +10,8 @@ export const PG_anon = 0x4;
 export const PG_lru = 0x8;
 /** Its contents need not be kept: MADV_FREE. */
 export const PG_lazyfree = 0x10;
+/** It is memory of a device, which the CPU cannot reach. Constant. */
+export const PG_device = 0x20;
 
 const flagStep = <R>(
   name: string,
@@ -71,6 +73,17 @@ export const PageDirty = (p: page): Kernel<boolean> => flagStep("PageDirty", tes
 export const SetPageLazyfree = (p: page): Kernel<void> => flagStep("mark_page_lazyfree", set, p, PG_lazyfree, nothing);
 export const PageLazyfree = (p: page): Kernel<boolean> => flagStep("PageLazyfree", test, p, PG_lazyfree, asBoolean);
 
+const isDevice = primitive("is_device_private_page", (m, addr = 0) => ((m.read(addr) & PG_device) !== 0 ? 1 : 0));
+/** No step of its own. */
+export function is_device_private_page(p: page): Kernel<boolean> {
+  return step({
+    op: Op.silentPrimitive,
+    primitive: isDevice,
+    args: [p.flags.addr],
+    decode: asBoolean,
+    text: (names) => `is_device_private_page(${p.expr(names)})`,
+  });
+}
 const isAnon = primitive("PageAnon", (m, addr = 0) => ((m.read(addr) & PG_anon) !== 0 ? 1 : 0));
 /** Constant while a page is mapped: no step of its own. */
 export function PageAnon(p: page): Kernel<boolean> {

@@ -34,6 +34,12 @@ const migrations: readonly StepCase[] = [
   step("migrate_pages", [MMAP, PAGE], MIGRATE),
   step("migrate_pages-shared", [MMAP, PAGE, "cpu0: child = fork"], MIGRATE),
   step("migrate_pages-file", ["cpu0: mmap 0x1000..0x2000 shared", PAGE], MIGRATE),
+  step("migrate_to_device", [MMAP, PAGE], "cpu0: migrate_to_device 0x1000..0x2000"),
+  step("load-from-device", [MMAP, PAGE, "cpu0: migrate_to_device 0x1000..0x2000"], "cpu0: load 0x1000"),
+  {
+    ...step("load-from-device-ref", [MMAP, PAGE, "cpu0: migrate_to_device 0x1000..0x2000"], "cpu0: load 0x1000"),
+    kernel: "v5.6 + device-private-page-ref",
+  },
   step("load-migrating", [MMAP, PAGE, `${MIGRATE} until migrate_page`, "cpu1: load 0x1000"], "cpu0: continue"),
 ];
 
