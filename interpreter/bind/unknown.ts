@@ -12,7 +12,7 @@ import type { ExpressionBinder } from "./names.ts";
 /** Functions of the kernel that scripts may well want, and this version does not model. */
 const TO_COME: readonly string[] = [
   ...["dma_map_page", "dma_unmap_page", "get_user_pages", "get_user_pages_remote"],
-  ...["migrate_vma", "pin_user_pages", "put_user_page"],
+  ...["pin_user_pages", "put_user_page"],
 ];
 
 /** Whether there is anything to say about a function but that nobody knows it. */
