@@ -20,6 +20,11 @@ const LIMITS = { maxStates: STATES_MAX, maxSteps: Infinity, maxMemory: Infinity,
 
 const test = suite("the invariants, in scripts");
 
+/** Who finds a page of a device locked does not wait for it: the fault is taken again and again, as in the kernel. */
+const SPINS: ReadonlyMap<string, string> = new Map([
+  ["mm-device-private-fault.hmm", "O6: __handle_mm_fault goes round without a change"],
+]);
+
 /** Scripts that expect reports are about kernels or drivers with bugs. */
 const findsNothing = ({ items }: Program): boolean =>
   items.every((item) => item.kind !== "expect" || item.expectation.kind !== "report");
@@ -48,15 +53,18 @@ let programs = 0;
 for (const name of readdirSync("scripts").filter((file) => file.endsWith(".hmm")))
   for (const program of programsOf(name)) {
     programs++;
+    const isBreach = (breach: string): boolean => breach !== SPINS.get(name);
     test(`${name}: ${kernelText(program.kernel)}`, () => {
       for (let seed = 1; seed <= WALKS; seed++)
         assert.equal(
-          breaches(program, (director) => void record(director, new Seeded(seed), { maxSteps: 5_000 })),
+          breaches(program, (director) => void record(director, new Seeded(seed), { maxSteps: 5_000 })).filter(
+            isBreach,
+          ),
           [],
         );
       const all = (director: ReturnType<typeof simulate>): void =>
         void drain(explore(director, new Findings(program), new Watch(LIMITS)));
-      assert.equal(breaches(program, all), []);
+      assert.equal(breaches(program, all).filter(isBreach), []);
     });
   }
 
