@@ -11,7 +11,9 @@ import type { Mutation } from "../../runtime/machine/mutation.ts";
 import { rcu_read_lock, rcu_read_unlock, srcu_read_lock, srcu_read_unlock } from "../../runtime/machine/rcu.ts";
 import type { Kernel } from "../../runtime/machine/step.ts";
 import { at, NULL } from "../../runtime/machine/struct.ts";
-import { mmgrab, mmput } from "../../runtime/mm/fork.ts";
+import { mm_alloc, mmgrab, mmput } from "../../runtime/mm/fork.ts";
+import { VM_READ, VM_SHARED, type address_space, type mm_struct } from "../../runtime/mm/mm_types.ts";
+import { mmap_file } from "../../runtime/mm/mmap.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_only_end,
@@ -27,6 +29,7 @@ import {
 import { mmu_notifier_release } from "../../runtime/mm/mmu_notifier_release.ts";
 import { mmu_notifier, mmu_notifier_subscriptions } from "../../runtime/mm/mmu_notifier_types.ts";
 import { atDraft, Scene, seen } from "./notifier_scene.ts";
+import { namedFile } from "./tables.ts";
 import { checkBodies } from "./world.ts";
 
 // ---- what is looked at
@@ -377,6 +380,30 @@ test("register-allocates-under-locks: nothing is allocated until all locks are h
     assert.is(failing.references, 1);
     assert.equal(failing.live(), []);
   }
+});
+
+/** Two processes map two files, in two orders, the first one file twice; in how many ways their registrations stick. */
+function stuck(mutations: readonly Mutation[], patches: readonly string[], era: Era): number {
+  const scene = new Scene(era, mutations, patches);
+  const [f, g] = [namedFile(scene, 0x1000), namedFile(scene, 0x1000)];
+  const other = scene.run(mm_alloc);
+  const map = (mm: mm_struct, files: readonly address_space[]): void => {
+    for (const [i, file] of files.entries())
+      scene.run(mmap_file, mm, 0x10000 * (i + 1), 0x10000 * (i + 1) + 0x1000, VM_READ | VM_SHARED, file, 0);
+  };
+  map(scene.mm, [f, g, f]);
+  map(other, [g, f]);
+  scene.start(0, mmu_notifier_register, scene.make(), scene.mm);
+  scene.start(1, mmu_notifier_register, scene.make(), other);
+  return scene.explore([0, 1]).deadlocks;
+}
+test("no-all-locks-mutex: two registrations wait for each other", () => {
+  for (const era of released) {
+    assert.is(stuck([], [], era), 0, era);
+    assert.ok(stuck([], ["no-all-locks-mutex"], era) > 0, era);
+  }
+  const unlocked = { in: "mm_take_all_locks", drop: "mutex_lock" };
+  assert.ok(stuck([unlocked, { in: "mm_drop_all_locks", drop: "mutex_unlock" }], [], "v5.2") > 0);
 });
 
 test.run();
