@@ -8,6 +8,7 @@ import { wordOf } from "../../runtime/machine/step.ts";
 import { memberNamed, type Struct } from "../../runtime/machine/struct.ts";
 import { ofAnotherKernel } from "./eras.ts";
 import type { Definition } from "./functions.ts";
+import { comesWith } from "./members.ts";
 import type { Scope } from "./scope.ts";
 import { BOOLEAN, NUMBER, objectType, RANGE, typeOfResult, type Field, type Type } from "./types.ts";
 
@@ -36,7 +37,10 @@ export function bindOps(scope: Scope, { type, callbacks: given }: Ops, object: S
   const seen = new Set<string>();
   for (const callback of given) {
     const { name, at } = callback.name;
-    const known = Object.keys(callbacks).filter((one) => existsIn(callbacks[one] ?? {}, scope.kernel.era));
+    const { era, patches } = scope.kernel;
+    const here = (life: CallbackSignature | undefined): boolean =>
+      life !== undefined && existsIn(life, era) && comesWith(life, patches);
+    const known = Object.keys(callbacks).filter((one) => here(callbacks[one]));
     const signature = known.includes(name) ? callbacks[name] : undefined;
     if (signature === undefined) {
       const meant = nearest(name, known);
@@ -93,14 +97,7 @@ export function recordType(name: string, era: Era): Type | undefined {
 function typeOfRecord(param: Extract<CallbackParam, { kind: "record" }>): Type {
   const fields: Record<string, Field> = {};
   param.fields.forEach(({ name, kind }, index) => {
-    const type: Type =
-      typeof kind === "function"
-        ? objectType(kind())
-        : kind === "boolean"
-          ? BOOLEAN
-          : kind === "event"
-            ? { kind: "string" }
-            : NUMBER;
+    const type: Type = typeof kind === "function" ? objectType(kind()) : kind === "boolean" ? BOOLEAN : NUMBER;
     fields[name] = { index, type };
   });
   return { kind: "record", name: param.struct, fields };

@@ -303,7 +303,7 @@ export class ExpressionBinder {
       return undefined;
     }
     const { cls } = object.type;
-    const members = membersIn(at(cls, 0), scope.kernel.era);
+    const members = membersIn(at(cls, 0), scope.kernel.era, scope.kernel.patches);
     const member = members.some(([known]) => known === name) ? memberNamed(at(cls, 0), name) : undefined;
     if (member !== undefined) return member;
     const names = members.map(([known]) => known);

@@ -29,6 +29,8 @@ export interface CallbackSignature {
   readonly result: ResultKind;
   /** First era that has it. */
   readonly since?: string;
+  /** Only with this patch. */
+  readonly patch?: string;
 }
 
 const object = (name: string, type: () => StructClass): CallbackParam => ({ name, kind: "object", type });
@@ -95,6 +97,7 @@ export const callbackTables: Readonly<Record<string, CallbackTable>> = {
     since: "v5.6",
     callbacks: {
       invalidate: { params: [sub, range, number("cur_seq")], result: returnsBoolean },
+      release: { params: [sub], result: returnsNothing, patch: "interval-updates-safe" },
     },
   },
   hmm_mirror_ops: {

@@ -146,8 +146,10 @@ export class Words {
   }
 }
 
-/** First and first-no-more era of members. */
-export type Lives = Readonly<Record<string, { readonly since?: string; readonly until?: string }>>;
+/** First and first-no-more era of members, or the patch that brings them. */
+export type Lives = Readonly<
+  Record<string, { readonly since?: string; readonly until?: string; readonly patch?: string }>
+>;
 
 export interface StructClass<S extends Struct = Struct> {
   new (addr: number): S;

@@ -38,7 +38,7 @@ const seq_has_changed = kernelFunction(
   },
   { params: ["subscriptions", "seq"], internal: true },
 );
-const wait_for_change = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
+export const wait_for_change = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
   wait_event(subscriptions.wq, seq_has_changed as unknown as Condition<[]>, subscriptions, seq);
 
 export const mmu_interval_read_begin = kernelFunction(
@@ -101,7 +101,7 @@ export const mmu_interval_check_retry = kernelFunction(
 
 // ---- coming and going
 
-const __mmu_interval_notifier_insert = kernelFunction(
+export const __mmu_interval_notifier_insert = kernelFunction(
   "__mmu_interval_notifier_insert",
   function* (
     sub: mmu_interval_notifier,
@@ -136,7 +136,8 @@ const __mmu_interval_notifier_insert = kernelFunction(
     differs: "What nobody else can reach yet is written without a scheduling point.",
   },
 );
-const enter = kernelFunction(
+/** Into the tree, or onto the list of those who wait. */
+export const enter = kernelFunction(
   "__mmu_interval_notifier_insert",
   function* (sub: mmu_interval_notifier, subscriptions: mmu_notifier_subscriptions): Kernel<void> {
     const active = yield* fact(6, load(subscriptions.active_invalidate_ranges));
