@@ -1,5 +1,5 @@
 /** What "make interval notifier updates safe" lets a driver call, from within invalidate() too. */
-import { object, optional, range, returnsNumber, type Callable } from "../callable.ts";
+import { number, object, optional, range, returnsNumber, type Callable } from "../callable.ts";
 import type { Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { mm_struct } from "../mm/mm_types.ts";
@@ -30,6 +30,16 @@ export const intervalUpdateCallables: readonly Callable[] = [
     patch,
     registers: "sub",
     run: withOps(mmu_interval_notifier_insert_safe),
+  },
+  {
+    name: "mmu_interval_notifier_update",
+    params: [sub, number("start"), number("length")],
+    result: returnsNumber,
+    summary: "the same with any numbers: -EOVERFLOW if that is no range",
+    source,
+    since,
+    patch,
+    run: mmu_interval_notifier_update,
   },
   {
     name: "mmu_interval_notifier_update",
