@@ -82,9 +82,10 @@ const move_or_take_out = kernelFunction(
   ): Kernel<void> {
     const { interval_tree } = sub;
     yield* fact("6c", interval_tree_remove(interval_tree, subscriptions.itree));
-    if ((yield* fact("6c", load(sub.deferred_last))) !== 0) {
+    const last = yield* fact("6c", load(sub.deferred_last));
+    if (last !== 0) {
       yield* fact("6c", store(interval_tree.start, yield* fact("6c", load(sub.deferred_start))));
-      yield* fact("6c", store(interval_tree.last, yield* fact("6c", load(sub.deferred_last))));
+      yield* fact("6c", store(interval_tree.last, last));
       yield* fact("6c", store(sub.deferred_last, 0));
       yield* fact("6c", interval_tree_insert(interval_tree, subscriptions.itree));
       return;
