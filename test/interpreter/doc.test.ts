@@ -157,7 +157,7 @@ test("whatever a script makes the machine do stands in what is printed of the fu
     const path = `scripts/${file}`;
     const [program] = bindScript(new SourceText(path, readFileSync(path, "utf8")), { readFile }).programs;
     if (program === undefined) throw new Error(`${path} does not bind`);
-    const named = program.kernel.patches.map((p) => p.name);
+    const named = program.kernel.patches;
     const isPatched = (fn: string): boolean =>
       patches.some((p) => named.includes(p.name) && p.replacements.some((r) => r.fn.name === fn));
     for (let seed = 1; seed <= 6; seed++)
