@@ -14,6 +14,8 @@ import { mmCallables } from "./callables/mm.ts";
 import { mmOpsCallables } from "./callables/mm_ops.ts";
 import { walkCallables } from "./callables/walk.ts";
 import { pageCallables } from "./callables/pages.ts";
+import { mmapLockCallables } from "./callables/mmap_lock.ts";
+import { notifierPageCallables } from "./callables/notifier_pages.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
@@ -37,12 +39,20 @@ import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
+import { mmuNotifierV2 } from "./kernels/mmu-notifier-v2.ts";
+import { releaseExternalLock } from "./kernels/release-external-lock.ts";
+import { releaseNoAutodisarm } from "./kernels/release-no-autodisarm.ts";
+import { releaseMmapSem } from "./kernels/release-mmap-sem.ts";
+import { mmuNotifierSpinlock } from "./kernels/mmu-notifier-spinlock.ts";
+import { mmuNotifierV4 } from "./kernels/mmu-notifier-v4.ts";
+import { mmuNotifierV4EarlyRelease } from "./kernels/mmu-notifier-v4-early-release.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
 import { retractNotifies } from "./kernels/retract-notifies.ts";
 import { intervalUpdatesSafe } from "./kernels/interval-updates-safe.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
+import { functionById } from "./machine/function.ts";
 import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
@@ -63,7 +73,7 @@ import type { StructClass } from "./machine/struct.ts";
 import { existsIn, type Era, type Life, type Patch } from "./patch.ts";
 
 export { constants } from "./callables/constants.ts";
-export { callbackTables } from "./callables/ops.ts";
+export { callbacksIn, callbackTables } from "./callables/ops.ts";
 export { declarableTypes, kernelTypes } from "./callables/types.ts";
 
 /** The eras that have a type of the kernel. */
@@ -79,6 +89,13 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  mmuNotifierV4EarlyRelease,
+  mmuNotifierV4,
+  mmuNotifierSpinlock,
+  releaseMmapSem,
+  releaseNoAutodisarm,
+  releaseExternalLock,
+  mmuNotifierV2,
   forkCopiesPinned,
   forkEndsBeforeWrprotect,
   gupFastWriteProtectSeq,
@@ -106,6 +123,14 @@ export const patches: readonly Patch[] = [
   intervalUpdatesSafe,
 ];
 
+/** Makes the bodies of patches those of the eras that have them. */
+for (const { builtIn, replacements } of patches)
+  for (const { fn, body, facts } of builtIn === undefined ? [] : replacements) {
+    const target = functionById(fn.id);
+    if (builtIn?.until !== undefined) target?.before(builtIn.until, body as never, facts);
+    else if (typeof builtIn?.since === "string") target?.since(builtIn.since, body as never, facts);
+  }
+
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [
   ...mmCallables,
@@ -117,6 +142,8 @@ export const callables: readonly Callable[] = [
   ...counterCallables,
   ...listCallables,
   ...notifierCallables,
+  ...notifierPageCallables,
+  ...mmapLockCallables,
   ...intervalCallables,
   ...intervalUpdateCallables,
   ...deferredCallables,

@@ -1,5 +1,5 @@
 /** The members that structs have in an era. */
-import { membersOf, type Member, type Struct, type StructClass } from "../../runtime/machine/struct.ts";
+import { memberNameIn, membersOf, type Member, type Struct, type StructClass } from "../../runtime/machine/struct.ts";
 import { existsIn } from "../../runtime/patch.ts";
 
 /** All of them, if nobody says which era it is; those that come with a patch only where its name is given. */
@@ -8,11 +8,12 @@ export function membersIn(
   era: string | undefined,
   patches: readonly { readonly name: string }[] = [],
 ): (readonly [name: string, member: Member])[] {
-  const { lives } = struct.constructor as StructClass;
+  const cls = struct.constructor as StructClass;
+  const { lives = {} } = cls;
   const members = [...membersOf(struct)];
-  return lives === undefined || era === undefined
-    ? members
-    : members.filter(([name]) => existsIn(lives[name] ?? {}, era) && comesWith(lives[name] ?? {}, patches));
+  if (era === undefined) return members;
+  const there = members.filter(([name]) => existsIn(lives[name] ?? {}, era) && comesWith(lives[name] ?? {}, patches));
+  return there.map(([name, member]) => [memberNameIn(cls, name, era), member]);
 }
 /** Whether what may be a patch's is there. */
 export const comesWith = (

@@ -8,7 +8,7 @@ import { mmu_interval_notifier, mmu_interval_notifier_ops } from "../mm/mmu_noti
 import { withOps } from "./interval_notifiers.ts";
 
 const patch = "interval-updates-safe";
-const since = "v5.6";
+const since = "v5.5";
 const sub = object("sub", () => mmu_interval_notifier);
 
 export const intervalUpdateCallables: readonly Callable[] = [

@@ -4,35 +4,33 @@
  * invalidate() may insert, move and remove: what the tree cannot take while it is walked is put off until the last
  * invalidation is over, and release() says when an interval notifier is really gone.
  */
-import { add, load, loadPrivate, store, storePrivate } from "../machine/access.ts";
+import { add, load, loadPrivate, store } from "../machine/access.ts";
 import { endOfScope, stackObject } from "../machine/alloc.ts";
-import { atomic_read } from "../machine/atomic.ts";
 import { WARN_ON } from "../machine/bug.ts";
 import { might_sleep } from "../machine/context.ts";
-import { EINVAL, EOVERFLOW } from "../machine/errno.ts";
 import { kernelFunction, replaces } from "../machine/function.ts";
 import { hlist_add_head, hlist_del, hlist_head, INIT_HLIST_HEAD, type hlist_node } from "../machine/list.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { wake_up_all } from "../machine/wait.ts";
-import { mmdrop, mmgrab } from "../mm/fork.ts";
-import { interval_tree_insert, interval_tree_remove, RB_CLEAR_NODE, RB_EMPTY_NODE } from "../mm/interval_tree.ts";
-import type { mm_struct } from "../mm/mm_types.ts";
+import { mmdrop } from "../mm/fork.ts";
+import { interval_tree_insert, interval_tree_remove, RB_EMPTY_NODE } from "../mm/interval_tree.ts";
 import {
   __mmu_interval_notifier_insert,
-  enter,
+  insertIf,
   mmu_interval_notifier_remove,
   wait_for_change,
+  wait_for_change_locked,
 } from "../mm/mmu_interval_notifier.ts";
 import { source } from "../mm/mmu_interval_update.ts";
-import { deferredSubOf, isOdd, mn_itree_inv_end, ULONG_MAX } from "../mm/mmu_notifier_itree.ts";
+import { deferredSubOf, isOdd, mn_itree_inv_end } from "../mm/mmu_notifier_itree.ts";
 import type {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,
   mmu_notifier_subscriptions,
 } from "../mm/mmu_notifier_types.ts";
 import { waits_for_invalidation } from "../mm/notifier_map.ts";
-import type { Patch } from "../patch.ts";
+import { erasOf, type Patch } from "../patch.ts";
 
 // ---- the end of an invalidation
 
@@ -67,7 +65,7 @@ const process_deferred = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "inv_end (v5)",
     params: ["subscriptions", "removed_list", "node"],
     internal: true,
@@ -95,7 +93,7 @@ const move_or_take_out = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "inv_end (v5)",
     params: ["interval_sub", "subscriptions", "removed_list"],
     internal: true,
@@ -113,7 +111,7 @@ const release_removed = kernelFunction(
     yield* fact(9, mmdrop(mm));
     return yield* release_removed.restart(next);
   },
-  { source, since: "v5.6", facts: "inv_end (v5)", params: ["node"], internal: true },
+  { source, since: "v5.5", facts: "inv_end (v5)", params: ["node"], internal: true },
 );
 function* call_release(sub: mmu_interval_notifier, ops: mmu_interval_notifier_ops): Kernel<void> {
   const release = yield* loadPrivate(ops.release);
@@ -122,49 +120,26 @@ function* call_release(sub: mmu_interval_notifier, ops: mmu_interval_notifier_op
 
 // ---- coming and going
 
-function* insert(
-  sub: mmu_interval_notifier,
-  mm: mm_struct,
-  subscriptions: mmu_notifier_subscriptions,
-  start: number,
-  length: number,
-  ops: mmu_interval_notifier_ops,
-): Kernel<number> {
-  const { interval_tree } = sub;
-  yield* fact(1, storePrivate(sub.mm, mm));
-  yield* fact(1, storePrivate(sub.ops, ops));
-  yield* fact(1, RB_CLEAR_NODE(interval_tree));
-  yield* fact(1, storePrivate(interval_tree.start, start));
-  yield* fact(1, storePrivate(sub.deferred_last, 0));
-  const last = start + length - 1;
-  if (length === 0 || last > ULONG_MAX) return -EOVERFLOW;
-  yield* fact(2, storePrivate(interval_tree.last, last));
-  const count = yield* fact(3, atomic_read(mm.mm_count));
-  if (yield* WARN_ON(count <= 0, "atomic_read(&mm->mm_count) <= 0")) return -EINVAL;
-  yield* fact(4, mmgrab(mm));
-  yield* fact(5, spin_lock(subscriptions.lock));
-  yield* enter(sub, subscriptions);
-  yield* fact(8, spin_unlock(subscriptions.lock));
-  return 0;
-}
-
-function* remove(sub: mmu_interval_notifier): Kernel<void> {
-  yield* fact(1, might_sleep());
-  const mm = yield* loadPrivate(sub.mm);
-  const subscriptions = yield* load(mm.notifier_subscriptions);
-  yield* fact(2, spin_lock(subscriptions.lock));
-  const seq = yield* leave(sub, subscriptions);
-  yield* fact(4, spin_unlock(subscriptions.lock));
-  const ops = yield* fact(5, load(sub.ops));
-  if ((yield* loadPrivate(ops.release)) !== null) {
-    if (seq !== 0) return;
-    yield* call_release(sub, ops);
-  } else {
-    yield* fact(6, waits_for_invalidation());
-    if (seq !== 0) yield* fact(6, wait_for_change(subscriptions, seq));
-  }
-  yield* fact(6, mmdrop(mm));
-}
+type Wait = typeof wait_for_change;
+/** Since 5.18 who waits looks under the lock. */
+const removeWaiting = (wait: Wait) =>
+  function* (sub: mmu_interval_notifier): Kernel<void> {
+    yield* fact(1, might_sleep());
+    const mm = yield* loadPrivate(sub.mm);
+    const subscriptions = yield* load(mm.notifier_subscriptions);
+    yield* fact(2, spin_lock(subscriptions.lock));
+    const seq = yield* leave(sub, subscriptions);
+    yield* fact(4, spin_unlock(subscriptions.lock));
+    const ops = yield* fact(5, load(sub.ops));
+    if ((yield* loadPrivate(ops.release)) !== null) {
+      if (seq !== 0) return;
+      yield* call_release(sub, ops);
+    } else {
+      yield* fact(6, waits_for_invalidation());
+      if (seq !== 0) yield* fact(6, wait(subscriptions, seq));
+    }
+    yield* fact(6, mmdrop(mm));
+  };
 /** What has to change before it is out; 0 if it is. */
 const leave = kernelFunction(
   "mmu_interval_notifier_remove",
@@ -184,18 +159,20 @@ const leave = kernelFunction(
     yield* fact(3, interval_tree_remove(sub.interval_tree, subscriptions.itree));
     return 0;
   },
-  { source, since: "v5.6", facts: "remove (v5)", params: ["interval_sub", "subscriptions"], internal: true },
+  { source, since: "v5.5", facts: "remove (v5)", params: ["interval_sub", "subscriptions"], internal: true },
 );
 
 export const intervalUpdatesSafe: Patch = {
   name: "interval-updates-safe",
   subject: "[PATCH v5 1/2] mm/mmu_notifier: make interval notifier updates safe",
   source: "linux-mm, 2019-12-16",
-  eras: ["v5.6"],
+  eras: erasOf({ since: "v5.5" }),
   needs: [],
   replacements: [
     replaces(mn_itree_inv_end, inv_end, "inv_end (v5)"),
-    replaces(__mmu_interval_notifier_insert, insert, "__insert (v5)"),
-    replaces(mmu_interval_notifier_remove, remove, "remove (v5)"),
+    replaces(__mmu_interval_notifier_insert, insertIf("mm_count", true), "__insert (v5)"),
+    replaces(__mmu_interval_notifier_insert, insertIf("mm_users", true), "__insert (v5)", { since: "v5.10" }),
+    replaces(mmu_interval_notifier_remove, removeWaiting(wait_for_change), "remove (v5)"),
+    replaces(mmu_interval_notifier_remove, removeWaiting(wait_for_change_locked), "remove (v5)", { since: "v5.18" }),
   ],
 };

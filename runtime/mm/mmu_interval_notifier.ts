@@ -15,7 +15,7 @@ import { EINVAL, EOVERFLOW } from "../machine/errno.ts";
 import { mmdrop, mmgrab } from "./fork.ts";
 import { interval_tree_insert, interval_tree_remove, RB_CLEAR_NODE, RB_EMPTY_NODE } from "./interval_tree.ts";
 import type { mm_struct } from "./mm_types.ts";
-import { __mmu_notifier_register, mmu_notifier_register } from "./mmu_notifier.ts";
+import { __mmu_notifier_register, mmu_notifier_register } from "./mmu_notifier_register.ts";
 import { waits_for_invalidation } from "./notifier_map.ts";
 import { isOdd, ULONG_MAX } from "./mmu_notifier_itree.ts";
 import {
@@ -30,7 +30,7 @@ const header = "include/linux/mmu_notifier.h";
 
 // ---- the driver's side of the sequence number
 
-/** Nobody holds a lock, in any version of it. */
+/** Nobody holds a lock: whoever saw the change may be ahead of what comes with it. */
 const seq_has_changed = kernelFunction(
   "seq_has_changed",
   function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
@@ -40,6 +40,25 @@ const seq_has_changed = kernelFunction(
 );
 export const wait_for_change = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
   wait_event(subscriptions.wq, seq_has_changed as unknown as Condition<[]>, subscriptions, seq);
+
+/** Since 5.18 mmu_interval_notifier_remove() looks under the lock: who changes the number is through then. */
+const interval_seq_released = kernelFunction(
+  "mmu_interval_seq_released",
+  function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
+    yield* spin_lock(subscriptions.lock);
+    const released = (yield* load(subscriptions.invalidate_seq)) !== seq;
+    yield* spin_unlock(subscriptions.lock);
+    return released;
+  },
+  {
+    source,
+    since: "v5.18",
+    params: ["subscriptions", "seq"],
+    summary: "Whether an invalidation is over, and its tree done.",
+  },
+);
+export const wait_for_change_locked = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
+  wait_event(subscriptions.wq, interval_seq_released as unknown as Condition<[]>, subscriptions, seq);
 
 export const mmu_interval_read_begin = kernelFunction(
   "mmu_interval_read_begin",
@@ -56,7 +75,7 @@ export const mmu_interval_read_begin = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_read_begin",
     params: ["interval_sub"],
     summary: "The sequence number that mmu_interval_read_retry() wants; waits while the range is being invalidated.",
@@ -69,7 +88,7 @@ export const mmu_interval_set_seq = kernelFunction(
   },
   {
     source: header,
-    since: "v5.6",
+    since: "v5.5",
     params: ["interval_sub", "cur_seq"],
     summary: "What invalidate() must do first, with the driver's lock held: readers that began before must retry.",
   },
@@ -81,7 +100,7 @@ export const mmu_interval_read_retry = kernelFunction(
   },
   {
     source: header,
-    since: "v5.6",
+    since: "v5.5",
     params: ["interval_sub", "seq"],
     summary: "Whether the range was invalidated since mmu_interval_read_begin(); with the driver's lock held.",
   },
@@ -93,7 +112,7 @@ export const mmu_interval_check_retry = kernelFunction(
   },
   {
     source: header,
-    since: "v5.6",
+    since: "v5.5",
     params: ["interval_sub", "seq"],
     summary: "The same without a lock: true is certain, false is a hint.",
   },
@@ -101,8 +120,11 @@ export const mmu_interval_check_retry = kernelFunction(
 
 // ---- coming and going
 
-export const __mmu_interval_notifier_insert = kernelFunction(
-  "__mmu_interval_notifier_insert",
+/**
+ * Asks whether the mm is alive: before 5.10 the wrong counter, for a struct without users is there, too. `isUpdatable`:
+ * with the patch that lets notifiers move.
+ */
+export const insertIf = (counter: "mm_count" | "mm_users", isUpdatable = false) =>
   function* (
     sub: mmu_interval_notifier,
     mm: mm_struct,
@@ -116,28 +138,27 @@ export const __mmu_interval_notifier_insert = kernelFunction(
     yield* fact(1, storePrivate(sub.ops, ops));
     yield* fact(1, RB_CLEAR_NODE(interval_tree));
     yield* fact(1, storePrivate(interval_tree.start, start));
+    if (isUpdatable) yield* fact(1, storePrivate(sub.deferred_last, 0));
     const last = start + length - 1;
     if (length === 0 || last > ULONG_MAX) return -EOVERFLOW;
     yield* fact(2, storePrivate(interval_tree.last, last));
-    const count = yield* fact(3, atomic_read(mm.mm_count));
-    if (yield* WARN_ON(count <= 0, "atomic_read(&mm->mm_count) <= 0")) return -EINVAL;
+    const count = yield* fact(3, atomic_read(mm[counter]));
+    if (yield* WARN_ON(count <= 0, `atomic_read(&mm->${counter}) <= 0`)) return -EINVAL;
     yield* fact(4, mmgrab(mm));
     yield* fact(5, spin_lock(subscriptions.lock));
     yield* enter(sub, subscriptions);
     yield* fact(8, spin_unlock(subscriptions.lock));
     return 0;
-  },
-  {
-    source,
-    since: "v5.6",
-    facts: "__mmu_interval_notifier_insert",
-    params: ["interval_sub", "mm", "subscriptions", "start", "length", "ops"],
-    summary: "Puts an interval notifier into the tree of its mm, or has that done when the tree moves again.",
-    differs: "What nobody else can reach yet is written without a scheduling point.",
-  },
-);
-/** Into the tree, or onto the list of those who wait. */
-export const enter = kernelFunction(
+  };
+export const __mmu_interval_notifier_insert = kernelFunction("__mmu_interval_notifier_insert", insertIf("mm_count"), {
+  source,
+  since: "v5.5",
+  facts: "__mmu_interval_notifier_insert",
+  params: ["interval_sub", "mm", "subscriptions", "start", "length", "ops"],
+  summary: "Puts an interval notifier into the tree of its mm, or has that done when the tree moves again.",
+  differs: "What nobody else can reach yet is written without a scheduling point.",
+}).since("v5.10", insertIf("mm_users"));
+const enter = kernelFunction(
   "__mmu_interval_notifier_insert",
   function* (sub: mmu_interval_notifier, subscriptions: mmu_notifier_subscriptions): Kernel<void> {
     const active = yield* fact(6, load(subscriptions.active_invalidate_ranges));
@@ -158,7 +179,7 @@ export const enter = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "__mmu_interval_notifier_insert",
     params: ["interval_sub", "subscriptions"],
     internal: true,
@@ -174,7 +195,7 @@ const with_itree = (caller: string, register: typeof mmu_notifier_register) =>
       if (!subscriptions.isNull && (yield* fact(3, load(subscriptions.has_itree)))) return 0;
       return yield* fact(3, register(NULL(mmu_notifier), mm));
     },
-    { source, since: "v5.6", facts: caller, params: ["mm"], internal: true },
+    { source, since: "v5.5", facts: caller, params: ["mm"], internal: true },
   );
 const have_itree = with_itree("mmu_interval_notifier_insert", mmu_notifier_register);
 const have_itree_locked = with_itree("mmu_interval_notifier_insert_locked", __mmu_notifier_register);
@@ -196,7 +217,7 @@ export const mmu_interval_notifier_insert = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_notifier_insert",
     params: ["interval_sub", "mm", "start", "length", "ops"],
     summary: "Registers an interval notifier; takes mmap_sem if it is the first of its mm.",
@@ -219,15 +240,14 @@ export const mmu_interval_notifier_insert_locked = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_notifier_insert_locked",
     params: ["interval_sub", "mm", "start", "length", "ops"],
     summary: "Registers an interval notifier; mmap_sem is held for writing.",
   },
 );
 
-export const mmu_interval_notifier_remove = kernelFunction(
-  "mmu_interval_notifier_remove",
+const removeWaiting = (wait: typeof wait_for_change) =>
   function* (sub: mmu_interval_notifier): Kernel<void> {
     yield* fact(1, might_sleep());
     const mm = yield* loadPrivate(sub.mm);
@@ -236,17 +256,20 @@ export const mmu_interval_notifier_remove = kernelFunction(
     const seq = yield* leave(sub, subscriptions);
     yield* fact(4, spin_unlock(subscriptions.lock));
     yield* fact(5, waits_for_invalidation());
-    if (seq !== 0) yield* fact(6, wait_for_change(subscriptions, seq));
+    if (seq !== 0) yield* fact(6, wait(subscriptions, seq));
     yield* fact(7, mmdrop(mm));
-  },
+  };
+export const mmu_interval_notifier_remove = kernelFunction(
+  "mmu_interval_notifier_remove",
+  removeWaiting(wait_for_change),
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_notifier_remove",
     params: ["interval_sub"],
     summary: "Takes an interval notifier away, and waits until no callback of it runs.",
   },
-);
+).since("v5.18", removeWaiting(wait_for_change_locked));
 /** What has to change before it is out; 0 if it is. */
 const leave = kernelFunction(
   "mmu_interval_notifier_remove",
@@ -267,7 +290,7 @@ const leave = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_notifier_remove",
     params: ["interval_sub", "subscriptions"],
     internal: true,

@@ -38,7 +38,7 @@ export const mmu_interval_notifier_insert_safe = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "insert_safe",
     params: ["interval_sub", "mm", "start", "length", "ops"],
     summary: "Registers an interval notifier without a lock that invalidate() must not take; the mm must be ready.",
@@ -63,7 +63,7 @@ export const mmu_interval_notifier_update = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "update",
     params: ["interval_sub", "start", "length"],
     summary: "Moves an interval notifier to another range, or has that done when the tree moves again.",
@@ -100,7 +100,7 @@ const move = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "update",
     params: ["interval_sub", "subscriptions", "start", "last"],
     internal: true,

@@ -23,8 +23,8 @@ import {
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
-  mmu_notifier_register,
 } from "../../runtime/mm/mmu_notifier.ts";
+import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier_register.ts";
 import {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,
@@ -34,6 +34,7 @@ import {
   mmu_notifier_subscriptions,
   type mmu_notifier_range,
 } from "../../runtime/mm/mmu_notifier_types.ts";
+import { erasOf, type Era } from "../../runtime/patch.ts";
 import { checkBodies, World } from "./world.ts";
 
 class region extends Struct {
@@ -102,8 +103,8 @@ const invalidation = kernelFunction("invalidation", function* (range: mmu_notifi
   yield* mmu_notifier_invalidate_range_end(range);
 });
 
-function patched(mutations: readonly Mutation[] = []): World {
-  const world = new World(["interval-updates-safe"], mutations, "v5.6");
+function patched(mutations: readonly Mutation[] = [], era: Era = "v5.5"): World {
+  const world = new World(["interval-updates-safe"], mutations, era);
   world.poke(ops.invalidate, invalidate.id);
   world.poke(ops.release, release.id);
   world.poke(old_ops.invalidate, invalidate.id);
@@ -116,9 +117,11 @@ function inserted(world: World, table = ops, start = 0x1000): region {
   assert.is(world.run(mmu_interval_notifier_insert, one.sub, world.mm, start, 0x3000, table), 0);
   return one;
 }
+const subscriptions = (world: World): mmu_notifier_subscriptions =>
+  at(mmu_notifier_subscriptions, world.peek(world.mm.notifier_subscriptions));
 function treeOf(world: World): string[] {
   const intervals = [];
-  const { itree } = at(mmu_notifier_subscriptions, world.peek(world.mm.notifier_subscriptions));
+  const { itree } = subscriptions(world);
   for (let addr = world.peek(itree.first); addr !== 0;) {
     const { interval_tree } = at(mmu_interval_notifier, addr - at(mmu_interval_notifier, 0).interval_tree.addr);
     intervals.push(`${world.peek(interval_tree.start).toString(16)}-${world.peek(interval_tree.last).toString(16)}`);
@@ -167,6 +170,7 @@ const promises = {
     assert.is(released(world), 2);
     assert.equal(treeOf(world), []);
     assert.is(users(world), 1);
+    assert.is(world.peek(subscriptions(world).deferred_list.first), 0);
   },
   "update() in invalidate(): the tree has the new range when it is over"(world: World): void {
     const one = inserted(world);
@@ -274,6 +278,14 @@ for (const [name, promise] of Object.entries(promises))
     promise(world);
     well(world);
   });
+test("they hold in every kernel that the patch applies to", () => {
+  for (const era of erasOf({ since: "v5.6" }))
+    for (const promise of Object.values(promises)) {
+      const world = patched([], era);
+      promise(world);
+      well(world);
+    }
+});
 
 const broken: readonly (readonly [Promised, Mutation])[] = [
   [
@@ -389,7 +401,7 @@ test("who updates what is in no tree is warned, and runs into it", () => {
 });
 
 test("without the patch release() is a word that nobody reads", () => {
-  const world = new World([], [], "v5.6");
+  const world = new World([], [], "v5.5");
   world.poke(ops.invalidate, invalidate.id);
   world.poke(ops.release, release.id);
   const one = inserted(world);
