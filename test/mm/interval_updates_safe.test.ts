@@ -1,4 +1,4 @@
-/** "make interval notifier updates safe": what each of its functions promises, and what becomes of that a line short. */
+/** "make interval notifier updates safe": what each function of it promises, and what becomes of that a line short. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { load, store } from "../../runtime/machine/access.ts";
