@@ -12,6 +12,7 @@ import {
   headerAddress,
   SLOT,
   Atomic,
+  memberNameIn,
   membersOf,
   Ref,
   Refcount,
@@ -60,7 +61,9 @@ export function isKernels({ addr }: Struct): boolean {
 function objectLine(machine: Machine, object: Struct): string {
   const { shows } = object.constructor as StructClass;
   const members = membersIn(object, machine.era);
-  const wanted = shows === undefined ? members : shows.flatMap((name) => members.filter(([member]) => member === name));
+  const cls = object.constructor as StructClass;
+  const isOf = (name: string): string => memberNameIn(cls, name, machine.era);
+  const wanted = shows === undefined ? members : shows.flatMap((name) => members.filter(([one]) => one === isOf(name)));
   const cells = wanted.flatMap(([name, member]) => cellsOf(machine, name, member, shows !== undefined));
   return [object.expr(machine), ...cells].join("  ");
 }
