@@ -5,10 +5,12 @@
 import { add, load, store, xchg } from "../../runtime/machine/access.ts";
 import { kfree, kzalloc } from "../../runtime/machine/alloc.ts";
 import { EAGAIN } from "../../runtime/machine/errno.ts";
+import { existsIn } from "../../runtime/machine/era.ts";
 import { kernelFunction } from "../../runtime/machine/function.ts";
 import { mutex_lock, mutex_trylock, mutex_unlock } from "../../runtime/machine/mutex.ts";
+import { spin_lock, spin_unlock } from "../../runtime/machine/spinlock.ts";
 import type { Kernel } from "../../runtime/machine/step.ts";
-import { at, container_of, embed, int, mutex, pointer, Struct } from "../../runtime/machine/struct.ts";
+import { at, container_of, embed, int, mutex, pointer, spinlock, Struct } from "../../runtime/machine/struct.ts";
 import { staticObject } from "../../runtime/machine/types.ts";
 import type { mm_struct } from "../../runtime/mm/mm_types.ts";
 import {
@@ -46,8 +48,9 @@ export const cpu = staticObject(page_table);
 export class gpu extends Struct {
   sub = embed(mmu_interval_notifier);
   mn = embed(mmu_notifier);
-  /** Guards what follows. */
+  /** Guard what follows: the one that counts has a spinlock. */
   lock = mutex();
+  mmu_lock = spinlock();
   /** What the device maps. */
   spte = pointer(() => memory_page);
   /** Of the one that counts: invalidations under way, and how many are over. */
@@ -87,6 +90,75 @@ export const gpu_ops = staticObject(mmu_interval_notifier_ops, "gpu_ops");
 
 // ---- one that counts
 
+const kvm_start = kernelFunction(
+  "kvm_start",
+  function* (mn: mmu_notifier, _range: mmu_notifier_range): Kernel<number> {
+    yield* stop_using(container_of(mn, gpu, "mn"));
+    return 0;
+  },
+  { params: ["mn", "range"] },
+);
+const stop_using = kernelFunction(
+  "stop_using",
+  function* (g: gpu): Kernel<void> {
+    yield* spin_lock(g.mmu_lock);
+    yield* add(g.count, 1);
+    yield* store(g.spte, null);
+    yield* spin_unlock(g.mmu_lock);
+  },
+  { params: ["g"] },
+);
+const kvm_end = kernelFunction(
+  "kvm_end",
+  function* (mn: mmu_notifier, _range: mmu_notifier_range): Kernel<void> {
+    const g = container_of(mn, gpu, "mn");
+    yield* spin_lock(g.mmu_lock);
+    yield* add(g.seq, 1);
+    yield* add(g.count, -1);
+    yield* spin_unlock(g.mmu_lock);
+  },
+  { params: ["mn", "range"] },
+);
+/** As kernels before 5.0 call it, which have no ranges. */
+const kvm_start_by_address = kernelFunction(
+  "kvm_start",
+  function* (mn: mmu_notifier, _mm: mm_struct, _start: number, _end: number): Kernel<number> {
+    yield* stop_using(container_of(mn, gpu, "mn"));
+    return 0;
+  },
+  { params: ["mn", "mm", "start", "end"] },
+);
+/** What the device has mapped is written back, and let go of. */
+const kvm_release = kernelFunction(
+  "kvm_release",
+  function* (mn: mmu_notifier, _mm: mm_struct): Kernel<void> {
+    const g = container_of(mn, gpu, "mn");
+    yield* spin_lock(g.mmu_lock);
+    const spte = yield* load(g.spte);
+    if (!spte.isNull) yield* store(spte.data, 1);
+    yield* store(g.spte, null);
+    yield* spin_unlock(g.mmu_lock);
+  },
+  { params: ["mn", "mm"] },
+);
+/** Tries once: whether the device has the page. */
+export const kvm_fault = kernelFunction(
+  "kvm_fault",
+  function* (g: gpu): Kernel<boolean> {
+    const seq = yield* load(g.seq);
+    const pte = yield* load(cpu.pte);
+    yield* spin_lock(g.mmu_lock);
+    const retry = (yield* load(g.count)) !== 0 || (yield* load(g.seq)) !== seq;
+    if (!retry) yield* store(g.spte, pte);
+    yield* spin_unlock(g.mmu_lock);
+    return !retry;
+  },
+  { params: ["g"] },
+);
+export const kvm_ops = staticObject(mmu_notifier_ops, "kvm_ops");
+
+// ---- one that may have to sleep, and refuses where it may not
+
 /** Takes the lock if it may: whether it has. */
 const take_lock = kernelFunction(
   "take_lock",
@@ -97,64 +169,25 @@ const take_lock = kernelFunction(
   },
   { params: ["g", "blockable"] },
 );
-export const mmu_notifier_range_blockable = kernelFunction(
+const mmu_notifier_range_blockable = kernelFunction(
   "mmu_notifier_range_blockable",
-  function* (range: mmu_notifier_range): Kernel<boolean> {
-    return range[4];
+  function* (where: mmu_notifier_range): Kernel<boolean> {
+    return where[4];
   },
   { params: ["range"] },
 );
-const kvm_start = kernelFunction(
-  "kvm_start",
-  function* (mn: mmu_notifier, range: mmu_notifier_range): Kernel<number> {
+const npu_start = kernelFunction(
+  "npu_start",
+  function* (mn: mmu_notifier, where: mmu_notifier_range): Kernel<number> {
     const g = container_of(mn, gpu, "mn");
-    if (!(yield* take_lock(g, yield* mmu_notifier_range_blockable(range)))) return -EAGAIN;
-    yield* add(g.count, 1);
+    if (!(yield* take_lock(g, yield* mmu_notifier_range_blockable(where)))) return -EAGAIN;
     yield* store(g.spte, null);
     yield* mutex_unlock(g.lock);
     return 0;
   },
   { params: ["mn", "range"] },
 );
-const kvm_end = kernelFunction(
-  "kvm_end",
-  function* (mn: mmu_notifier, _range: mmu_notifier_range): Kernel<void> {
-    const g = container_of(mn, gpu, "mn");
-    yield* mutex_lock(g.lock);
-    yield* add(g.seq, 1);
-    yield* add(g.count, -1);
-    yield* mutex_unlock(g.lock);
-  },
-  { params: ["mn", "range"] },
-);
-/** What the device has mapped is written back, and let go of. */
-const kvm_release = kernelFunction(
-  "kvm_release",
-  function* (mn: mmu_notifier, _mm: mm_struct): Kernel<void> {
-    const g = container_of(mn, gpu, "mn");
-    yield* mutex_lock(g.lock);
-    const spte = yield* load(g.spte);
-    if (!spte.isNull) yield* store(spte.data, 1);
-    yield* store(g.spte, null);
-    yield* mutex_unlock(g.lock);
-  },
-  { params: ["mn", "mm"] },
-);
-/** Tries once: whether the device has the page. */
-export const kvm_fault = kernelFunction(
-  "kvm_fault",
-  function* (g: gpu): Kernel<boolean> {
-    const seq = yield* load(g.seq);
-    const pte = yield* load(cpu.pte);
-    yield* mutex_lock(g.lock);
-    const retry = (yield* load(g.count)) !== 0 || (yield* load(g.seq)) !== seq;
-    if (!retry) yield* store(g.spte, pte);
-    yield* mutex_unlock(g.lock);
-    return !retry;
-  },
-  { params: ["g"] },
-);
-export const kvm_ops = staticObject(mmu_notifier_ops, "kvm_ops");
+export const npu_ops = staticObject(mmu_notifier_ops, "npu_ops");
 
 // ---- the kernel's side
 
@@ -189,9 +222,11 @@ export const make_gpu = kernelFunction("make_gpu", function* (): Kernel<gpu> {
 /** Gives a world its drivers, and the CPU its page. */
 export function equip(world: World): World {
   world.poke(gpu_ops.invalidate, gpu_invalidate.id);
-  world.poke(kvm_ops.invalidate_range_start, kvm_start.id);
+  const by_range = existsIn({ since: "v5.1" }, world.machine.era ?? "");
+  world.poke(kvm_ops.invalidate_range_start, (by_range ? kvm_start : kvm_start_by_address).id);
   world.poke(kvm_ops.invalidate_range_end, kvm_end.id);
   world.poke(kvm_ops.release, kvm_release.id);
+  world.poke(npu_ops.invalidate_range_start, npu_start.id);
   world.run(make_page);
   return world;
 }

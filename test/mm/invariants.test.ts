@@ -32,9 +32,8 @@ import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
   mmu_notifier_invalidate_range_start_nonblock,
-  mmu_notifier_register,
-  mmu_notifier_unregister,
 } from "../../runtime/mm/mmu_notifier.ts";
+import { mmu_notifier_register, mmu_notifier_unregister } from "../../runtime/mm/mmu_notifier_register.ts";
 import {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,
@@ -43,7 +42,7 @@ import {
 import { cpuPte } from "../../runtime/mm/tlb.ts";
 import { insert } from "../../runtime/mm/translations.ts";
 import { invariants, type OracleName } from "../support/oracles.ts";
-import { equip, gpu, gpu_ops, invalidate, kvm_ops, range } from "./gpus.ts";
+import { equip, gpu, gpu_ops, invalidate, kvm_ops, npu_ops, range } from "./gpus.ts";
 import { checkBodies, World } from "./world.ts";
 
 const A = 0x1000;
@@ -113,9 +112,9 @@ function inserted(world: World, start = A): gpu {
   assert.is(world.run(mmu_interval_notifier_insert, g.sub, world.mm, start, 0x1000, gpu_ops), 0);
   return g;
 }
-function registered(world: World): gpu {
+function registered(world: World, ops = kvm_ops): gpu {
   const g = world.object(gpu);
-  world.poke(g.mn.ops, kvm_ops.addr);
+  world.poke(g.mn.ops, ops.addr);
   assert.is(world.run(mmu_notifier_register, g.mn, world.mm), 0);
   return g;
 }
@@ -228,11 +227,11 @@ const CASES: readonly Case[] = [
   },
   {
     oracle: "I10", // nobody holds the lock
-    mutations: [{ in: "kvm_start", drop: "mmu_notifier_range_blockable", result: true }],
+    mutations: [{ in: "npu_start", drop: "mmu_notifier_range_blockable", result: true }],
     report: "sleep-in-atomic",
     also: ["O7"],
     scene(world) {
-      registered(world);
+      registered(world, npu_ops);
       assert.is(world.run(mmu_notifier_invalidate_range_start_nonblock, range(world)), 0);
       end(world);
     },

@@ -3,6 +3,7 @@
  * start and end, who is registered and who is so no more, and which callbacks have been told of a start only.
  */
 import type { ControlEvent } from "../../../runtime/machine/automaton.ts";
+import { existsIn } from "../../../runtime/machine/era.ts";
 import { LIST_POISON2 } from "../../../runtime/machine/list.ts";
 import { lockdep_map } from "../../../runtime/machine/lockdep-map.ts";
 import { rcu_head } from "../../../runtime/machine/rcu.ts";
@@ -112,9 +113,12 @@ function roleOf(t: Transition, fn: number, object: mmu_notifier | mmu_interval_n
   const roles: readonly (readonly [Role, { addr: number }])[] = [
     ["start", ops.invalidate_range_start],
     ["end", ops.invalidate_range_end],
-    ["flush", ops.invalidate_range],
     ["release", ops.release],
     ["free", ops.free_notifier],
+    ...[ops.invalidate_range, ops.invalidate_page, ops.change_pte, ops.invalidate_all, ops.invalidate_range_begin].map(
+      (member) => ["flush", member] as const,
+    ),
+    ...[ops.clear_flush_young, ops.clear_young, ops.test_young].map((member) => ["flush", member] as const),
   ];
   return ops.isNull ? undefined : roles.find(([, member]) => look(member) === fn)?.[0];
 }
@@ -143,6 +147,10 @@ class Walk {
     }
     this.drop((call) => call.actor === this.t.actor && call.depth > this.stack.length);
     return this.past;
+  }
+  /** In the drafts a registration takes no reference. */
+  private get isCounted(): boolean {
+    return existsIn({ since: "v2.6.27" }, this.t.machine.era ?? "");
   }
   private change(part: Partial<NotifierPast>): void {
     this.past = { ...this.past, ...part };
@@ -177,15 +185,15 @@ class Walk {
     const args = automaton.givenArgs(fn, all);
     const caller = this.stack.at(-1);
     this.stack.push(fn);
-    const [first, second] = args;
+    const [first] = args;
     const kind = known(t, fn);
     if (kind !== undefined) return this.kernel(kind, automaton.functionName(fn), args);
     if (!isNotifier(first)) return;
     const isIdle = caller !== undefined && automaton.infoOf(caller).internal === true; // it has nothing to let go of
-    if (automaton.functionName(fn) === SET_SEQ) return isIdle ? undefined : this.setSeq(first, second as number);
+    if (automaton.functionName(fn) === SET_SEQ) return isIdle ? undefined : this.setSeq(first, args[1] as number);
     const fromKernel = caller !== undefined && automaton.infoOf(caller).source === "mm/mmu_notifier.c";
     const role = fromKernel ? roleOf(t, fn, first) : undefined;
-    if (role !== undefined) this.callback(role, first, second);
+    if (role !== undefined) this.callback(role, first, args);
   }
   private begin(kind: Pending["kind"], mm: number, object: number, range?: Invalidation, isInterval = false): void {
     const isCallback =
@@ -232,7 +240,7 @@ class Walk {
       this.say("I11", `mmu_interval_set_seq() of ${sub.expr(this.t.machine)} without a lock`);
   }
 
-  private callback(role: Role, notifier: mmu_notifier | mmu_interval_notifier, second: Value): void {
+  private callback(role: Role, notifier: mmu_notifier | mmu_interval_notifier, args: readonly Value[]): void {
     const object = notifier.addr;
     const name = notifier.expr(this.t.machine);
     if (role === "free") {
@@ -240,7 +248,8 @@ class Walk {
       this.change({ gone: [...this.past.gone, object] });
     } else if (this.past.gone.includes(object)) this.say("I6", `a callback of ${name} begins, which is gone`);
     const isRange = role === "start" || role === "end" || role === "invalidate";
-    const range = isRange ? this.rangeOf(second as unknown as mmu_notifier_range) : undefined;
+    const given = Array.isArray(args[1]) ? args[1] : args.slice(1); // before 5.0 its parts
+    const range = isRange ? this.rangeOf(given as unknown as mmu_notifier_range) : undefined;
     if (role === "end" && range !== undefined) this.endOf(notifier as mmu_notifier, range);
     this.begin(role, 0, object, range);
   }
@@ -298,12 +307,12 @@ class Walk {
   }
   private entered({ object, mm, count, isInterval }: Pending, value: Value): void {
     const isIn = value === 0;
-    if (count !== (isIn ? 1 : 0)) this.say("I7", `registration has taken ${count} mm_count`);
-    if (!isIn || this.past.members.some((one) => one.object === object)) return;
+    if (this.isCounted && count !== (isIn ? 1 : 0)) this.say("I7", `registration has taken ${count} mm_count`);
+    if (!isIn || !this.isCounted || this.past.members.some((one) => one.object === object)) return;
     this.change({ members: [...this.past.members, { object, mm, isInterval }] });
   }
   private left({ kind, object, count }: Pending): void {
-    if (count !== -1) this.say("I7", `${-count} mm_count are given back where one was taken`);
+    if (this.isCounted && count !== -1) this.say("I7", `${-count} mm_count are given back where one was taken`);
     this.change({ owed: this.past.owed.filter((one) => one.object !== object) });
     if (kind !== "leave") return;
     if (this.runs(object)) this.say("I6", "a callback still runs of a notifier that is gone");
