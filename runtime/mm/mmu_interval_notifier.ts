@@ -30,7 +30,7 @@ const header = "include/linux/mmu_notifier.h";
 
 // ---- the driver's side of the sequence number
 
-/** Nobody holds a lock, in any version of it. */
+/** No lock is held: mmu_interval_read_begin() looks so in all versions, and who removes until 5.17. */
 const seq_has_changed = kernelFunction(
   "seq_has_changed",
   function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
@@ -38,8 +38,11 @@ const seq_has_changed = kernelFunction(
   },
   { params: ["subscriptions", "seq"], internal: true },
 );
-const wait_for_change = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
-  wait_event(subscriptions.wq, seq_has_changed as unknown as Condition<[]>, subscriptions, seq);
+const wait_for = (
+  until: typeof seq_has_changed,
+  subscriptions: mmu_notifier_subscriptions,
+  seq: number,
+): Kernel<void> => wait_event(subscriptions.wq, until as unknown as Condition<[]>, subscriptions, seq);
 
 export const mmu_interval_read_begin = kernelFunction(
   "mmu_interval_read_begin",
@@ -51,7 +54,7 @@ export const mmu_interval_read_begin = kernelFunction(
     const is_invalidating = seq === (yield* fact(4, load(subscriptions.invalidate_seq)));
     yield* fact(5, spin_unlock(subscriptions.lock));
     yield* fact(6, waits_for_invalidation());
-    if (is_invalidating) yield* fact(7, wait_for_change(subscriptions, seq));
+    if (is_invalidating) yield* fact(7, wait_for(seq_has_changed, subscriptions, seq));
     return seq;
   },
   {
@@ -101,8 +104,8 @@ export const mmu_interval_check_retry = kernelFunction(
 
 // ---- coming and going
 
-const __mmu_interval_notifier_insert = kernelFunction(
-  "__mmu_interval_notifier_insert",
+/** `counter`: what has to be above 0. */
+const insertIf = (counter: "mm_count" | "mm_users") =>
   function* (
     sub: mmu_interval_notifier,
     mm: mm_struct,
@@ -119,23 +122,22 @@ const __mmu_interval_notifier_insert = kernelFunction(
     const last = start + length - 1;
     if (length === 0 || last > ULONG_MAX) return -EOVERFLOW;
     yield* fact(2, storePrivate(interval_tree.last, last));
-    const count = yield* fact(3, atomic_read(mm.mm_count));
-    if (yield* WARN_ON(count <= 0, "atomic_read(&mm->mm_count) <= 0")) return -EINVAL;
+    const count = yield* fact(3, atomic_read(mm[counter]));
+    if (yield* WARN_ON(count <= 0, `atomic_read(&mm->${counter}) <= 0`)) return -EINVAL;
     yield* fact(4, mmgrab(mm));
     yield* fact(5, spin_lock(subscriptions.lock));
     yield* enter(sub, subscriptions);
     yield* fact(8, spin_unlock(subscriptions.lock));
     return 0;
-  },
-  {
-    source,
-    since: "v5.5",
-    facts: "__mmu_interval_notifier_insert",
-    params: ["interval_sub", "mm", "subscriptions", "start", "length", "ops"],
-    summary: "Puts an interval notifier into the tree of its mm, or has that done when the tree moves again.",
-    differs: "What nobody else can reach yet is written without a scheduling point.",
-  },
-);
+  };
+const __mmu_interval_notifier_insert = kernelFunction("__mmu_interval_notifier_insert", insertIf("mm_count"), {
+  source,
+  since: "v5.5",
+  facts: "__mmu_interval_notifier_insert",
+  params: ["interval_sub", "mm", "subscriptions", "start", "length", "ops"],
+  summary: "Puts an interval notifier into the tree of its mm, or has that done when the tree moves again.",
+  differs: "What nobody else can reach yet is written without a scheduling point.",
+}).since("v5.10", insertIf("mm_users"));
 const enter = kernelFunction(
   "__mmu_interval_notifier_insert",
   function* (sub: mmu_interval_notifier, subscriptions: mmu_notifier_subscriptions): Kernel<void> {
@@ -225,8 +227,24 @@ export const mmu_interval_notifier_insert_locked = kernelFunction(
   },
 );
 
-export const mmu_interval_notifier_remove = kernelFunction(
-  "mmu_interval_notifier_remove",
+/** With the lock held, it has changed only when whoever changed it is through. */
+const mmu_interval_seq_released = kernelFunction(
+  "mmu_interval_seq_released",
+  function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
+    yield* fact(6, spin_lock(subscriptions.lock));
+    const released = (yield* fact(6, load(subscriptions.invalidate_seq))) !== seq;
+    yield* fact(6, spin_unlock(subscriptions.lock));
+    return released;
+  },
+  {
+    source,
+    since: "v5.18",
+    facts: "mmu_interval_notifier_remove",
+    params: ["subscriptions", "seq"],
+    summary: "Whether the invalidation with that number is over, and nobody works on its notifiers any more.",
+  },
+);
+const removeUntil = (condition: typeof seq_has_changed) =>
   function* (sub: mmu_interval_notifier): Kernel<void> {
     yield* fact(1, might_sleep());
     const mm = yield* loadPrivate(sub.mm);
@@ -235,9 +253,12 @@ export const mmu_interval_notifier_remove = kernelFunction(
     const seq = yield* leave(sub, subscriptions);
     yield* fact(4, spin_unlock(subscriptions.lock));
     yield* fact(5, waits_for_invalidation());
-    if (seq !== 0) yield* fact(6, wait_for_change(subscriptions, seq));
+    if (seq !== 0) yield* fact(6, wait_for(condition, subscriptions, seq));
     yield* fact(7, mmdrop(mm));
-  },
+  };
+export const mmu_interval_notifier_remove = kernelFunction(
+  "mmu_interval_notifier_remove",
+  removeUntil(seq_has_changed),
   {
     source,
     since: "v5.5",
@@ -245,7 +266,7 @@ export const mmu_interval_notifier_remove = kernelFunction(
     params: ["interval_sub"],
     summary: "Takes an interval notifier away, and waits until no callback of it runs.",
   },
-);
+).since("v5.18", removeUntil(mmu_interval_seq_released));
 /** What has to change before it is out; 0 if it is. */
 const leave = kernelFunction(
   "mmu_interval_notifier_remove",
