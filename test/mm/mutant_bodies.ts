@@ -82,10 +82,3 @@ export function* addPlain(n: hlist_node, h: hlist_head): Kernel<void> {
   yield* store(notifierOf(n).ops, kvm_ops);
   if (!first.isNull) yield* store(first.pprev, at(hlist_node, n.addr).next);
 }
-/** The condition of mmu_interval_notifier_remove() since 5.18: it looks with the lock held. */
-export function* lockedChange(subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
-  yield* spin_lock(subscriptions.lock);
-  const now = yield* load(subscriptions.invalidate_seq);
-  yield* spin_unlock(subscriptions.lock);
-  return now !== seq;
-}
