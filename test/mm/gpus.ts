@@ -56,6 +56,7 @@ export class gpu extends Struct {
   /** Of the one that counts: invalidations under way, and how many are over. */
   count = int();
   seq = int();
+  released = int();
 }
 
 export const gpu_invalidate = kernelFunction(
@@ -136,6 +137,7 @@ const kvm_release = kernelFunction(
     yield* spin_lock(g.mmu_lock);
     const spte = yield* load(g.spte);
     if (!spte.isNull) yield* store(spte.data, 1);
+    yield* add(g.released, 1);
     yield* store(g.spte, null);
     yield* spin_unlock(g.mmu_lock);
   },
@@ -179,13 +181,26 @@ const mmu_notifier_range_blockable = kernelFunction(
 const npu_start = kernelFunction(
   "npu_start",
   function* (mn: mmu_notifier, where: mmu_notifier_range): Kernel<number> {
-    const g = container_of(mn, gpu, "mn");
-    if (!(yield* take_lock(g, yield* mmu_notifier_range_blockable(where)))) return -EAGAIN;
+    return yield* let_go(container_of(mn, gpu, "mn"), yield* mmu_notifier_range_blockable(where));
+  },
+  { params: ["mn", "range"] },
+);
+const let_go = kernelFunction(
+  "let_go",
+  function* (g: gpu, blockable: boolean): Kernel<number> {
+    if (!(yield* take_lock(g, blockable))) return -EAGAIN;
     yield* store(g.spte, null);
     yield* mutex_unlock(g.lock);
     return 0;
   },
-  { params: ["mn", "range"] },
+  { params: ["g", "blockable"] },
+);
+const npu_start_by_address = kernelFunction(
+  "npu_start",
+  function* (mn: mmu_notifier, _mm: mm_struct, _start: number, _end: number, blockable: boolean): Kernel<number> {
+    return yield* let_go(container_of(mn, gpu, "mn"), blockable);
+  },
+  { params: ["mn", "mm", "start", "end", "blockable"] },
 );
 export const npu_ops = staticObject(mmu_notifier_ops, "npu_ops");
 
@@ -226,7 +241,7 @@ export function equip(world: World): World {
   world.poke(kvm_ops.invalidate_range_start, (by_range ? kvm_start : kvm_start_by_address).id);
   world.poke(kvm_ops.invalidate_range_end, kvm_end.id);
   world.poke(kvm_ops.release, kvm_release.id);
-  world.poke(npu_ops.invalidate_range_start, npu_start.id);
+  world.poke(npu_ops.invalidate_range_start, (by_range ? npu_start : npu_start_by_address).id);
   world.run(make_page);
   return world;
 }
