@@ -30,7 +30,7 @@ const header = "include/linux/mmu_notifier.h";
 
 // ---- the driver's side of the sequence number
 
-/** No lock is held: mmu_interval_read_begin() looks so in all versions, and who removes until 5.17. */
+/** Nobody holds a lock: whoever saw the change may be ahead of what comes with it. */
 const seq_has_changed = kernelFunction(
   "seq_has_changed",
   function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
@@ -38,11 +38,27 @@ const seq_has_changed = kernelFunction(
   },
   { params: ["subscriptions", "seq"], internal: true },
 );
-const wait_for = (
-  until: typeof seq_has_changed,
-  subscriptions: mmu_notifier_subscriptions,
-  seq: number,
-): Kernel<void> => wait_event(subscriptions.wq, until as unknown as Condition<[]>, subscriptions, seq);
+const wait_for_change = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
+  wait_event(subscriptions.wq, seq_has_changed as unknown as Condition<[]>, subscriptions, seq);
+
+/** Since 5.18 mmu_interval_notifier_remove() looks under the lock: who changes the number is through then. */
+const interval_seq_released = kernelFunction(
+  "mmu_interval_seq_released",
+  function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
+    yield* spin_lock(subscriptions.lock);
+    const released = (yield* load(subscriptions.invalidate_seq)) !== seq;
+    yield* spin_unlock(subscriptions.lock);
+    return released;
+  },
+  {
+    source,
+    since: "v5.18",
+    params: ["subscriptions", "seq"],
+    summary: "Whether an invalidation is over, and its tree done.",
+  },
+);
+const wait_for_change_locked = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
+  wait_event(subscriptions.wq, interval_seq_released as unknown as Condition<[]>, subscriptions, seq);
 
 export const mmu_interval_read_begin = kernelFunction(
   "mmu_interval_read_begin",
@@ -54,7 +70,7 @@ export const mmu_interval_read_begin = kernelFunction(
     const is_invalidating = seq === (yield* fact(4, load(subscriptions.invalidate_seq)));
     yield* fact(5, spin_unlock(subscriptions.lock));
     yield* fact(6, waits_for_invalidation());
-    if (is_invalidating) yield* fact(7, wait_for(seq_has_changed, subscriptions, seq));
+    if (is_invalidating) yield* fact(7, wait_for_change(subscriptions, seq));
     return seq;
   },
   {
@@ -104,7 +120,7 @@ export const mmu_interval_check_retry = kernelFunction(
 
 // ---- coming and going
 
-/** `counter`: what has to be above 0. */
+/** Asks whether the mm is alive: before 5.10 the wrong counter, for a struct without users is there, too. */
 const insertIf = (counter: "mm_count" | "mm_users") =>
   function* (
     sub: mmu_interval_notifier,
@@ -227,24 +243,7 @@ export const mmu_interval_notifier_insert_locked = kernelFunction(
   },
 );
 
-/** With the lock held, it has changed only when whoever changed it is through. */
-const mmu_interval_seq_released = kernelFunction(
-  "mmu_interval_seq_released",
-  function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
-    yield* fact(6, spin_lock(subscriptions.lock));
-    const released = (yield* fact(6, load(subscriptions.invalidate_seq))) !== seq;
-    yield* fact(6, spin_unlock(subscriptions.lock));
-    return released;
-  },
-  {
-    source,
-    since: "v5.18",
-    facts: "mmu_interval_notifier_remove",
-    params: ["subscriptions", "seq"],
-    summary: "Whether the invalidation with that number is over, and nobody works on its notifiers any more.",
-  },
-);
-const removeUntil = (condition: typeof seq_has_changed) =>
+const removeWaiting = (wait: typeof wait_for_change) =>
   function* (sub: mmu_interval_notifier): Kernel<void> {
     yield* fact(1, might_sleep());
     const mm = yield* loadPrivate(sub.mm);
@@ -253,12 +252,12 @@ const removeUntil = (condition: typeof seq_has_changed) =>
     const seq = yield* leave(sub, subscriptions);
     yield* fact(4, spin_unlock(subscriptions.lock));
     yield* fact(5, waits_for_invalidation());
-    if (seq !== 0) yield* fact(6, wait_for(condition, subscriptions, seq));
+    if (seq !== 0) yield* fact(6, wait(subscriptions, seq));
     yield* fact(7, mmdrop(mm));
   };
 export const mmu_interval_notifier_remove = kernelFunction(
   "mmu_interval_notifier_remove",
-  removeUntil(seq_has_changed),
+  removeWaiting(wait_for_change),
   {
     source,
     since: "v5.5",
@@ -266,7 +265,7 @@ export const mmu_interval_notifier_remove = kernelFunction(
     params: ["interval_sub"],
     summary: "Takes an interval notifier away, and waits until no callback of it runs.",
   },
-).since("v5.18", removeUntil(mmu_interval_seq_released));
+).since("v5.18", removeWaiting(wait_for_change_locked));
 /** What has to change before it is out; 0 if it is. */
 const leave = kernelFunction(
   "mmu_interval_notifier_remove",
