@@ -300,6 +300,24 @@ test("I7: an mm that is freed with a notifier on its list is a BUG", () => {
   assert.equal([...world.violations.keys()], ["I7"]);
 });
 
+test("what they remember is taken back with the steps", () => {
+  const world = equip(new World([], [], "v5.6"));
+  world.oracles = "keep";
+  const [g, kvm] = [inserted(world), registered(world)];
+  const before = world.machine.mark();
+  world.run(mmu_interval_notifier_remove, g.sub);
+  world.run(mmu_notifier_unregister, kvm.mn, world.mm);
+  world.machine.undoTo(before);
+  start(world);
+  const between = world.machine.mark();
+  end(world);
+  world.machine.undoTo(between);
+  end(world);
+  assert.equal([...world.violations], []);
+  end(world); // which is one too many
+  assert.ok(world.violations.has("I1") && world.violations.has("I9"));
+});
+
 test("there is a mutation for each", () => {
   assert.equal(
     CASES.map(({ oracle }) => oracle),
