@@ -19,7 +19,7 @@ export interface Layout {
 
 /** How much of its column a panel gets, and which go first where there is no room: the last ones. */
 const WEIGHTS: Readonly<Record<PanelName, number>> = {
-  ...{ script: 5, cpus: 4, mm: 4, locks: 2, notifiers: 2, devices: 2, objects: 2, events: 4 },
+  ...{ script: 5, cpus: 4, mm: 4, locks: 3, notifiers: 4, devices: 2, objects: 2, events: 4 },
 };
 const ARRANGED: Readonly<Record<1 | 2 | 3, readonly (readonly PanelName[])[]>> = {
   1: [["script", "cpus", "mm", "locks", "notifiers", "devices", "objects"]],

@@ -11,6 +11,8 @@
  * `at(vm_area_struct, addr)` is then a typed pointer. Views hold nothing but an address, are interned, and so can be
  * compared with `===`; NULL is the view at address 0. Every member is a word of its own, eight bytes from the next.
  */
+import type { Shown } from "./shown.ts";
+
 export const WORD = 8;
 /** Every object owns one aligned slot of this many bytes: its header word first, then its members. */
 export const SLOT = 16 * 1024;
@@ -170,7 +172,7 @@ export interface StructClass<S extends Struct = Struct> {
    */
   readonly heading?: string;
   /** Which members, in which order; lists by what is on them. All but locks and links, if it does not say. */
-  readonly shows?: readonly string[];
+  readonly shows?: readonly (string | Shown)[];
   /** Members that only some eras have. */
   readonly lives?: Lives;
   /** It is an array: its words go by the array's name and an index. */
