@@ -42,13 +42,19 @@ export function headingOf(machine: Machine, object: Struct): string | undefined 
   const isDeclared = object.addr < arenaOf(0) && !isKernels(object) && machine.name(object.addr) !== undefined;
   return isDeclared && cls.variables !== true ? OBJECTS : undefined;
 }
-/** All live objects under a heading, one line each. */
+/** All live objects under a heading: first those of which more than a line is told. What is told there has no line. */
 export function objectLines(machine: Machine, heading: string): string[] {
-  return liveObjects(machine)
-    .filter((object) => headingOf(machine, object) === heading)
-    .map((object) => ({ object, lines: linesOf(machine, object) }))
+  const objects = liveObjects(machine).filter((object) => headingOf(machine, object) === heading);
+  const told = objects.filter(isToldAtLength).map((object) => toldOf(machine, object));
+  const listed = new Set(told.flatMap(({ items }) => items));
+  const others = objects.filter((object) => !isToldAtLength(object) && !listed.has(object));
+  return [...told, ...others.map((object) => toldOf(machine, object))]
     .filter(({ object, lines }) => !isKernels(object) || !(heading === "mm" || UNUSED.test(lines[0] ?? "")))
     .flatMap(({ lines }) => lines);
+}
+function isToldAtLength(object: Struct): boolean {
+  const { shows = [] } = object.constructor as StructClass;
+  return shows.some((shown) => typeof shown !== "string" && shown.each !== undefined);
 }
 /**
  * The kernel's own data is there from the start: it is told of when somebody has used it. init_mm is nobody's address
@@ -58,16 +64,24 @@ const UNUSED = /^\S+(?: {2}\S+ (?:0|NULL|false|empty|all 0))*$/;
 export function isKernels({ addr }: Struct): boolean {
   return addr < STATIC_ARENA + firstFreeStatic() * SLOT;
 }
-/** Its own line, and one for each object on a list of it whose class has more to say of those than their names. */
-function linesOf(machine: Machine, object: Struct): string[] {
+interface Told {
+  readonly object: Struct;
+  /** Its own line, and one for each object on a list of it whose class has more to say of those than their names. */
+  readonly lines: readonly string[];
+  /** Those objects. */
+  readonly items: readonly Struct[];
+}
+function toldOf(machine: Machine, object: Struct): Told {
   const cells = [object.expr(machine)];
   const below: string[] = [];
+  const items: Struct[] = [];
   for (const { name, member, shown } of wantedOf(machine, object)) {
-    const items = shown?.each === undefined ? [] : itemLines(machine, object, member as List, shown.each);
-    below.push(...items.map((text) => `  ${name}: ${text}`));
-    if (items.length === 0) cells.push(...cellsOf(machine, object, { name, member, shown }));
+    const listed = shown?.each === undefined ? [] : itemsOn(machine, object, member as List, shown.each);
+    below.push(...listed.map(({ text }) => `  ${name}: ${text}`));
+    items.push(...listed.flatMap(({ item }) => item ?? []));
+    if (listed.length === 0) cells.push(...cellsOf(machine, object, { name, member, shown }));
   }
-  return [cells.join("  "), ...below];
+  return { object, lines: [cells.join("  "), ...below], items };
 }
 type List = list_head | hlist_head;
 interface Wanted {
@@ -140,15 +154,20 @@ function listText(machine: Machine, head: List): string {
   return names.length === 0 ? "empty" : `${names.join(", ")}${goesOn ? " ..." : ""}`;
 }
 /** What is on a list, with what the class of its owner tells of each. */
-function itemLines(machine: Machine, owner: Struct, head: List, { type, offset, cells }: Each): string[] {
+function itemsOn(
+  machine: Machine,
+  owner: Struct,
+  head: List,
+  { type, offset, cells }: Each,
+): { readonly item?: Struct; readonly text: string }[] {
   const { links, goesOn } = linksOn(machine, head);
-  const lines = links.map((node) => {
+  const items = links.map((node) => {
     const item = at(type, node - offset);
     const name = item.expr(machine);
-    if (isFreed(machine, node)) return `${name} (freed)`;
-    return [name, ...cells(item, owner, (addr) => machine.peek(addr))].join("  ");
+    if (isFreed(machine, node)) return { text: `${name} (freed)` };
+    return { item, text: [name, ...cells(item, owner, (addr) => machine.peek(addr))].join("  ") };
   });
-  return goesOn ? [...lines, "..."] : lines;
+  return goesOn ? [...items, { text: "..." }] : items;
 }
 /** The elements that are not 0, each behind its index. */
 function wordsText(machine: Machine, words: Words): string {

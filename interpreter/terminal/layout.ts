@@ -83,14 +83,14 @@ function share(names: readonly PanelName[], height: number): Place[] {
   }
   return kept.map((name, i) => ({ name, rows: rows[i] ?? 0 }));
 }
-/** Rows that a panel leaves blank go to those of its column that have not enough. */
+/** Rows that a panel leaves blank go to those of its column that have not enough: first to who lacks least. */
 function lent(places: readonly Place[], wanted: (name: PanelName) => number): Place[] {
   const wants = places.map(({ name }) => Math.max(1, wanted(name)));
   const rows = places.map((place) => place.rows);
   const spare = (i: number): number => (rows[i] ?? 0) - (wants[i] ?? 0);
   for (;;) {
     const indices = rows.map((_row, i) => i);
-    const needy = indices.find((i) => spare(i) < 0);
+    const [needy] = indices.filter((i) => spare(i) < 0).sort((a, b) => spare(b) - spare(a));
     const [giver] = indices.filter((i) => spare(i) > 0).sort((a, b) => spare(b) - spare(a));
     if (needy === undefined || giver === undefined) break;
     rows[needy] = (rows[needy] ?? 0) + 1;
