@@ -12,7 +12,7 @@ import { int, Struct, words } from "../runtime/machine/struct.ts";
 import { staticObject } from "../runtime/machine/types.ts";
 import { invoke_callbacks, rcu } from "../runtime/machine/rcu.ts";
 import { process_works } from "../runtime/machine/workqueue.ts";
-import { srcu } from "../runtime/mm/mmu_notifier.ts";
+import { srcu } from "../runtime/mm/mmu_notifier_hlist.ts";
 import { ACTORS, actorName, CPUS_MAX, RCU_ACTOR, SRCU_ACTOR, WORK_ACTOR } from "./actors.ts";
 import { brokenText } from "./expectation.ts";
 import type { ExpectItem, Item, Program, Until } from "./program.ts";

@@ -12,6 +12,7 @@ import {
   headerAddress,
   SLOT,
   Atomic,
+  memberNameIn,
   Ref,
   Refcount,
   Struct,
@@ -45,16 +46,13 @@ export function headingOf(machine: Machine, object: Struct): string | undefined 
 /** All live objects under a heading: first those of which more than a line is told. What is told there has no line. */
 export function objectLines(machine: Machine, heading: string): string[] {
   const objects = liveObjects(machine).filter((object) => headingOf(machine, object) === heading);
-  const told = objects.filter(isToldAtLength).map((object) => toldOf(machine, object));
+  const long = objects.filter((object) => wantedOf(machine, object).some(({ shown }) => shown?.each !== undefined));
+  const told = long.map((object) => toldOf(machine, object));
   const listed = new Set(told.flatMap(({ items }) => items));
-  const others = objects.filter((object) => !isToldAtLength(object) && !listed.has(object));
+  const others = objects.filter((object) => !long.includes(object) && !listed.has(object));
   return [...told, ...others.map((object) => toldOf(machine, object))]
     .filter(({ object, lines }) => !isKernels(object) || !(heading === "mm" || UNUSED.test(lines[0] ?? "")))
     .flatMap(({ lines }) => lines);
-}
-function isToldAtLength(object: Struct): boolean {
-  const { shows = [] } = object.constructor as StructClass;
-  return shows.some((shown) => typeof shown !== "string" && shown.each !== undefined);
 }
 /**
  * The kernel's own data is there from the start: it is told of when somebody has used it. init_mm is nobody's address
@@ -94,9 +92,11 @@ function wantedOf(machine: Machine, object: Struct): Wanted[] {
   const { shows } = object.constructor as StructClass;
   const members = membersIn(object, machine.era);
   if (shows === undefined) return members.map(([name, member]) => ({ name, member, shown: undefined }));
+  const cls = object.constructor as StructClass;
   return shows.flatMap((one) => {
-    const shown: Partial<Shown> = typeof one === "string" ? { member: one } : one;
-    const found = members.find(([name]) => name === shown.member);
+    const shown = typeof one === "string" ? { member: one } : one;
+    const called = memberNameIn(cls, shown.member, machine.era);
+    const found = members.find(([name]) => name === called);
     return found === undefined ? [] : [{ name: found[0], member: found[1], shown }];
   });
 }

@@ -41,6 +41,7 @@ import { odpV4 } from "./kernels/odp-v4.ts";
 import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
 import { retractNotifies } from "./kernels/retract-notifies.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
+import { functionById } from "./machine/function.ts";
 import type { Machine } from "./machine/machine.ts";
 import { wordOf } from "./machine/step.ts";
 import { staticObject } from "./machine/types.ts";
@@ -61,7 +62,7 @@ import type { StructClass } from "./machine/struct.ts";
 import { existsIn, type Era, type Life, type Patch } from "./patch.ts";
 
 export { constants } from "./callables/constants.ts";
-export { callbackTables } from "./callables/ops.ts";
+export { callbacksIn, callbackTables } from "./callables/ops.ts";
 export { declarableTypes, kernelTypes } from "./callables/types.ts";
 
 /** The eras that have a type of the kernel. */
@@ -102,6 +103,14 @@ export const patches: readonly Patch[] = [
   zapBeforeStart,
   endBeforeZap,
 ];
+
+/** Makes the bodies of patches those of the eras that have them. */
+for (const { builtIn, replacements } of patches)
+  for (const { fn, body, facts } of builtIn === undefined ? [] : replacements) {
+    const target = functionById(fn.id);
+    if (builtIn?.until !== undefined) target?.before(builtIn.until, body as never, facts);
+    else if (typeof builtIn?.since === "string") target?.since(builtIn.since, body as never, facts);
+  }
 
 /** All that a script can call, in any era. Of several entries of one name, the first that fits the arguments counts. */
 export const callables: readonly Callable[] = [

@@ -1,26 +1,13 @@
 /** Eras and patches: which body each kernel function has in a given kernel. */
 import type { FunctionBody } from "./machine/automaton.ts";
+import { ERAS, existsIn, type Era, type Life } from "./machine/era.ts";
 import type { Callable } from "./machine/step.ts";
 import { allFunctions, functionById, type AnyBody, type KernelFunction, type Replacement } from "./machine/function.ts";
 
-/** The kernels of the model, oldest first. */
-export const ERAS = ["v5.2", "v5.6"] as const;
-export type Era = (typeof ERAS)[number];
+export { ERAS, erasOf, erasText, existsIn, lifeText, type Era, type Life } from "./machine/era.ts";
+
 /** What a script runs on that does not say: mirrors, which most scripts are about, are of 5.2. */
 export const DEFAULT_ERA: Era = "v5.2";
-
-/** First and first-no-more era of something; absent: no bound. */
-export interface Life {
-  readonly since?: string | null;
-  readonly until?: string;
-}
-const age = (era: string): number => ERAS.indexOf(era as Era);
-export function existsIn({ since, until }: Life, era: string): boolean {
-  const begun = since === undefined || since === null || (age(since) >= 0 && age(since) <= age(era));
-  return begun && (until === undefined || age(era) < age(until));
-}
-/** The eras of something, oldest first. */
-export const erasOf = (life: Life): readonly Era[] => ERAS.filter((era) => existsIn(life, era));
 
 /** A named set of replacement bodies, as one mail or commit brings them. */
 export interface Patch {
@@ -30,10 +17,15 @@ export interface Patch {
   readonly source: string;
   /** Eras it applies to. */
   readonly eras: readonly Era[];
+  /** Eras that have its bodies as they are: those since it was merged, or, of a state before a fix, those until then. */
+  readonly builtIn?: Life;
   /** Patches that must stand before it. */
   readonly needs: readonly string[];
   readonly replacements: readonly Replacement[];
 }
+
+/** Whether an era has what the patch brings. */
+export const isBuiltIn = ({ builtIn }: Patch, era: Era): boolean => builtIn !== undefined && existsIn(builtIn, era);
 
 /** The function of that name that an era has, if it is one that somebody who reads knows. */
 export function functionIn(name: string, era: Era): KernelFunction<never, unknown> | undefined {
@@ -46,12 +38,19 @@ export function resolveBodies(era: Era, patches: readonly Patch[]): { readonly b
   const bodies = new Map<number, FunctionBody>();
   for (const fn of allFunctions()) {
     if (!existsIn(fn.info, era)) continue;
-    const fitting = fn.bodies.filter(({ since }) => existsIn({ since }, era)).at(-1);
+    const fitting = newestIn(era, fn.bodies);
     if (fitting !== undefined) enter(bodies, fn, fitting.body, fitting.facts);
   }
   for (const patch of patches) applyPatch(bodies, patch);
   return { bodies };
 }
+/** Of bodies in no order, each of which holds from an era on. */
+function newestIn<B extends { readonly since: string | null }>(era: Era, bodies: readonly B[]): B | undefined {
+  const fitting = bodies.filter(({ since }) => existsIn({ since }, era));
+  return fitting.sort((a, b) => age(a.since) - age(b.since)).at(-1);
+}
+const age = (since: string | null): number => (since === null ? -1 : ERAS.indexOf(since as Era));
+
 export function applyPatch(bodies: Map<number, FunctionBody>, patch: Patch): void {
   for (const { fn, body, facts } of patch.replacements) enter(bodies, fn, body, facts);
 }

@@ -2,7 +2,7 @@
 import type { Callback, Ops } from "../../grammar/ast.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { CallbackParam, CallbackSignature } from "../../runtime/callables/ops.ts";
-import { callbackTables } from "../../runtime/kernel.ts";
+import { callbacksIn, callbackTables } from "../../runtime/kernel.ts";
 import { existsIn, type Era } from "../../runtime/patch.ts";
 import { wordOf } from "../../runtime/machine/step.ts";
 import { memberNamed, type Struct } from "../../runtime/machine/struct.ts";
@@ -32,11 +32,12 @@ export function declareOps(scope: Scope, { type, name }: Ops): Struct | undefine
 }
 
 export function bindOps(scope: Scope, { type, callbacks: given }: Ops, object: Struct): void {
-  const callbacks = callbackTables[type.name]?.callbacks ?? {};
+  const table = callbackTables[type.name];
+  const callbacks = table === undefined ? {} : callbacksIn(table, scope.kernel.era);
+  const known = Object.keys(callbacks);
   const seen = new Set<string>();
   for (const callback of given) {
     const { name, at } = callback.name;
-    const known = Object.keys(callbacks).filter((one) => existsIn(callbacks[one] ?? {}, scope.kernel.era));
     const signature = known.includes(name) ? callbacks[name] : undefined;
     if (signature === undefined) {
       const meant = nearest(name, known);
@@ -55,7 +56,7 @@ function bindCallback(scope: Scope, callback: Callback, signature: CallbackSigna
   const returns = typeOfResult(signature.result);
   const definition = definitionOf(scope, callback, returns);
   if (definition === undefined) return;
-  const types = signature.params.map(typeOfParam);
+  const types = signature.params.map((param) => typeOfParam(param, scope.kernel.era));
   const joined = definition.params.length === types.length - 1 ? startOf(signature.params) : undefined;
   const given = joined === undefined ? types : [...types.slice(0, joined), RANGE, ...types.slice(joined + 2)];
   const fn = scope.functions?.callback(definition, given, callback.name.at, joined);
@@ -77,22 +78,24 @@ function definitionOf(scope: Scope, callback: Callback, returns: Type): Definiti
   if (!scope.isMistaken(name)) scope.error("E260", at, `\`${name}\` is no function of this script`, help);
   return undefined;
 }
-function typeOfParam(param: CallbackParam): Type {
+function typeOfParam(param: CallbackParam, era: Era): Type {
   if (param.kind === "object") return objectType(param.type());
   if (param.kind === "number") return NUMBER;
+  if (param.kind === "boolean") return BOOLEAN;
   if (param.kind === "word") return { kind: "array" };
-  return typeOfRecord(param);
+  return typeOfRecord(param, era);
 }
 /** `struct hmm_update` and its like, by name. */
 export function recordType(name: string, era: Era): Type | undefined {
-  for (const { callbacks } of Object.values(callbackTables).filter((table) => existsIn(table, era)))
-    for (const { params } of Object.values(callbacks))
-      for (const param of params) if (param.kind === "record" && param.struct === name) return typeOfRecord(param);
+  for (const table of Object.values(callbackTables).filter((one) => existsIn(one, era)))
+    for (const { params } of Object.values(callbacksIn(table, era)))
+      for (const param of params) if (param.kind === "record" && param.struct === name) return typeOfRecord(param, era);
   return undefined;
 }
-function typeOfRecord(param: Extract<CallbackParam, { kind: "record" }>): Type {
+function typeOfRecord(param: Extract<CallbackParam, { kind: "record" }>, era: Era): Type {
   const fields: Record<string, Field> = {};
-  param.fields.forEach(({ name, kind }, index) => {
+  param.fields.forEach(({ name, kind, since }, index) => {
+    if (!existsIn({ since: since ?? null }, era)) return;
     const type: Type =
       typeof kind === "function"
         ? objectType(kind())

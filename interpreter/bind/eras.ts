@@ -2,7 +2,7 @@
 import type { Span } from "../../grammar/span.ts";
 import { lifeOfType } from "../../runtime/kernel.ts";
 import { allFunctions } from "../../runtime/machine/function.ts";
-import { erasOf, existsIn } from "../../runtime/patch.ts";
+import { erasOf, erasText, existsIn } from "../../runtime/patch.ts";
 import type { Scope } from "./scope.ts";
 
 interface Younger {
@@ -50,6 +50,7 @@ const GONE: Readonly<Record<string, { readonly since: string; readonly after: st
   hmm_range_wait_until_valid: { since: "v5.5", after: "`mmu_interval_read_begin`" },
   mm_get_hmm: { since: "v5.3", after: "`mmu_interval_notifier_insert`" },
   mmu_notifier_unregister_no_release: { since: "v5.4", after: "`mmu_notifier_put`" },
+  mmu_notifier_call_srcu: { since: "v5.4", after: "`mmu_notifier_put`" },
 };
 /** Members, likewise. */
 const YOUNGER_MEMBERS: Readonly<Record<string, Younger>> = {
@@ -103,6 +104,11 @@ export function ofAnotherKernel(scope: Scope, name: string, at: Span): boolean {
   if (!isElsewhere && existsIn(lifeOfType(name), era)) return false;
   const eras = isElsewhere ? bodies.flatMap(({ info }) => erasOf(info)) : erasOf(lifeOfType(name));
   const what = isElsewhere ? "function" : "type";
-  scope.error("E261", at, `\`${name}\` is no ${what} of ${text}`, `it is one of ${[...new Set(eras)].join(", ")}`);
+  scope.error(
+    "E261",
+    at,
+    `\`${name}\` is no ${what} of ${text}`,
+    `this version has it in ${erasText([...new Set(eras)])}`,
+  );
   return true;
 }

@@ -6,7 +6,7 @@ import { SourceText, type Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable } from "../../runtime/callable.ts";
 import { callables, patches } from "../../runtime/kernel.ts";
-import { DEFAULT_ERA, ERAS, existsIn, type Era, type Patch } from "../../runtime/patch.ts";
+import { DEFAULT_ERA, ERAS, existsIn, isBuiltIn, type Era, type Patch } from "../../runtime/patch.ts";
 import type { PlacedStatement } from "./includes.ts";
 import type { OwnPatch } from "./patches.ts";
 
@@ -17,26 +17,6 @@ export interface ChosenKernel {
   /** "v5.2 + odp-v4" */
   readonly text: string;
 }
-
-/** Eras that the language promises and this version does not model yet. */
-const ERAS_TO_COME = [
-  "mmu-notifier-v3",
-  "v2.6.27",
-  "v3.6",
-  "v3.8",
-  "v3.10",
-  "v4.19",
-  "v5.1",
-  "v5.3",
-  "v5.4",
-  "v5.5",
-  "v5.8",
-  "v5.10",
-  "v5.12",
-  "v5.18",
-  "v6.0",
-  "v6.1",
-];
 
 /** The command line's kernel, or the script's own, or the usual one. Undefined after an error. */
 export function chooseKernel(
@@ -86,12 +66,11 @@ export function resolveKernel(
   if (!(ERAS as readonly string[]).includes(first.name)) {
     const meant = nearest(first.name, ERAS);
     const patch = patches.find((p) => p.name === first.name);
-    const help = ERAS_TO_COME.includes(first.name)
-      ? `this version models ${ERAS.join(" and ")}; ${first.name} is still to come`
-      : patch !== undefined
+    const help =
+      patch !== undefined
         ? `that is a patch; the kernel under it comes first: \`kernel ${patch.eras.at(-1)} + ${first.name}\``
         : meant === undefined
-          ? `this version models ${ERAS.join(" and ")}`
+          ? `there are: ${ERAS.join(", ")}`
           : `did you mean \`${meant}\`?`;
     out.push(error("E213", from, first.at, `no kernel is called \`${first.name}\` in this version`, help));
     return undefined;
@@ -114,7 +93,7 @@ export function resolveKernel(
       out.push(
         error("E215", from, part.at, `\`${patch.name}\` is a patch for ${patch.eras.join(", ")}, not for ${era}`),
       );
-    const missing = missingBefore(patch, chosen);
+    const missing = missingBefore(patch, chosen, era);
     if (missing.length > 0) {
       const ready = [...chosen, ...missing, patch];
       const others = rest.map(({ name }) => name).filter((name) => !ready.some((p) => p.name === name));
@@ -142,12 +121,12 @@ function patchCalled(
   return patches.find((p) => p.name === meant);
 }
 /** What a patch stands on and the line does not have, in the order in which it is to be applied. */
-function missingBefore(patch: Patch, chosen: readonly (Patch | OwnPatch)[]): Patch[] {
+function missingBefore(patch: Patch, chosen: readonly (Patch | OwnPatch)[], era: Era): Patch[] {
   const missing: Patch[] = [];
   for (const need of patch.needs) {
     const needed = patches.find((p) => p.name === need);
-    if (needed === undefined || [...chosen, ...missing].includes(needed)) continue;
-    missing.push(...missingBefore(needed, [...chosen, ...missing]), needed);
+    if (needed === undefined || isBuiltIn(needed, era) || [...chosen, ...missing].includes(needed)) continue;
+    missing.push(...missingBefore(needed, [...chosen, ...missing], era), needed);
   }
   return missing;
 }

@@ -4,7 +4,7 @@ import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import { reportKinds } from "../../grammar/words.ts";
 import type { Callable, Param } from "../../runtime/callable.ts";
-import { at, memberNamed, type Member, type StructClass } from "../../runtime/machine/struct.ts";
+import { at, type Member, type StructClass } from "../../runtime/machine/struct.ts";
 import { task_struct } from "../../runtime/mm/current.ts";
 import type { Value } from "../../runtime/machine/step.ts";
 import { bindBuiltin, builtin, currentTask, isArithmetic } from "./builtins.ts";
@@ -304,7 +304,7 @@ export class ExpressionBinder {
     }
     const { cls } = object.type;
     const members = membersIn(at(cls, 0), scope.kernel.era);
-    const member = members.some(([known]) => known === name) ? memberNamed(at(cls, 0), name) : undefined;
+    const member = members.find(([known]) => known === name)?.[1];
     if (member !== undefined) return member;
     const names = members.map(([known]) => known);
     const meant = nearest(name, names);

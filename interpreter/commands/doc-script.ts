@@ -1,6 +1,6 @@
 /** How a script calls a function: its arguments, and what comes back. */
 import type { Callable, Param } from "../../runtime/callable.ts";
-import { ERAS, erasOf } from "../../runtime/patch.ts";
+import { lifeText } from "../../runtime/patch.ts";
 import { signature, written } from "../bind/signature.ts";
 import { inLines } from "../columns.ts";
 
@@ -13,7 +13,7 @@ export function scriptText(entries: readonly Callable[]): string[] {
     ...written(entry).map((param) => `    ${param.name}: ${kindText(param)}`),
     `    result: ${resultText(entry)}`,
     ...(entry.synonymOf === undefined ? [] : [`    the same as ${entry.synonymOf}`]),
-    ...(erasOf(entry).length === ERAS.length ? [] : [`    only on ${erasOf(entry).join(", ")}`]),
+    ...(lifeText(entry) === "" ? [] : [`    only on ${lifeText(entry)}`]),
     ...(entry.patch === undefined ? [] : [`    only with the patch ${entry.patch}`]),
   ]);
 }

@@ -19,6 +19,8 @@ import {
   type Era,
   type Life,
   type Patch,
+  erasText,
+  lifeText,
 } from "../../runtime/patch.ts";
 import { macros } from "../bind/builtins.ts";
 import { chooseKernel, type ChosenKernel } from "../bind/kernels.ts";
@@ -82,7 +84,7 @@ export function doc(names: readonly string[], options: DocOptions, io: Io): Exit
 }
 
 function isElsewhere(name: string, kernel: ChosenKernel, io: Io): ExitCode {
-  io.err(`hmm: there is no function ${name} in ${kernel.era}; it is one of ${erasWith(name).join(", ")}\n`);
+  io.err(`hmm: there is no function ${name} in ${kernel.era}; it is in ${erasText(erasWith(name))}\n`);
   return 2;
 }
 
@@ -152,8 +154,8 @@ const summaryOf = (name: string): string =>
 
 /** " (v5.2)" for what not every kernel has. */
 function onlyIn(life: Life): string {
-  const eras = erasOf(life);
-  return eras.length === ERAS.length ? "" : ` (${eras.join(", ")})`;
+  const text = lifeText(life);
+  return text === "" ? "" : ` (${text})`;
 }
 
 function kernelCalled(text: string, io: Io): ChosenKernel | undefined {
@@ -238,14 +240,21 @@ const LEGEND = [
 function bodyOf(subject: Subject, kernel: ChosenKernel): string[] {
   const { lines, cut, died } = linesOf(subject, kernel);
   const note = cut ? ["", "  (the body is longer than what is shown here)"] : [];
+  const whose = isYounger(subject, kernel.era) ? ` (that of ${OLDEST_MM}: no older one is known)` : "";
   return [
-    `  The body in ${kernel.text}, as the machine runs it:`,
+    `  The body in ${kernel.text}${whose}, as the machine runs it:`,
     "",
     ...(lines.length > 0 ? lines : died ? UNTOLD : ["      nothing"]),
     ...note,
     "",
     ...LEGEND,
   ];
+}
+/** Where the facts give no body of an era's own, it has the oldest there is. */
+const OLDEST_MM = "v5.2";
+function isYounger({ fn }: Subject, era: Era): boolean {
+  if (fn === undefined || !existsIn({ until: OLDEST_MM }, era)) return false;
+  return fn.bodies.every(({ since }) => since === null || existsIn({ since: OLDEST_MM }, since));
 }
 const UNTOLD = [
   "      not told: no arguments could be made up that it gets anywhere with;",

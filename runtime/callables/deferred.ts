@@ -6,7 +6,7 @@ import { kernelFunction, type KernelFunction } from "../machine/function.ts";
 import { call_rcu, call_srcu, rcu_head, srcu_struct, type RcuCallback } from "../machine/rcu.ts";
 import type { Kernel } from "../machine/step.ts";
 import { work_struct } from "../machine/workqueue.ts";
-import { srcu } from "../mm/mmu_notifier.ts";
+import { srcu } from "../mm/mmu_notifier_hlist.ts";
 import { table } from "./table.ts";
 
 const INIT_WORK = kernelFunction(

@@ -285,7 +285,8 @@ const mapping: readonly Callable[] = [
 /** Of 5.2: later kernels have interval notifiers instead of mirrors. */
 export const hmmCallables: readonly Callable[] = [...mirrors, ...ranges, ...mapping].map((entry) => ({
   ...entry,
-  until: "v5.6",
+  since: "v5.2",
+  until: "v5.3",
 }));
 
 export const defaultMirror: DefaultObject = {

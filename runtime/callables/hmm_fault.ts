@@ -75,6 +75,7 @@ export const hmmFaultCallables: readonly Callable[] = [
       "error; takes mmap_sem if need be, needs mm_users",
     source,
     since: "v5.6",
+    until: "v5.8",
     run: faultThroughInterval,
   },
   {
@@ -84,6 +85,7 @@ export const hmmFaultCallables: readonly Callable[] = [
     summary: "faults a range of the driver's in: pages or an error; needs mmap_sem and mm_users",
     source,
     since: "v5.6",
+    until: "v5.8",
     run: faultOwnRange,
   },
 ];

@@ -189,10 +189,10 @@ const shared: readonly Callable[] = [
   },
 ];
 
-export const intervalCallables: readonly Callable[] = [...intervals, ...shared].map((entry) => ({
-  ...entry,
-  since: "v5.6",
-}));
+export const intervalCallables: readonly Callable[] = [
+  ...intervals.map((entry) => ({ ...entry, since: "v5.5" })),
+  ...shared.map((entry) => ({ ...entry, since: "v5.4" })),
+];
 
 export const defaultInterval: DefaultObject = {
   type: () => mmu_interval_notifier,

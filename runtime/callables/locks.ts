@@ -79,7 +79,7 @@ import {
   work_pending,
   work_struct,
 } from "../machine/workqueue.ts";
-import { srcu } from "../mm/mmu_notifier.ts";
+import { srcu } from "../mm/mmu_notifier_hlist.ts";
 import { table, type Row } from "./table.ts";
 
 const sem = [lock("sem", "rwsem")];

@@ -97,6 +97,7 @@ export const mmOpsCallables: readonly Callable[] = [
     result: returnsBoolean,
     summary: "the OOM reaper takes a victim's private pages; notifiers may not sleep. Whether it was through",
     source: "mm/oom_kill.c",
+    since: "v4.19",
     run: oom_reap_task_mm,
   },
   {

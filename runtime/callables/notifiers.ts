@@ -15,15 +15,17 @@ import { NULL } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
 import { mm_struct } from "../mm/mm_types.ts";
 import {
-  __mmu_notifier_register,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
   mmu_notifier_invalidate_range_start_nonblock,
+} from "../mm/mmu_notifier.ts";
+import {
+  __mmu_notifier_register,
   mmu_notifier_register,
-  mmu_notifier_release,
   mmu_notifier_unregister,
   mmu_notifier_unregister_no_release,
-} from "../mm/mmu_notifier.ts";
+} from "../mm/mmu_notifier_register.ts";
+import { mmu_notifier_release } from "../mm/mmu_notifier_release.ts";
 import { mmu_notifier, mmu_notifier_ops, mmu_notifier_range_init } from "../mm/mmu_notifier_types.ts";
 
 /** For a notifier whose script declares no callbacks: every one of them may be missing. */
@@ -87,7 +89,8 @@ export const notifierCallables: readonly Callable[] = [
     result: returnsNothing,
     summary: "unregisters a notifier without callback or grace period",
     source,
-    until: "v5.6",
+    since: "v4.19",
+    until: "v5.4",
     run: mmu_notifier_unregister_no_release,
   },
   {
@@ -104,6 +107,7 @@ export const notifierCallables: readonly Callable[] = [
     result: returnsNothing,
     summary: "has every notifier let go of a range",
     source,
+    since: "v2.6.27",
     run: (space: mm_struct, start: number, end: number) =>
       mmu_notifier_invalidate_range_start(eventOver(space, start, end)),
   },
@@ -113,6 +117,7 @@ export const notifierCallables: readonly Callable[] = [
     result: returnsNumber,
     summary: "the same, but no notifier may sleep: -EAGAIN if one had to",
     source,
+    since: "v4.19",
     run: (space: mm_struct, start: number, end: number) =>
       mmu_notifier_invalidate_range_start_nonblock(eventOver(space, start, end)),
   },
@@ -122,6 +127,7 @@ export const notifierCallables: readonly Callable[] = [
     result: returnsNothing,
     summary: "tells every notifier that a range may be used again",
     source,
+    since: "v2.6.27",
     run: (space: mm_struct, start: number, end: number) =>
       mmu_notifier_invalidate_range_end(eventOver(space, start, end)),
   },

@@ -32,7 +32,7 @@ const patch = "odp-v4";
 const READ_ONLY = 0;
 const WRITABLE = 1;
 
-export const odpCallables: readonly Callable[] = [
+const entries: readonly Callable[] = [
   {
     name: "ib_umem_odp_get",
     params: [umem, currentMm, addresses(), flags("access", { r: READ_ONLY, rw: WRITABLE }, WRITABLE)],
@@ -95,3 +95,6 @@ export const odpCallables: readonly Callable[] = [
     run: mlx5_ib_invalidate_range,
   },
 ];
+
+/** Of 5.2: before it and after it the drivers are others. */
+export const odpCallables = entries.map((entry): Callable => ({ ...entry, since: "v5.2", until: "v5.3" }));

@@ -1,5 +1,6 @@
 /** Tables of callbacks that a driver fills: what the kernel hands to each, and what it expects back. */
 import { returnsBoolean, returnsNothing, returnsNumber, returnsObject, type ResultKind } from "../callable.ts";
+import { existsIn, type Life } from "../machine/era.ts";
 import type { StructClass } from "../machine/struct.ts";
 import { hmm_mirror, hmm_mirror_ops } from "../mm/hmm_types.ts";
 import { mm_struct } from "../mm/mm_types.ts";
@@ -15,6 +16,7 @@ import {
 export type CallbackParam = { readonly name: string } & (
   | { readonly kind: "object"; readonly type: () => StructClass }
   | { readonly kind: "number" }
+  | { readonly kind: "boolean" }
   /** The address of a word. */
   | { readonly kind: "word" }
   | { readonly kind: "record"; readonly struct: string; readonly fields: readonly RecordField[] }
@@ -23,16 +25,18 @@ export type CallbackParam = { readonly name: string } & (
 export interface RecordField {
   readonly name: string;
   readonly kind: "number" | "boolean" | "event" | (() => StructClass);
-}
-export interface CallbackSignature {
-  readonly params: readonly CallbackParam[];
-  readonly result: ResultKind;
   /** First era that has it. */
   readonly since?: string;
+}
+/** In the eras that have it so. */
+export interface CallbackSignature extends Life {
+  readonly params: readonly CallbackParam[];
+  readonly result: ResultKind;
 }
 
 const object = (name: string, type: () => StructClass): CallbackParam => ({ name, kind: "object", type });
 const number = (name: string): CallbackParam => ({ name, kind: "number" });
+const truth = (name: string): CallbackParam => ({ name, kind: "boolean" });
 
 const word = (name: string): CallbackParam => ({ name, kind: "word" });
 
@@ -45,7 +49,7 @@ const range: CallbackParam = {
     { name: "mm", kind: () => mm_struct },
     { name: "start", kind: "number" },
     { name: "end", kind: "number" },
-    { name: "event", kind: "event" },
+    { name: "event", kind: "event", since: "v5.2" },
     { name: "blockable", kind: "boolean" },
   ],
 };
@@ -64,18 +68,25 @@ const sub = object("sub", () => mmu_interval_notifier);
 const mn = object("mn", () => mmu_notifier);
 const mm = object("mm", () => mm_struct);
 const mirror = object("mirror", () => hmm_mirror);
+/** What callbacks were given before there was a struct mmu_notifier_range, and some still are. */
+const OVER = [mn, mm, number("start"), number("end")];
 
 const walk = object("walk", () => mm_walk);
 const WALKED = [number("addr"), number("next"), walk];
 
-type Table = Readonly<Record<string, CallbackSignature>>;
+/** By name; several, of which each era has one at most. */
+type Table = Readonly<Record<string, CallbackSignature | readonly CallbackSignature[]>>;
 
-interface CallbackTable {
+interface CallbackTable extends Life {
   readonly cls: () => StructClass;
   readonly callbacks: Table;
-  /** Eras that have it, as for functions. */
-  readonly since?: string;
-  readonly until?: string;
+}
+/** The callbacks of a table in an era. */
+export function callbacksIn({ callbacks }: CallbackTable, era: string): Readonly<Record<string, CallbackSignature>> {
+  const there: Record<string, CallbackSignature> = {};
+  for (const [name, known] of Object.entries(callbacks))
+    for (const one of [known].flat() as CallbackSignature[]) if (existsIn(one, era)) there[name] = one;
+  return there;
 }
 /** By type of table and name of callback. */
 export const callbackTables: Readonly<Record<string, CallbackTable>> = {
@@ -83,23 +94,49 @@ export const callbackTables: Readonly<Record<string, CallbackTable>> = {
     cls: () => mmu_notifier_ops,
     callbacks: {
       release: { params: [mn, mm], result: returnsNothing },
-      invalidate_range_start: { params: [mn, range], result: returnsNumber },
-      invalidate_range_end: { params: [mn, range], result: returnsNothing },
-      invalidate_range: { params: [mn, mm, number("start"), number("end")], result: returnsNothing },
-      alloc_notifier: { params: [mm], result: returnsObject(() => mmu_notifier), since: "v5.6" },
-      free_notifier: { params: [mn], result: returnsNothing, since: "v5.6" },
+      invalidate_range_start: [
+        { params: OVER, result: returnsNothing, since: "v2.6.27", until: "v4.19" },
+        { params: [...OVER, truth("blockable")], result: returnsNumber, since: "v4.19", until: "v5.1" },
+        { params: [mn, range], result: returnsNumber, since: "v5.1" },
+      ],
+      invalidate_range_end: [
+        { params: OVER, result: returnsNothing, until: "v5.1" },
+        { params: [mn, range], result: returnsNothing, since: "v5.1" },
+      ],
+      invalidate_range: [
+        { params: OVER, result: returnsNothing, until: "v2.6.27" },
+        { params: OVER, result: returnsNothing, since: "v4.19" },
+      ],
+      invalidate_page: {
+        params: [mn, mm, number("address")],
+        result: returnsNothing,
+        since: "v2.6.27",
+        until: "v4.19",
+      },
+      change_pte: { params: [mn, mm, number("address"), number("pte")], result: returnsNothing, since: "v3.6" },
+      clear_flush_young: [
+        { params: [mn, mm, number("address")], result: returnsBoolean, since: "v2.6.27", until: "v4.19" },
+        { params: OVER, result: returnsBoolean, since: "v4.19" },
+      ],
+      clear_young: { params: OVER, result: returnsBoolean, since: "v4.19" },
+      test_young: { params: [mn, mm, number("address")], result: returnsBoolean, since: "v3.6" },
+      alloc_notifier: { params: [mm], result: returnsObject(() => mmu_notifier), since: "v5.4" },
+      free_notifier: { params: [mn], result: returnsNothing, since: "v5.4" },
+      invalidate_all: { params: [mn, mm], result: returnsNothing, until: "v2.6.27" },
+      invalidate_range_begin: { params: OVER, result: returnsNothing, until: "v2.6.27" },
     },
   },
   mmu_interval_notifier_ops: {
     cls: () => mmu_interval_notifier_ops,
-    since: "v5.6",
+    since: "v5.5",
     callbacks: {
       invalidate: { params: [sub, range, number("cur_seq")], result: returnsBoolean },
     },
   },
   hmm_mirror_ops: {
     cls: () => hmm_mirror_ops,
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     callbacks: {
       release: { params: [mirror], result: returnsNothing },
       sync_cpu_device_pagetables: { params: [mirror, update], result: returnsNumber },

@@ -4,6 +4,7 @@ import { hlist_head, hlist_node, list_head } from "../machine/list.ts";
 import { lockdep_map } from "../machine/lockdep-map.ts";
 import { rcu_head, srcu_struct } from "../machine/rcu.ts";
 import { rw_semaphore } from "../machine/rwsem.ts";
+import type { Life } from "../machine/era.ts";
 import type { StructClass } from "../machine/struct.ts";
 import { typeNumber } from "../machine/types.ts";
 import { completion, wait_queue_head } from "../machine/wait.ts";
@@ -19,7 +20,6 @@ import {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,
   mmu_notifier,
-  mmu_notifier_mm,
   mmu_notifier_ops,
   mmu_notifier_subscriptions,
 } from "../mm/mmu_notifier_types.ts";
@@ -62,7 +62,7 @@ export const kernelTypes: Types = {
   ib_ucontext_per_mm: () => ib_ucontext_per_mm,
   mm_struct: () => mm_struct,
   mm_walk: () => mm_walk,
-  mmu_notifier_mm: () => mmu_notifier_mm,
+  mmu_notifier_mm: () => mmu_notifier_subscriptions,
   mmu_notifier_subscriptions: () => mmu_notifier_subscriptions,
   page: () => page,
   vm_area_struct: () => vm_area_struct,
@@ -71,14 +71,17 @@ const internals: readonly StructClass[] = [
   ...[pgd_table, pmd_table, pte_table, pud_table, huge_page, dax_memory],
   ...[anon_vma, address_space, swap_slot, hmm_vma_walk],
 ];
+const MIRRORS: Life = { since: "v5.2", until: "v5.3" };
 /** Types that only some eras have. */
-export const livesOfTypes: Readonly<Record<string, { readonly since?: string; readonly until?: string }>> = {
-  hmm: { until: "v5.6" },
-  hmm_mirror: { until: "v5.6" },
-  hmm_mirror_ops: { until: "v5.6" },
-  mmu_interval_notifier: { since: "v5.6" },
-  mmu_interval_notifier_ops: { since: "v5.6" },
-  mmu_notifier_mm: { until: "v5.6" },
+export const livesOfTypes: Readonly<Record<string, Life>> = {
+  hmm: MIRRORS,
+  hmm_mirror: MIRRORS,
+  hmm_mirror_ops: MIRRORS,
+  hmm_range: { since: "v5.2", until: "v5.8" },
+  ib_umem_odp: MIRRORS,
+  mmu_interval_notifier: { since: "v5.5" },
+  mmu_interval_notifier_ops: { since: "v5.5" },
+  mmu_notifier_mm: { since: "v2.6.27", until: "v5.6" },
   mmu_notifier_subscriptions: { since: "v5.6" },
 };
 

@@ -10,7 +10,7 @@ import { staticObject } from "../machine/types.ts";
 import { EFAULT } from "../machine/errno.ts";
 import type { ImageWriter } from "../image.ts";
 import { mm_struct } from "../mm/mm_types.ts";
-import { mmu_notifier_register } from "../mm/mmu_notifier.ts";
+import { mmu_notifier_register } from "../mm/mmu_notifier_register.ts";
 import { mmu_notifier, mmu_notifier_ops } from "../mm/mmu_notifier_types.ts";
 import {
   alignDown,

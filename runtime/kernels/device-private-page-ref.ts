@@ -10,7 +10,7 @@ import type { vm_area_struct } from "../mm/mm_types.ts";
 import { get_page, put_page } from "../mm/page_alloc.ts";
 import { PAGE_SIZE, pte_lockptr, pte_page } from "../mm/pgtable.ts";
 import { pte_offset, value } from "../mm/pgtable_steps.ts";
-import type { Patch } from "../patch.ts";
+import { erasOf, type Patch } from "../patch.ts";
 
 function* fault(vma: vm_area_struct, table: number, addr: number, orig: number): Kernel<number> {
   const p = pte_page(orig);
@@ -28,7 +28,8 @@ export const devicePrivatePageRef: Patch = {
   name: "device-private-page-ref",
   subject: "mm/memory.c: fix race when faulting a device private page",
   source: "16ce101db85d, 6.1",
-  eras: ["v5.6"],
+  eras: erasOf({ since: "v5.6", until: "v6.1" }),
+  builtIn: { since: "v6.1" },
   needs: [],
   replacements: [replaces(do_device_private, fault)],
 };

@@ -22,6 +22,7 @@ export const dirtyHelpersPud: Patch = {
   subject: "wp_clean_pud_entry() of 5.7: one look decides, and a leaf is not split (our words)",
   source: "mm/mapping_dirty_helpers.c, 5.7",
   eras: ["v5.6"],
+  builtIn: { since: "v5.8" },
   needs: [],
   replacements: [replaces(wp_clean_pud_entry, entry)],
 };

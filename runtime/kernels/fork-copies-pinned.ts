@@ -16,7 +16,7 @@ import { PageAnon } from "../mm/page_flags.ts";
 import { mk_pte, pte_devmap, pte_page, pte_special, type page, type PteEntry } from "../mm/pgtable.ts";
 import { set_pte_at } from "../mm/pgtable_steps.ts";
 import { page_add_new_anon_rmap } from "../mm/rmap.ts";
-import type { Patch } from "../patch.ts";
+import { erasOf, type Patch } from "../patch.ts";
 
 const GUP_PIN_COUNTING_BIAS = 1024;
 
@@ -59,7 +59,8 @@ export const forkCopiesPinned: Patch = {
   name: "fork-copies-pinned",
   subject: "mm: Do early cow for pinned pages during fork() for ptes",
   source: "70e806e4e645, 5.9; on top of 3faa52c03f44, 5.7",
-  eras: ["v5.6"],
+  eras: erasOf({ since: "v5.6", until: "v5.10" }),
+  builtIn: { since: "v5.10" },
   needs: [],
   replacements: [
     replaces(try_grab_page, grab),

@@ -11,7 +11,7 @@ import { VM_MIXEDMAP, VM_PFNMAP, type mm_struct, type vm_area_struct } from "../
 import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from "../mm/mmu_notifier.ts";
 import { mmu_notifier_range_init } from "../mm/mmu_notifier_types.ts";
 import { page } from "../mm/pgtable.ts";
-import type { Patch } from "../patch.ts";
+import { erasOf, type Patch } from "../patch.ts";
 
 function* copyPageRange(dst: vm_area_struct, src: vm_area_struct): Kernel<boolean> {
   const vmFlags = yield* loadPrivate(src.vm_flags);
@@ -43,7 +43,8 @@ export const gupFastWriteProtectSeq: Patch = {
   name: "gup-fast-write-protect-seq",
   subject: "mm/gup: prevent gup_fast from racing with COW during fork",
   source: "57efa1fe5957, 5.11",
-  eras: ["v5.6"],
+  eras: erasOf({ since: "v5.6", until: "v5.12" }),
+  builtIn: { since: "v5.12" },
   needs: ["fork-copies-pinned"],
   replacements: [replaces(copy_page_range, copyPageRange), replaces(internal_get_user_pages_fast, getFast)],
 };

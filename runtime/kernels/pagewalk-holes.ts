@@ -11,7 +11,7 @@ import type { mm_struct, vm_area_struct } from "../mm/mm_types.ts";
 import { walk_one, walk_page_range_novma, walk_vma } from "../mm/pagewalk.ts";
 import type { mm_walk } from "../mm/pagewalk_types.ts";
 import { ptdump_ops, ptdump_state, ptdump_walk_pgd } from "../mm/ptdump.ts";
-import type { Patch } from "../patch.ts";
+import { erasOf, type Patch } from "../patch.ts";
 
 function* walkOne(_mm: mm_struct, vma: vm_area_struct, start: number, end: number, walk: mm_walk): Kernel<number> {
   yield* storePrivate(walk.vma, vma);
@@ -36,7 +36,8 @@ export const pagewalkHoles: Patch = {
   name: "pagewalk-holes",
   subject: "mm: pagewalk: Fix race between unmap and page walker",
   source: "commit 8782fb61cc84, 6.0",
-  eras: ["v5.6"],
+  eras: erasOf({ since: "v5.6", until: "v6.0" }),
+  builtIn: { since: "v6.0" },
   needs: [],
   replacements: [replaces(walk_one, walkOne), replaces(ptdump_walk_pgd, ptdump)],
 };

@@ -9,7 +9,7 @@ import { mmu_notifier_range_init } from "../mm/mmu_notifier_types.ts";
 import { pmd_lockptr, PMD_SIZE, type PmdEntry } from "../mm/pgtable.ts";
 import { get_and_clear } from "../mm/pgtable_steps.ts";
 import { flush_tlb_range, tlb_remove_table_sync_one } from "../mm/tlb.ts";
-import type { Patch } from "../patch.ts";
+import { erasOf, type Patch } from "../patch.ts";
 
 function* collapse(mm: mm_struct, pmd: PmdEntry, addr: number): Kernel<number> {
   const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, addr, addr + PMD_SIZE);
@@ -27,7 +27,8 @@ export const retractNotifies: Patch = {
   name: "retract-notifies",
   subject: "mm/khugepaged: invoke MMU notifiers in shmem/file collapse paths",
   source: "f268f6cf875f, with 2ba99c5e0881 and 8d3c106e19e8, 6.1",
-  eras: ["v5.6"],
+  eras: erasOf({ since: "v5.6", until: "v6.1" }),
+  builtIn: { since: "v6.1" },
   needs: [],
   replacements: [replaces(collapse_and_free_pmd, collapse)],
 };

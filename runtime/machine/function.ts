@@ -45,6 +45,8 @@ export interface KernelFunction<A extends readonly Value[] = readonly Value[], R
   readonly bodies: readonly { readonly since: string | null; readonly body: Body<A, R>; readonly facts?: string }[];
   /** Adds the body that holds from an era on, and the name under which its steps are described. */
   since(era: string, body: Body<A, R>, facts?: string): this;
+  /** Puts one before the oldest, which from now on holds from that era on. */
+  before(era: string, body: Body<A, R>, facts?: string): this;
   /** A tail call: this frame is replaced, its caller stays. */
   restart(...args: A): Kernel<R>;
 }
@@ -80,8 +82,16 @@ function functionOf<A extends readonly Value[], R>(
     info: { value: info },
     bodies: { value: bodies },
     since: {
-      value(era: string, later: Body<A, R>, facts?: string) {
+      value(era: string, later: Body<A, R>, facts = info.facts) {
         bodies.push({ since: era, body: later, ...(facts === undefined ? {} : { facts }) });
+        return fn;
+      },
+    },
+    before: {
+      value(era: string, older: Body<A, R>, facts = info.facts) {
+        const [oldest] = bodies;
+        if (oldest !== undefined) oldest.since = era;
+        bodies.unshift({ since: null, body: older, ...(facts === undefined ? {} : { facts }) });
         return fn;
       },
     },

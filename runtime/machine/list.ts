@@ -308,6 +308,18 @@ export const hlist_add_head_rcu = kernelFunction(
   },
   { source: "include/linux/rculist.h", params: ["n", "h"], atom: true },
 );
+/** As it was before 2.6.26: the old first points back to the node before anybody can find that. */
+export const hlist_add_head_rcu_2_6_24 = kernelFunction(
+  "hlist_add_head_rcu",
+  function* (n: hlist_node, h: hlist_head): Kernel<void> {
+    const first = yield* load(h.first);
+    yield* store(n.next, first);
+    yield* store(n.pprev, h.first);
+    if (!first.isNull) yield* store(first.pprev, at(hlist_head, n.next.addr).first);
+    yield* store(h.first, n);
+  },
+  { source: "include/linux/list.h", until: "v2.6.27", params: ["n", "h"], atom: true },
+);
 export const hlist_empty = kernelFunction(
   "hlist_empty",
   function* (h: hlist_head): Kernel<boolean> {

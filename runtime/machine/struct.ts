@@ -11,6 +11,7 @@
  * `at(vm_area_struct, addr)` is then a typed pointer. Views hold nothing but an address, are interned, and so can be
  * compared with `===`; NULL is the view at address 0. Every member is a word of its own, eight bytes from the next.
  */
+import { existsIn, type Life } from "./era.ts";
 import type { Shown } from "./shown.ts";
 
 export const WORD = 8;
@@ -45,6 +46,8 @@ export interface Names {
   /** The type of the object that owns this address, or owned it until it was freed. */
   typeAt(addr: number): StructClass | undefined;
   functionName?(id: number): string;
+  /** The kernel that names are to be those of. */
+  readonly era?: string | undefined;
 }
 
 /** A word of a struct that kernel code may load and store. `T` is what a load hands to the body. */
@@ -149,7 +152,12 @@ export class Words {
 }
 
 /** First and first-no-more era of members. */
-export type Lives = Readonly<Record<string, { readonly since?: string; readonly until?: string }>>;
+export type Lives = Readonly<Record<string, Life>>;
+/** What some eras call a member, or without one a variable of the type, if not as its class does. */
+export interface OtherName extends Life {
+  readonly member?: string;
+  readonly name: string;
+}
 
 export interface StructClass<S extends Struct = Struct> {
   new (addr: number): S;
@@ -175,6 +183,7 @@ export interface StructClass<S extends Struct = Struct> {
   readonly shows?: readonly (string | Shown)[];
   /** Members that only some eras have. */
   readonly lives?: Lives;
+  readonly otherNames?: readonly OtherName[];
   /** It is an array: its words go by the array's name and an index. */
   readonly elements?: boolean;
   readonly name: string;
@@ -202,17 +211,28 @@ export abstract class Struct {
     const owner = names.typeAt(this.addr);
     const base = headerAddress(this.addr) + WORD;
     const path = owner === undefined || owner === cls ? undefined : pathTo(owner, this.addr - base, cls);
-    if (owner === undefined || path === undefined) return names.name(this.addr) ?? shortName(cls);
+    if (owner === undefined || path === undefined) return names.name(this.addr) ?? shortName(cls, names.era);
     return member(base, owner, path, names);
   }
 }
 
-function shortName(cls: StructClass): string {
-  return cls.short ?? cls.name;
+/** How kernel code of that era calls a variable of the type. */
+export function shortName(cls: StructClass, era?: string): string {
+  return otherName(cls, undefined, era) ?? cls.short ?? cls.name;
+}
+function otherName(cls: StructClass, member: string | undefined, era: string | undefined): string | undefined {
+  if (era === undefined) return undefined;
+  return cls.otherNames?.find((other) => other.member === member && existsIn(other, era))?.name;
+}
+/** A path of members, as that era writes it. */
+function pathIn(cls: StructClass, path: string, era: string | undefined): string {
+  if (cls.otherNames === undefined) return path;
+  const [first = "", ...rest] = path.split(".");
+  return [otherName(cls, first, era) ?? first, ...rest].join(".");
 }
 function member(base: number, owner: StructClass, path: string, names: Names): string {
-  const name = names.name(base) ?? shortName(owner);
-  return owner.elements === true ? name + path.slice(path.indexOf("[")) : `${name}->${path}`;
+  const name = names.name(base) ?? shortName(owner, names.era);
+  return owner.elements === true ? name + path.slice(path.indexOf("[")) : `${name}->${pathIn(owner, path, names.era)}`;
 }
 function wordExpr(word: { addr: number; owner: Struct; name: string }, names: Names): string {
   const owner = names.typeAt(word.addr);
@@ -222,7 +242,8 @@ function wordExpr(word: { addr: number; owner: Struct; name: string }, names: Na
   if (owner !== undefined && path !== undefined) return member(base, owner, path, names);
   const cls = word.owner.constructor as StructClass;
   if (cls.elements === true) return word.name;
-  return word.owner.isNull ? `((struct ${cls.name} *)NULL)->${word.name}` : `${shortName(cls)}->${word.name}`;
+  const name = pathIn(cls, word.name, names.era);
+  return word.owner.isNull ? `((struct ${cls.name} *)NULL)->${name}` : `${shortName(cls, names.era)}->${name}`;
 }
 
 /** A kernel address as C would write it: `umem`, `&hmm->lock`; undefined where nothing ever lived. */
@@ -230,7 +251,7 @@ export function addressText(addr: number, names: Names): string | undefined {
   const owner = names.typeAt(addr);
   if (owner === undefined) return undefined;
   const base = headerAddress(addr) + WORD;
-  if (addr === base) return names.name(base) ?? shortName(owner);
+  if (addr === base) return names.name(base) ?? shortName(owner, names.era);
   return memberText(addr, names);
 }
 /** The same for what cannot be the object itself, though it may be its first member: "&pmd->ptl". */
@@ -348,11 +369,17 @@ export function membersOf(struct: Struct): [string, Member][] {
     .filter((entry): entry is [string, Member] => isMember(entry[1]))
     .map(([key, m]) => [key.endsWith(TAKEN) ? key.slice(0, -TAKEN.length) : key, m]);
 }
+/** By the name that its class gives it, or some era. */
 export function memberNamed(struct: Struct, name: string): Member | undefined {
   const members = struct as unknown as Record<string, unknown>;
-  const member = members[memberKey(name)];
-  return Object.hasOwn(struct, memberKey(name)) && isMember(member) ? member : undefined;
+  const other = (struct.constructor as StructClass).otherNames?.find((one) => one.name === name)?.member;
+  const key = memberKey(other ?? name);
+  const member = members[key];
+  return Object.hasOwn(struct, key) && isMember(member) ? member : undefined;
 }
+/** What that era calls a member. */
+export const memberNameIn = (cls: StructClass, name: string, era: string | undefined): string =>
+  otherName(cls, name, era) ?? name;
 
 /** Structs of a script have members of any name: those that mean something else here get another key. */
 const TAKEN = "$";

@@ -7,9 +7,9 @@ import { kernelFunction } from "../machine/function.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { hmm_mm_destroy } from "./hmm.ts";
-import { exit_mmap } from "./mmap.ts";
-import { mmu_notifier_mm_destroy } from "./mmu_notifier.ts";
-import { mmu_notifier_subscriptions_destroy } from "./mmu_notifier_subscriptions.ts";
+import { exit_mmap } from "./exit_mmap.ts";
+import { mmu_notifier_mm_destroy } from "./mmu_notifier_release.ts";
+import { mmu_notifier_subscriptions_destroy } from "./mmu_notifier_release.ts";
 import { mm_struct } from "./mm_types.ts";
 import { allocate, initCount } from "./page_alloc.ts";
 import { pgd_table } from "./pgtable.ts";
@@ -137,26 +137,39 @@ const check_mm = kernelFunction(
     differs: "Pages are counted together, whatever they are; how many are left is not said.",
   },
 );
-const __mmdrop = kernelFunction(
-  "__mmdrop",
+type Destroy = typeof mmu_notifier_mm_destroy;
+/** What the mm owns besides its page tables has changed. */
+const destroyWith = (parts: () => readonly Destroy[]) =>
   function* (mm: mm_struct): Kernel<void> {
     const pgd = yield* loadPrivate(mm.pgd);
     yield* fact(3, freeBy("pgd_free", pgd));
-    yield* hmm_mm_destroy(mm);
-    yield* fact(5, mmu_notifier_mm_destroy(mm));
+    for (const part of parts()) yield* fact(5, part(mm));
     yield* fact(6, check_mm(mm));
     yield* fact(7, freeBy("free_mm", mm));
-  },
+  };
+const __mmdrop = kernelFunction(
+  "__mmdrop",
+  destroyWith(() => []),
   {
     source: "kernel/fork.c",
     facts: "__mmdrop",
     params: ["mm"],
     summary: "Frees what is left of an address space.",
   },
-).since("v5.6", function* (mm: mm_struct): Kernel<void> {
-  const pgd = yield* loadPrivate(mm.pgd);
-  yield* fact(3, freeBy("pgd_free", pgd));
-  yield* fact(5, mmu_notifier_subscriptions_destroy(mm));
-  yield* fact(6, check_mm(mm));
-  yield* fact(7, freeBy("free_mm", mm));
-});
+)
+  .since(
+    "v2.6.27",
+    destroyWith(() => [mmu_notifier_mm_destroy]),
+  )
+  .since(
+    "v5.2",
+    destroyWith(() => [hmm_mm_destroy, mmu_notifier_mm_destroy]),
+  )
+  .since(
+    "v5.3",
+    destroyWith(() => [mmu_notifier_mm_destroy]),
+  )
+  .since(
+    "v5.6",
+    destroyWith(() => [mmu_notifier_subscriptions_destroy]),
+  );

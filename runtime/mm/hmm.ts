@@ -16,7 +16,7 @@ import { EAGAIN, EINVAL, ENOMEM } from "../machine/errno.ts";
 import type { ImageWriter } from "../image.ts";
 import { hmm, hmm_mirror, hmm_range, type hmm_update } from "./hmm_types.ts";
 import { mm_struct } from "./mm_types.ts";
-import { __mmu_notifier_register, mmu_notifier_unregister_no_release } from "./mmu_notifier.ts";
+import { __mmu_notifier_register, mmu_notifier_unregister_no_release } from "./mmu_notifier_register.ts";
 import { mmu_notifier_ops, type mmu_notifier, type mmu_notifier_range } from "./mmu_notifier_types.ts";
 import { initCount, initList } from "./page_alloc.ts";
 
@@ -34,7 +34,8 @@ export const mm_get_hmm = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "GET52",
     params: ["mm"],
     summary: "A reference to the hmm of an mm; NULL if it has none that lives.",
@@ -48,7 +49,8 @@ export const hmm_put = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "PUT",
     params: ["hmm"],
     summary: "Drops a reference to an hmm; the last one frees it.",
@@ -68,7 +70,8 @@ const hmm_free = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "FREE52",
     params: ["kref"],
     summary: "Unregisters the notifier, takes the hmm off its mm and frees it at once.",
@@ -98,7 +101,8 @@ export const hmm_get_or_create = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "GOC52",
     params: ["mm"],
     summary: "A reference to the hmm of an mm, made if need be; NULL if that fails, or if somebody else was faster.",
@@ -144,7 +148,8 @@ export const hmm_mm_destroy = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "DESTROY52",
     params: ["mm"],
     summary: "Parts an mm that is about to be freed from its hmm.",
@@ -167,7 +172,8 @@ export const hmm_mirror_register = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "MREG",
     params: ["mirror", "mm"],
     summary: "Begins to mirror an address space. The caller must hold mmap_sem for writing; nobody checks.",
@@ -187,7 +193,8 @@ export const hmm_mirror_unregister = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "MUNREG52",
     params: ["mirror"],
     summary: "Stops mirroring an address space.",
@@ -204,7 +211,8 @@ export const hmm_mirror_mm_is_alive = kernelFunction(
   },
   {
     source: "include/linux/hmm.h",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "MAPG",
     params: ["mirror"],
     summary: "Whether the mm of a mirror looked alive a moment ago. No lock, no promise.",
@@ -231,7 +239,8 @@ const hmm_release = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "REL52",
     params: ["mn", "mm"],
     summary: "The address space goes away: marks the hmm dead, its ranges invalid, and tells the mirrors.",
@@ -303,7 +312,8 @@ const hmm_invalidate_range_start = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "START52",
     params: ["mn", "range"],
     summary: "Makes ranges invalid and has every mirror let go. What a mirror answers is lost, as in 5.2.",
@@ -349,7 +359,8 @@ const hmm_invalidate_range_end = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "END52",
     params: ["mn", "range"],
     summary: "With the last invalidation over, makes every range valid again.",

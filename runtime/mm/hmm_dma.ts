@@ -20,7 +20,8 @@ export const hmm_range_dma_map = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "DMAMAP",
     params: ["range", "daddrs", "block"],
     summary: "Faults a range in and maps its pages for a device; how many.",
@@ -41,7 +42,8 @@ const map_pages = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "DMAMAP",
     params: ["range", "pfns", "daddrs", "i", "npages", "mapped"],
   },
@@ -57,7 +59,8 @@ export const hmm_range_dma_unmap = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "DMAUNMAP",
     params: ["range", "daddrs", "dirty"],
     summary: "Unmaps the pages of a range from a device; how many. Whatever excludes invalidation must be held.",
@@ -86,5 +89,11 @@ export const dma_unmap_pages = kernelFunction(
       p === null ? count : count + 1,
     );
   },
-  { source: "mm/hmm.c", until: "v5.6", facts: "DMAUNMAP", params: ["owner", "pfns", "daddrs", "n", "dirty", "count"] },
+  {
+    source: "mm/hmm.c",
+    since: "v5.2",
+    until: "v5.3",
+    facts: "DMAUNMAP",
+    params: ["owner", "pfns", "daddrs", "n", "dirty", "count"],
+  },
 );

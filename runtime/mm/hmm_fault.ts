@@ -33,6 +33,7 @@ export const hmm_range_fault_flags = kernelFunction(
   {
     source: "mm/hmm.c",
     since: "v5.6",
+    until: "v5.8",
     facts: "FAULT55",
     params: ["range", "flags"],
     summary:
@@ -52,5 +53,12 @@ const walk_again = kernelFunction(
     const error = yield* fact(7, walk_page_range(mm, last, end, hmm_fault_ops, walk.addr));
     return error === -EBUSY ? yield* walk_again.restart(range, mm, walk) : error;
   },
-  { source: "mm/hmm.c", since: "v5.6", facts: "FAULT55", params: ["range", "mm", "hmm_vma_walk"], internal: true },
+  {
+    source: "mm/hmm.c",
+    since: "v5.6",
+    until: "v5.8",
+    facts: "FAULT55",
+    params: ["range", "mm", "hmm_vma_walk"],
+    internal: true,
+  },
 );

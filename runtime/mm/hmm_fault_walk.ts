@@ -102,6 +102,7 @@ export const hmm_range_need_fault = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "need_fault",
     params: ["addr", "end", "cpu_flags", "context", "sofar"],
     own: ["sofar"],
@@ -125,6 +126,7 @@ const hmm_vma_do_fault = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "DOFAULT",
     params: ["vma", "addr", "write_fault", "pfn", "flags"],
     summary: "Faults one page in. -EBUSY: done, look again. -EAGAIN: mmap_sem has been dropped.",
@@ -142,6 +144,7 @@ const fill = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     params: ["addr", "end", "value", "context"],
     summary: "Says the same of every page of a range.",
   },
@@ -159,6 +162,7 @@ export const hmm_vma_walk_hole_ = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "HOLE_",
     params: ["addr", "end", "fault", "write_fault", "context"],
     summary: "Empties the entries of a range, and faults the pages in if asked to.",
@@ -180,6 +184,7 @@ const fill_hole = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "HOLE_",
     params: ["addr", "end", "fault", "write_fault", "context"],
     internal: true,
@@ -196,6 +201,7 @@ export const hmm_vma_walk_hole = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "HOLE",
     params: ["addr", "end", "depth", "walk"],
     summary: "Faults in what is asked for where nothing is mapped.",
@@ -219,6 +225,7 @@ const hmm_vma_walk_test = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "TEST",
     params: ["start", "end", "walk"],
     summary: "Refuses VMAs whose pages are no memory, and leaves out those that nobody may read.",
@@ -239,6 +246,7 @@ export const fill_leaf = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "HPMD",
     params: ["leaf", "size", "addr", "end", "cpu_flags", "context"],
     internal: true,
@@ -255,6 +263,7 @@ const hmm_vma_handle_pmd = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "HPMD",
     params: ["pmd", "addr", "end", "context"],
     summary: "The pages of a huge one, or a fault.",
@@ -271,6 +280,7 @@ export const hmm_vma_handle_pte = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "PTE",
     params: ["pmd", "addr", "end", "context"],
     summary: "What a PTE means for the device: its page, nothing, a fault, or an error.",
@@ -300,7 +310,7 @@ export const handle_pte_value = kernelFunction(
     yield* store(pfn, pte_page(pte).addr + ((cpu ?? 0) | HMM_PFN_VALID));
     return 0;
   },
-  { source, since: "v5.6", facts: "PTE", params: ["pte", "addr", "end", "context"], internal: true },
+  { source, since: "v5.6", until: "v5.8", facts: "PTE", params: ["pte", "addr", "end", "context"], internal: true },
 );
 /** Whether anybody has asked for the page at an address, and where the walk notes how far it came. */
 export function* asksFor(addr: number, walk: Walk): Kernel<boolean> {
@@ -326,7 +336,7 @@ const handle_ptes = kernelFunction(
     yield* storePrivate(walk[0].last, next);
     return error;
   },
-  { source, since: "v5.6", facts: "PMD", params: ["pmd", "addr", "end", "context"], internal: true },
+  { source, since: "v5.6", until: "v5.8", facts: "PMD", params: ["pmd", "addr", "end", "context"], internal: true },
 );
 
 const hmm_vma_walk_pmd = kernelFunction(
@@ -348,6 +358,7 @@ const hmm_vma_walk_pmd = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "PMD",
     params: ["pmdp", "addr", "end", "walk"],
     summary: "The entries of one PTE table, the pages of a huge one, or a hole.",
@@ -362,7 +373,7 @@ const wait_for_pmd = kernelFunction(
     yield* fact("a", pmd_migration_entry_wait(pmdp));
     return -EBUSY;
   },
-  { source, since: "v5.6", facts: "PMD", params: ["pmdp", "addr", "end", "context"], internal: true },
+  { source, since: "v5.6", until: "v5.8", facts: "PMD", params: ["pmdp", "addr", "end", "context"], internal: true },
 );
 const mark_bad = kernelFunction(
   "hmm_pfns_bad",
@@ -370,7 +381,14 @@ const mark_bad = kernelFunction(
     yield* fill(addr, end, HMM_PFN_ERROR, walk);
     return 0;
   },
-  { source, since: "v5.6", facts: "PMD", params: ["addr", "end", "context"], summary: "Entries that are no pages." },
+  {
+    source,
+    since: "v5.6",
+    until: "v5.8",
+    facts: "PMD",
+    params: ["addr", "end", "context"],
+    summary: "Entries that are no pages.",
+  },
 );
 
 /** Callbacks of hmm_range_fault(). */

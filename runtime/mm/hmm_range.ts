@@ -53,7 +53,8 @@ export const hmm_range_register = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "RREG52",
     params: ["range", "mm", "start", "end", "page_shift"],
     summary: "Begins to watch a range: it becomes invalid whenever the CPU's page tables change under it.",
@@ -77,7 +78,8 @@ export const hmm_range_unregister = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "RUNREG52",
     params: ["range"],
     summary: "Stops watching a range.",
@@ -93,7 +95,8 @@ export const hmm_range_valid = kernelFunction(
   },
   {
     source: "include/linux/hmm.h",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     params: ["range"],
     summary: "Whether nothing has changed under a range.",
   },
@@ -120,7 +123,8 @@ export const hmm_range_wait_until_valid = kernelFunction(
   },
   {
     source: "include/linux/hmm.h",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "WAIT52",
     params: ["range"],
     summary: "Waits until nothing is being invalidated, or until time is up.",
@@ -176,7 +180,13 @@ const hmm_pfns_clear = kernelFunction(
     yield* store(wordOfArray(range, pfns, i), HMM_PFN_NONE);
     return yield* hmm_pfns_clear.restart(range, pfns, i + 1, n);
   },
-  { source: "mm/hmm.c", until: "v5.6", params: ["range", "pfns", "i", "npages"], summary: "Empties entries." },
+  {
+    source: "mm/hmm.c",
+    since: "v5.2",
+    until: "v5.3",
+    params: ["range", "pfns", "i", "npages"],
+    summary: "Empties entries.",
+  },
 );
 
 /** The part of a range that lies in one VMA; an error, and how far the walk has come. */
@@ -215,7 +225,8 @@ export const hmm_range_snapshot = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "SNAP52",
     params: ["range"],
     summary: "What is mapped in a registered range now; faults nothing in. Needs mmap_sem and mm_users.",
@@ -232,7 +243,7 @@ const snapshot_vma = kernelFunction(
     if (end < (yield* loadPrivate(range.end))) return yield* snapshot_vma.restart(range, mm, end);
     return (last - (yield* loadPrivate(range.start))) / PAGE_SIZE;
   },
-  { source: "mm/hmm.c", until: "v5.6", facts: "SNAP52", params: ["range", "mm", "start"] },
+  { source: "mm/hmm.c", since: "v5.2", until: "v5.3", facts: "SNAP52", params: ["range", "mm", "start"] },
 );
 
 // ---- fault
@@ -248,7 +259,8 @@ export const hmm_range_fault = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "FAULT52",
     params: ["range", "block"],
     summary:
@@ -267,7 +279,7 @@ const fault_vma = kernelFunction(
     const [error, end] = yield* vma_to_fault(range, mm, start);
     return error !== 0 ? error : yield* fault_walk.restart(range, mm, start, end);
   },
-  { source: "mm/hmm.c", until: "v5.6", facts: "FAULT52", params: ["range", "mm", "start"] },
+  { source: "mm/hmm.c", since: "v5.2", until: "v5.3", facts: "FAULT52", params: ["range", "mm", "start"] },
 );
 const fault_walk = kernelFunction(
   "hmm_range_fault",
@@ -284,5 +296,5 @@ const fault_walk = kernelFunction(
     if (end < rangeEnd) return yield* fault_vma.restart(range, mm, end);
     return (last - rangeStart) / PAGE_SIZE;
   },
-  { source: "mm/hmm.c", until: "v5.6", facts: "FAULT52", params: ["range", "mm", "start", "end"] },
+  { source: "mm/hmm.c", since: "v5.2", until: "v5.3", facts: "FAULT52", params: ["range", "mm", "start", "end"] },
 );

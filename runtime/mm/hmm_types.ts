@@ -11,7 +11,7 @@ import { mm_struct, vm_area_struct } from "./mm_types.ts";
 /** How many pages an hmm_range has room for by itself. */
 export const HMM_RANGE_PAGES_MAX = 16;
 
-const UP_TO_5_5 = { until: "v5.6" };
+const MIRRORS = { since: "v5.2", until: "v5.3" };
 
 export class hmm extends Struct {
   static readonly heading: string = "notifiers";
@@ -71,7 +71,7 @@ export class hmm_range extends Struct {
   static readonly heading: string = "notifiers";
   static readonly shows: readonly string[] = ["start", "end", "valid", "hmm", "notifier", "notifier_seq"];
   static readonly lives: Lives = {
-    ...{ hmm: UP_TO_5_5, vma: UP_TO_5_5, list: UP_TO_5_5, page_shift: UP_TO_5_5, valid: UP_TO_5_5, daddrs: UP_TO_5_5 },
+    ...{ hmm: MIRRORS, vma: MIRRORS, list: MIRRORS, page_shift: MIRRORS, valid: MIRRORS, daddrs: MIRRORS },
     ...{ notifier: { since: "v5.6" }, notifier_seq: { since: "v5.6" } },
   };
   /** The owning thread. */

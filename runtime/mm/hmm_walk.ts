@@ -110,7 +110,8 @@ const hmm_vma_do_fault = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "DOFAULT",
     params: ["vma", "addr", "write_fault", "pfn"],
     summary: "Faults one page in. -EBUSY: done, look again.",
@@ -126,7 +127,8 @@ const walk_hole = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "HOLE",
     params: ["addr", "end", "walk"],
     summary: "Faults in what is asked for where nothing is mapped.",
@@ -145,7 +147,8 @@ const range_need_fault = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "need_fault",
     params: ["addr", "end", "walk", "fault"],
     summary: "Whether any page of a range is asked for.",
@@ -162,7 +165,8 @@ const hmm_vma_walk_hole_ = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "HOLE_",
     params: ["addr", "end", "fault", "write_fault", "walk"],
     summary: "Empties the entries of a range, and faults the pages in if asked to.",
@@ -205,7 +209,8 @@ const hmm_vma_handle_pte = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "PTE",
     params: ["pmd", "addr", "end", "walk"],
     summary: "What a PTE means for the device: its page, nothing, a fault, or (zero page) an error.",
@@ -222,7 +227,7 @@ const handle_ptes = kernelFunction(
     const next = addr + PAGE_SIZE;
     return next >= end ? [0, end] : yield* handle_ptes.restart(table, next, end, walk);
   },
-  { source: "mm/hmm.c", until: "v5.6", facts: "PMD", params: ["pmd", "addr", "end", "walk"] },
+  { source: "mm/hmm.c", since: "v5.2", until: "v5.3", facts: "PMD", params: ["pmd", "addr", "end", "walk"] },
 );
 /** A leaf, page by page: its value is good for all of them, read without a lock. */
 const handle_leaf = kernelFunction(
@@ -241,7 +246,8 @@ const handle_leaf = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "PMD",
     params: ["pmd", "addr", "end", "walk"],
     summary: "The pages of a huge one.",
@@ -259,7 +265,8 @@ const hmm_vma_walk_pmd = kernelFunction(
   },
   {
     source: "mm/hmm.c",
-    until: "v5.6",
+    since: "v5.2",
+    until: "v5.3",
     facts: "PMD",
     params: ["pmd", "addr", "end", "walk"],
     summary: "The entries of one PTE table, the pages of a huge one, or a hole.",

@@ -25,6 +25,7 @@ export const hmm_vma_walk_pud = kernelFunction(
   {
     source,
     since: "v5.6",
+    until: "v5.8",
     facts: "hmm_vma_walk_pud",
     params: ["pud", "pudp", "start", "end", "walk"],
     own: ["pud"],
@@ -41,7 +42,14 @@ const handle_pud = kernelFunction(
     if (pud_none(pud)) return yield* fact("H7", hmm_vma_walk_hole(start, end, -1, walk));
     return yield* handle_pud_value(pud, start, end, walk);
   },
-  { source, since: "v5.6", facts: "hmm_vma_walk_pud", params: ["pudp", "start", "end", "walk"], internal: true },
+  {
+    source,
+    since: "v5.6",
+    until: "v5.8",
+    facts: "hmm_vma_walk_pud",
+    params: ["pudp", "start", "end", "walk"],
+    internal: true,
+  },
 );
 /** The same, the value being known. */
 export const handle_pud_value = kernelFunction(
@@ -56,7 +64,14 @@ export const handle_pud_value = kernelFunction(
     if (fault || write) return yield* fact("H8", hmm_vma_walk_hole_(start, end, fault, write, context));
     return yield* fillPud(pud, start, end, walk);
   },
-  { source, since: "v5.6", facts: "hmm_vma_walk_pud", params: ["pud", "start", "end", "walk"], internal: true },
+  {
+    source,
+    since: "v5.6",
+    until: "v5.8",
+    facts: "hmm_vma_walk_pud",
+    params: ["pud", "start", "end", "walk"],
+    internal: true,
+  },
 );
 const cpuFlagsOfPud = (pud: number): number => HMM_PFN_VALID + (pte_write(pud) ? HMM_PFN_WRITE : 0);
 /** What a leaf falls short of. */

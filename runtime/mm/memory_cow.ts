@@ -4,7 +4,8 @@ import { kernelFunction } from "../machine/function.ts";
 import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { VM_FAULT_OOM } from "./fault_flags.ts";
-import { VM_SHARED, VM_WRITE, type vm_area_struct } from "./mm_types.ts";
+import { VM_SHARED, VM_WRITE, type mm_struct, type vm_area_struct } from "./mm_types.ts";
+import { mmu_notifier_change_pte, mmu_notifier_invalidate_page } from "./mmu_notifier_page.ts";
 import {
   mmu_notifier_invalidate_range,
   mmu_notifier_invalidate_range_only_end,
@@ -24,6 +25,7 @@ import {
   pte_mkwrite,
   pte_page,
   pte_special,
+  type PteEntry,
 } from "./pgtable.ts";
 import { get_and_clear, pte_offset, set_pte_at, value } from "./pgtable_steps.ts";
 import { anon_vma_prepare, page_add_new_anon_rmap, page_remove_rmap } from "./rmap.ts";
@@ -85,8 +87,8 @@ const wp_page_reuse = kernelFunction(
   },
 );
 
-const wp_page_copy = kernelFunction(
-  "wp_page_copy",
+/** `brackets`: a start before the change and an end after it, which 2.6.27 to 3.6 have not. */
+const copying = (brackets: boolean) =>
   function* (vma: vm_area_struct, vmFlags: number, table: number, addr: number, old: number): Kernel<number> {
     const counted = !pte_special(old);
     const before = pte_page(old);
@@ -102,28 +104,42 @@ const wp_page_copy = kernelFunction(
     const mm = yield* loadPrivate(vma.vm_mm);
     const start = alignDown(addr, PAGE_SIZE);
     const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, start, start + PAGE_SIZE);
-    yield* fact("c3", mmu_notifier_invalidate_range_start(range));
+    if (brackets) yield* fact("c3", mmu_notifier_invalidate_range_start(range));
     yield* fact("c4", spin_lock(pte_lockptr(table)));
     const same = (yield* fact("c5", value(yield* pte_offset(table, addr)))) === old;
     if (same) yield* replace(vma, vmFlags, table, start, before, fresh, counted);
     yield* fact("c10", spin_unlock(pte_lockptr(table)));
-    yield* fact("c11", mmu_notifier_invalidate_range_only_end(range));
+    if (brackets) yield* fact("c11", mmu_notifier_invalidate_range_only_end(range));
     if (!same) yield* put_page(fresh);
     if (counted) yield* fact("c12", put_page(before));
     return 0;
-  },
-  {
-    source: "mm/memory.c",
-    facts: "COW",
-    params: ["vma", "vm_flags", "pmd", "address", "orig_pte"],
-    own: ["vm_flags", "orig_pte"],
-    summary: "Replaces a page that others may see by a copy of its own.",
-    differs: "No change_pte().",
-  },
-);
-/** Under the PTE lock, the entry being what it was. */
-const replace = kernelFunction(
-  "wp_page_copy",
+  };
+const wp_page_copy = kernelFunction("wp_page_copy", copying(true), {
+  source: "mm/memory.c",
+  facts: "COW",
+  params: ["vma", "vm_flags", "pmd", "address", "orig_pte"],
+  own: ["vm_flags", "orig_pte"],
+  summary: "Replaces a page that others may see by a copy of its own.",
+})
+  .since("v2.6.27", copying(false))
+  .since("v3.8", copying(true));
+/** Puts the new entry there, and tells notifiers; the old one is gone. */
+type SetPte = (mm: mm_struct, entry: PteEntry, addr: number, pte: number) => Kernel<void>;
+function* setSilently(_mm: mm_struct, entry: PteEntry, _addr: number, pte: number): Kernel<void> {
+  yield* fact("c8", set_pte_at(entry, pte));
+}
+/** set_pte_at_notify() of 2.6.32 to 3.6: CPUs can write to the new page while a device still reads the old one. */
+function* setThenTell(mm: mm_struct, entry: PteEntry, addr: number, pte: number): Kernel<void> {
+  yield* fact("c8", set_pte_at(entry, pte));
+  yield* fact("c8", mmu_notifier_change_pte(mm, addr, pte));
+}
+/** Since 3.7. */
+function* tellThenSet(mm: mm_struct, entry: PteEntry, addr: number, pte: number): Kernel<void> {
+  yield* fact("c8", mmu_notifier_change_pte(mm, addr, pte));
+  yield* fact("c8", set_pte_at(entry, pte));
+}
+/** Under the PTE lock, the entry being what it was. `pages`: tells notifiers with the old entry, as 2.6.27 does. */
+const replacing = (pages: boolean, setPte: SetPte) =>
   function* (
     vma: vm_area_struct,
     vmFlags: number,
@@ -137,17 +153,20 @@ const replace = kernelFunction(
     const entry = yield* pte_offset(table, addr);
     yield* fact("c6", get_and_clear(entry));
     yield* fact("c6", flush_tlb_range(mm, addr, addr + PAGE_SIZE));
-    yield* fact("c6", mmu_notifier_invalidate_range(mm, addr, addr + PAGE_SIZE));
+    if (pages) yield* fact("c6", mmu_notifier_invalidate_page(mm, addr));
+    else yield* fact("c6", mmu_notifier_invalidate_range(mm, addr, addr + PAGE_SIZE));
     yield* fact("c7", page_add_new_anon_rmap(fresh, vma, addr));
-    yield* fact("c8", set_pte_at(entry, mk_pte(fresh, mayWrite(vmFlags), true)));
+    yield* setPte(mm, entry, addr, mk_pte(fresh, mayWrite(vmFlags), true));
     if (!counted) return;
     yield* fact("c9", page_remove_rmap(before, vma));
     yield* fact("c9", put_page(before));
-  },
-  {
-    source: "mm/memory.c",
-    facts: "COW",
-    params: ["vma", "vm_flags", "pmd", "address", "old_page", "new_page", "counted"],
-    internal: true,
-  },
-);
+  };
+const replace = kernelFunction("wp_page_copy", replacing(false, setSilently), {
+  source: "mm/memory.c",
+  facts: "COW",
+  params: ["vma", "vm_flags", "pmd", "address", "old_page", "new_page", "counted"],
+  internal: true,
+})
+  .since("v2.6.27", replacing(true, setSilently))
+  .since("v3.6", replacing(false, setThenTell))
+  .since("v3.8", replacing(false, tellThenSet));

@@ -3,12 +3,21 @@
  */
 import { rw_semaphore } from "../machine/rwsem.ts";
 import { list_head } from "../machine/list.ts";
-import { atomic, embed, flag, int, pointer, spinlock, Struct, words } from "../machine/struct.ts";
+import {
+  atomic,
+  embed,
+  flag,
+  int,
+  pointer,
+  spinlock,
+  Struct,
+  words,
+  type Lives,
+  type OtherName,
+} from "../machine/struct.ts";
 import { hmm } from "./hmm_types.ts";
-import { mmu_notifier_mm, mmu_notifier_subscriptions } from "./mmu_notifier_types.ts";
+import { mmu_notifier_head, mmu_notifier_subscriptions } from "./mmu_notifier_types.ts";
 import { dax_memory, pgd_table } from "./pgtable.ts";
-
-const UP_TO_5_5 = { until: "v5.6" };
 
 export const VM_READ = 0x1;
 export const VM_WRITE = 0x2;
@@ -104,14 +113,16 @@ export class vm_area_struct extends Struct {
 export class mm_struct extends Struct {
   static readonly short: string = "mm";
   static readonly heading: string = "mm";
-  static readonly shows: readonly string[] = [
-    "mm_users",
-    "mm_count",
-    "hmm",
-    "mmu_notifier_mm",
-    "notifier_subscriptions",
+  static readonly shows: readonly string[] = ["mm_users", "mm_count", "hmm", "mmu_notifier", "notifier_subscriptions"];
+  static readonly lives: Lives = {
+    hmm: { since: "v5.2", until: "v5.3" },
+    mmu_notifier: { until: "v2.6.27" },
+    notifier_subscriptions: { since: "v2.6.27" },
+  };
+  static readonly otherNames: readonly OtherName[] = [
+    { member: "notifier_subscriptions", name: "mmu_notifier_mm", until: "v5.6" },
+    { member: "mmap_sem", name: "mmap_lock", since: "v5.8" },
   ];
-  static readonly lives = { hmm: UP_TO_5_5, mmu_notifier_mm: UP_TO_5_5, notifier_subscriptions: { since: "v5.6" } };
   /** Head of the list of VMAs. mmap_sem; exit_mmap() needs no lock. */
   mmap = pointer(() => vm_area_struct);
   /** Search tree of VMAs, by address. mmap_sem; exit_mmap() leaves it as it is. */
@@ -127,8 +138,6 @@ export class mm_struct extends Struct {
   /** Guards the VMAs. Held for reading by faults and walks. */
   mmap_sem = embed(rw_semaphore);
   /** Set once, under mmap_sem and mm_take_all_locks(); read without a lock. */
-  mmu_notifier_mm = pointer(() => mmu_notifier_mm);
-  /** The same under its newer name. */
   notifier_subscriptions = pointer(() => mmu_notifier_subscriptions);
   /** Writers: page_table_lock. Readers: none in 5.2. */
   hmm = pointer(() => hmm);
@@ -141,6 +150,8 @@ export class mm_struct extends Struct {
   flags = int();
   /** Odd while fork() write-protects; 5.11, and with a patch before. Writers: mmap_sem. Readers: none. */
   write_protect_seq = int();
+  /** Of the drafts of 2008. */
+  mmu_notifier = embed(mmu_notifier_head);
 }
 
 /** Bit of mm_struct.flags: the OOM reaper has been here, what faults would bring back is lost. */

@@ -2,17 +2,15 @@
 import { load, loadPrivate, store, storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
-import { down_write, down_write_killable, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
+import { down_write_killable, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { EEXIST, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { fput, get_file, new_shmem_file } from "./file.ts";
 import { free_pgtables } from "./memory_free.ts";
 import { unmap_vmas } from "./memory_zap.ts";
-import { __oom_reap_task_mm, set_oom_skip } from "./oom_kill.ts";
 import {
   CACHED_PAGES_MAX,
-  MMF_OOM_VICTIM,
   vm_area_struct,
   VM_EXEC,
   VM_GROWSDOWN,
@@ -26,7 +24,6 @@ import {
 import { tlb_finish_mmu, tlb_gather_mmu } from "./mmu_gather.ts";
 import { split_huge_pmd_address } from "./huge_split.ts";
 import { PAGE_SIZE, TASK_SIZE } from "./pgtable.ts";
-import { mmu_notifier_release } from "./mmu_notifier.ts";
 import { allocate } from "./page_alloc.ts";
 import { anon_vma_clone, lock_rmap, unlock_rmap, vma_link_file } from "./rmap.ts";
 import { find_vma, find_vma_links, vma_link, vma_rb_erase } from "./vma_tree.ts";
@@ -142,8 +139,8 @@ export const vm_munmap = kernelFunction(
   },
 );
 
-/** `minds`: whether neighbours that grow keep it from giving the write lock up. */
-const unmapping = (minds: boolean) =>
+/** `gives`: when the write lock is given up: before 4.20 never, since 5.8 not under a stack that could grow. */
+const unmapping = (gives: "never" | "always" | "no stack") =>
   function* (mm: mm_struct, start: number, end: number, downgrade: boolean): Kernel<number> {
     if (misplaced(start, end)) return -EINVAL;
     const first = yield* fact(2, find_vma(mm, start));
@@ -163,22 +160,23 @@ const unmapping = (minds: boolean) =>
     }
     const vma = yield* load(prev.isNull ? mm.mmap : prev.vm_next);
     yield* fact(4, detach_vmas_to_be_unmapped(mm, vma, prev, end));
-    const reads = downgrade && !(minds && (yield* next_grows_down(mm, prev)));
+    const isStack = gives === "no stack" && downgrade && (yield* next_grows_down(mm, prev));
+    const reads = gives !== "never" && downgrade && !isStack;
     if (reads) yield* fact(5, downgrade_write(mm.mmap_sem));
     yield* unmap_region(mm, vma, prev, start, end);
     yield* fact(12, remove_vma_list(vma));
     return reads ? 1 : 0;
   };
 /** 1: done, and mmap_sem is held for reading now. */
-export const __do_munmap = kernelFunction("__do_munmap", unmapping(false), {
+export const __do_munmap = kernelFunction("__do_munmap", unmapping("never"), {
   source: "mm/mmap.c",
   facts: "munmap",
   params: ["mm", "start", "end", "downgrade"],
   summary: "Splits, detaches, zaps and frees the VMAs of a range.",
   differs: "No userfaultfd, mlock, accounting or vmacache.",
-});
+}).since("v5.1", unmapping("always"));
 /** As since 246c320a8cfe: a stack above the hole may grow into it as soon as somebody can take mmap_sem for reading. */
-export const doMunmapKeepWriteLock = unmapping(true);
+export const doMunmapKeepWriteLock = unmapping("no stack");
 const next_grows_down = kernelFunction(
   "__do_munmap",
   function* (mm: mm_struct, prev: vm_area_struct): Kernel<boolean> {
@@ -309,47 +307,4 @@ const remove_vma_list = kernelFunction(
     if (!next.isNull) return yield* remove_vma_list.restart(next);
   },
   { source: "mm/mmap.c", params: ["vma"], summary: "Frees a list of VMAs." },
-);
-
-const remove_each = kernelFunction(
-  "exit_mmap",
-  function* (vma: vm_area_struct): Kernel<void> {
-    const next = yield* fact("E5", remove_vma(vma));
-    if (!next.isNull) return yield* remove_each.restart(next);
-  },
-  { source: "mm/mmap.c", facts: "exit_mmap", params: ["vma"], internal: true },
-);
-/** Whoever comes to reap from here on finds that it is done; who has come already is waited for. */
-const reap_victim = kernelFunction(
-  "exit_mmap",
-  function* (mm: mm_struct): Kernel<void> {
-    yield* fact("E3", __oom_reap_task_mm(mm));
-    yield* fact("E3", set_oom_skip(mm));
-    yield* fact("E3", down_write(mm.mmap_sem));
-    yield* fact("E3", up_write(mm.mmap_sem));
-  },
-  { source: "mm/mmap.c", facts: "exit_mmap", params: ["mm"], internal: true },
-);
-export const exit_mmap = kernelFunction(
-  "exit_mmap",
-  function* (mm: mm_struct): Kernel<void> {
-    yield* fact("E1", mmu_notifier_release(mm));
-    // Set before the process was killed: reading it is no step of its own.
-    if (((yield* loadPrivate(mm.flags)) & MMF_OOM_VICTIM) !== 0) yield* reap_victim(mm);
-    const vma = yield* fact("E4", load(mm.mmap));
-    if (vma.isNull) return;
-    yield* fact("E4", tlb_gather_mmu(mm));
-    const pages = yield* fact("E4", unmap_vmas(vma, 0, TASK_SIZE));
-    const tables = yield* fact("E4", free_pgtables(mm, vma, 0, TASK_SIZE));
-    yield* fact("E4", tlb_finish_mmu(mm, 0, TASK_SIZE, tables, pages));
-    yield* remove_each(vma);
-  },
-  {
-    source: "mm/mmap.c",
-    facts: "exit_mmap",
-    params: ["mm"],
-    summary:
-      "Takes down all mappings, without mmap_sem. The tree and the list of VMAs keep pointing at what was freed.",
-    differs: "No mlocked pages. unmap_vmas() ends at TASK_SIZE, not at -1.",
-  },
 );

@@ -15,7 +15,7 @@ import { EINVAL, EOVERFLOW } from "../machine/errno.ts";
 import { mmdrop, mmgrab } from "./fork.ts";
 import { interval_tree_insert, interval_tree_remove, RB_CLEAR_NODE, RB_EMPTY_NODE } from "./interval_tree.ts";
 import type { mm_struct } from "./mm_types.ts";
-import { __mmu_notifier_register, mmu_notifier_register } from "./mmu_notifier.ts";
+import { __mmu_notifier_register, mmu_notifier_register } from "./mmu_notifier_register.ts";
 import { waits_for_invalidation } from "./notifier_map.ts";
 import { isOdd, ULONG_MAX } from "./mmu_notifier_itree.ts";
 import {
@@ -56,7 +56,7 @@ export const mmu_interval_read_begin = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_read_begin",
     params: ["interval_sub"],
     summary: "The sequence number that mmu_interval_read_retry() wants; waits while the range is being invalidated.",
@@ -69,7 +69,7 @@ export const mmu_interval_set_seq = kernelFunction(
   },
   {
     source: header,
-    since: "v5.6",
+    since: "v5.5",
     params: ["interval_sub", "cur_seq"],
     summary: "What invalidate() must do first, with the driver's lock held: readers that began before must retry.",
   },
@@ -81,7 +81,7 @@ export const mmu_interval_read_retry = kernelFunction(
   },
   {
     source: header,
-    since: "v5.6",
+    since: "v5.5",
     params: ["interval_sub", "seq"],
     summary: "Whether the range was invalidated since mmu_interval_read_begin(); with the driver's lock held.",
   },
@@ -93,7 +93,7 @@ export const mmu_interval_check_retry = kernelFunction(
   },
   {
     source: header,
-    since: "v5.6",
+    since: "v5.5",
     params: ["interval_sub", "seq"],
     summary: "The same without a lock: true is certain, false is a hint.",
   },
@@ -129,7 +129,7 @@ const __mmu_interval_notifier_insert = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "__mmu_interval_notifier_insert",
     params: ["interval_sub", "mm", "subscriptions", "start", "length", "ops"],
     summary: "Puts an interval notifier into the tree of its mm, or has that done when the tree moves again.",
@@ -157,7 +157,7 @@ const enter = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "__mmu_interval_notifier_insert",
     params: ["interval_sub", "subscriptions"],
     internal: true,
@@ -173,7 +173,7 @@ const with_itree = (caller: string, register: typeof mmu_notifier_register) =>
       if (!subscriptions.isNull && (yield* fact(3, load(subscriptions.has_itree)))) return 0;
       return yield* fact(3, register(NULL(mmu_notifier), mm));
     },
-    { source, since: "v5.6", facts: caller, params: ["mm"], internal: true },
+    { source, since: "v5.5", facts: caller, params: ["mm"], internal: true },
   );
 const have_itree = with_itree("mmu_interval_notifier_insert", mmu_notifier_register);
 const have_itree_locked = with_itree("mmu_interval_notifier_insert_locked", __mmu_notifier_register);
@@ -195,7 +195,7 @@ export const mmu_interval_notifier_insert = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_notifier_insert",
     params: ["interval_sub", "mm", "start", "length", "ops"],
     summary: "Registers an interval notifier; takes mmap_sem if it is the first of its mm.",
@@ -218,7 +218,7 @@ export const mmu_interval_notifier_insert_locked = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_notifier_insert_locked",
     params: ["interval_sub", "mm", "start", "length", "ops"],
     summary: "Registers an interval notifier; mmap_sem is held for writing.",
@@ -240,7 +240,7 @@ export const mmu_interval_notifier_remove = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_notifier_remove",
     params: ["interval_sub"],
     summary: "Takes an interval notifier away, and waits until no callback of it runs.",
@@ -266,7 +266,7 @@ const leave = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "mmu_interval_notifier_remove",
     params: ["interval_sub", "subscriptions"],
     internal: true,

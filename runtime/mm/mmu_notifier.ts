@@ -1,408 +1,246 @@
-/**
- * mm/mmu_notifier.c as of 5.2: one SRCU domain for all address spaces, and an hlist per mm. In 5.6 there are interval
- * notifiers, too: see mmu_notifier_subscriptions.ts.
- */
-import { load, loadPrivate, READ_ONCE, store } from "../machine/access.ts";
-import { kfree, kzalloc } from "../machine/alloc.ts";
-import { atomic_read } from "../machine/atomic.ts";
-import { BUG_ON } from "../machine/bug.ts";
+/** mm/mmu_notifier.c: what notifiers hear of an invalidation, from the drafts of 2008 to today. */
+import { load, READ_ONCE } from "../machine/access.ts";
+import { might_sleep } from "../machine/context.ts";
 import { kernelFunction } from "../machine/function.ts";
-import {
-  hlist_add_head,
-  hlist_del_init_rcu,
-  hlist_empty,
-  hlist_unhashed,
-  LIST_POISON1,
-  poison,
-  type hlist_head,
-  type hlist_node,
-} from "../machine/list.ts";
-import {
-  call_srcu,
-  srcu_read_lock,
-  srcu_read_unlock,
-  synchronize_srcu,
-  type rcu_head,
-  type RcuCallback,
-} from "../machine/rcu.ts";
-import { down_write, up_write } from "../machine/rwsem.ts";
-import { spin_lock, spin_unlock } from "../machine/spinlock.ts";
+import { hlist_empty, type hlist_head } from "../machine/list.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-
-import { EINTR, ENOMEM } from "../machine/errno.ts";
-import { mmdrop, mmgrab } from "./fork.ts";
-import { mm_drop_all_locks, mm_take_all_locks } from "./mm_all_locks.ts";
 import type { mm_struct } from "./mm_types.ts";
-import { endEach, notifierOf, releaseEach, srcu, startEach, unlinkAll } from "./mmu_notifier_hlist.ts";
-import * as subscribed from "./mmu_notifier_subscriptions.ts";
-import { mmu_notifier_mm, type mmu_notifier, type mmu_notifier_range } from "./mmu_notifier_types.ts";
+import * as draft from "./mmu_notifier_draft.ts";
+import {
+  BY_RANGE,
+  callEach,
+  CAN_FAIL,
+  CANNOT_FAIL,
+  endEach,
+  RCU,
+  SRCU,
+  startEach,
+  unwindEach,
+  type Calls,
+  type Checks,
+  type ReadSide,
+} from "./mmu_notifier_hlist.ts";
+import { mn_itree_inv_end, mn_itree_invalidate } from "./mmu_notifier_itree.ts";
+import type { mmu_notifier_range, mmu_notifier_subscriptions } from "./mmu_notifier_types.ts";
+import { __mmu_notifier_invalidate_range_start_map, lock_map_acquire, lock_map_release } from "./notifier_map.ts";
 
-export { srcu };
+const source = "mm/mmu_notifier.c";
+const header = "include/linux/mmu_notifier.h";
+const map = __mmu_notifier_invalidate_range_start_map;
 
-// ---- registration
+// ---- start
 
-const do_mmu_notifier_register = kernelFunction(
-  "do_mmu_notifier_register",
-  function* (mn: mmu_notifier, mm: mm_struct, take_mmap_sem: boolean): Kernel<number> {
-    yield* BUG_ON((yield* fact(1, atomic_read(mm.mm_users))) <= 0, "atomic_read(&mm->mm_users) <= 0");
-    const fresh = yield* fact(2, kzalloc(mmu_notifier_mm));
-    if (fresh.isNull) return -ENOMEM;
-    if (take_mmap_sem) yield* fact(3, down_write(mm.mmap_sem));
-    const error = yield* fact(4, mm_take_all_locks(mm));
-    const used = error === 0 && (yield* enter(mn, mm, fresh));
-    if (take_mmap_sem) yield* fact(9, up_write(mm.mmap_sem));
-    if (!used) yield* fact(10, kfree(fresh));
-    yield* BUG_ON((yield* fact(11, atomic_read(mm.mm_users))) <= 0, "atomic_read(&mm->mm_users) <= 0");
-    return error === 0 ? 0 : -EINTR;
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    until: "v5.6",
-    facts: "register C2",
-    params: ["mn", "mm", "take_mmap_sem"],
-    summary: "Registers a notifier.",
-  },
-);
-/** With all locks held: gives the mm its list if it has none, and enters `mn`. Whether `fresh` was needed. */
-const enter = kernelFunction(
-  "do_mmu_notifier_register",
-  function* (mn: mmu_notifier, mm: mm_struct, fresh: mmu_notifier_mm): Kernel<boolean> {
-    const old = yield* fact(5, load(mm.mmu_notifier_mm));
-    if (old.isNull) yield* fact(5, store(mm.mmu_notifier_mm, fresh));
-    const subscriptions = old.isNull ? fresh : old;
-    yield* fact(6, mmgrab(mm));
-    yield* fact(7, spin_lock(subscriptions.lock));
-    yield* fact(7, hlist_add_head(mn.hlist, subscriptions.list));
-    yield* fact(7, spin_unlock(subscriptions.lock));
-    yield* fact(8, mm_drop_all_locks(mm));
-    return old.isNull;
-  },
-  { source: "mm/mmu_notifier.c", facts: "register C2", params: ["mn", "mm", "mmu_notifier_mm"], internal: true },
-);
+function* nothing(_range: mmu_notifier_range): Kernel<void> {}
 
-export const mmu_notifier_register = kernelFunction(
-  "mmu_notifier_register",
-  function* (mn: mmu_notifier, mm: mm_struct): Kernel<number> {
-    return yield* do_mmu_notifier_register(mn, mm, true);
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    params: ["mn", "mm"],
-    summary: "Registers a notifier. The mm must have users throughout; takes mmap_sem.",
-  },
-).since("v5.6", function* (mn: mmu_notifier, mm: mm_struct): Kernel<number> {
-  yield* down_write(mm.mmap_sem);
-  const error = yield* __mmu_notifier_register(mn, mm);
-  yield* up_write(mm.mmap_sem);
-  return error;
-});
-export const __mmu_notifier_register = kernelFunction(
-  "__mmu_notifier_register",
-  function* (mn: mmu_notifier, mm: mm_struct): Kernel<number> {
-    return yield* do_mmu_notifier_register(mn, mm, false);
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    params: ["mn", "mm"],
-    summary: "Registers a notifier; the caller holds mmap_sem for writing.",
-  },
-).since("v5.6", subscribed.registerLocked, "register D1");
-
-export const mmu_notifier_unregister = kernelFunction(
-  "mmu_notifier_unregister",
-  function* (mn: mmu_notifier, mm: mm_struct): Kernel<void> {
-    yield* BUG_ON((yield* fact(1, atomic_read(mm.mm_count))) <= 0, "atomic_read(&mm->mm_count) <= 0");
-    if (!(yield* fact(2, hlist_unhashed(mn.hlist)))) {
-      yield* fact(3, srcu_read_lock(srcu));
-      yield* call_release(mn, mm);
-      yield* fact(5, srcu_read_unlock(srcu));
-      yield* unlink(mn, mm);
-    }
-    yield* fact(9, synchronize_srcu(srcu));
-    yield* BUG_ON((yield* fact(10, atomic_read(mm.mm_count))) <= 0, "atomic_read(&mm->mm_count) <= 0");
-    yield* fact(11, mmdrop(mm));
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    facts: "unregister C2",
-    params: ["mn", "mm"],
-    summary: "Unregisters a notifier, which may be freed afterwards. Calls release() unless that has been done.",
-  },
-);
-const call_release = kernelFunction(
-  "mmu_notifier_unregister",
-  function* (mn: mmu_notifier, mm: mm_struct): Kernel<void> {
-    const ops = yield* load(mn.ops);
-    const release = yield* loadPrivate(ops.release);
-    if (release !== null) yield* fact(4, release(mn, mm));
-  },
-  { source: "mm/mmu_notifier.c", facts: "unregister C2", params: ["mn", "mm"], internal: true },
-);
-const unlink = kernelFunction(
-  "mmu_notifier_unregister",
-  function* (mn: mmu_notifier, mm: mm_struct): Kernel<void> {
-    const subscriptions = yield* load(mm.mmu_notifier_mm);
-    yield* fact(6, spin_lock(subscriptions.lock));
-    yield* fact(7, hlist_del_init_rcu(mn.hlist));
-    yield* fact(8, spin_unlock(subscriptions.lock));
-  },
-  { source: "mm/mmu_notifier.c", facts: "unregister C2", params: ["mn", "mm"], internal: true },
-).since("v5.6", function* (mn: mmu_notifier, mm: mm_struct): Kernel<void> {
-  const subscriptions = yield* load(mm.notifier_subscriptions);
-  yield* fact(6, spin_lock(subscriptions.lock));
-  yield* fact(7, hlist_del_init_rcu(mn.hlist));
-  yield* fact(8, spin_unlock(subscriptions.lock));
-});
-
-export const mmu_notifier_unregister_no_release = kernelFunction(
-  "mmu_notifier_unregister_no_release",
-  function* (mn: mmu_notifier, mm: mm_struct): Kernel<void> {
-    const subscriptions = yield* load(mm.mmu_notifier_mm);
-    yield* fact(1, spin_lock(subscriptions.lock));
-    yield* fact(2, hlist_del_init_rcu(mn.hlist));
-    yield* fact(3, spin_unlock(subscriptions.lock));
-    yield* BUG_ON((yield* fact(4, atomic_read(mm.mm_count))) <= 0, "atomic_read(&mm->mm_count) <= 0");
-    yield* fact(5, mmdrop(mm));
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    until: "v5.6",
-    facts: "C2 additions",
-    params: ["mn", "mm"],
-    summary: "Unregisters a notifier without callback or grace period: its memory must wait for one by itself.",
-  },
-);
-
-export const mmu_notifier_call_srcu = kernelFunction(
-  "mmu_notifier_call_srcu",
-  function* (rcu: rcu_head, func: RcuCallback): Kernel<void> {
-    yield* call_srcu(srcu, rcu, func);
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    until: "v5.6",
-    facts: "C2 additions",
-    params: ["rcu", "func"],
-    summary: "Calls func once every callback that runs now is over.",
-  },
-);
-
-// ---- the end of an address space
-
-export const mmu_notifier_release = kernelFunction(
-  "mmu_notifier_release",
-  function* (mm: mm_struct): Kernel<void> {
-    const subscriptions = yield* load(mm.mmu_notifier_mm);
-    if (!subscriptions.isNull) yield* __mmu_notifier_release(mm, subscriptions);
-  },
-  {
-    source: "include/linux/mmu_notifier.h",
-    params: ["mm"],
-    summary: "Tells every notifier that the address space goes away, and unregisters them.",
-  },
-).since("v5.6", subscribed.release);
-const __mmu_notifier_release = kernelFunction(
-  "__mmu_notifier_release",
-  function* (mm: mm_struct, subscriptions: mmu_notifier_mm): Kernel<void> {
-    yield* fact(1, srcu_read_lock(srcu));
-    yield* release_each(mm, yield* fact(2, READ_ONCE(subscriptions.list.first)));
-    yield* fact(4, spin_lock(subscriptions.lock));
-    yield* unlink_all(subscriptions.list);
-    yield* fact(6, spin_unlock(subscriptions.lock));
-    yield* fact(3, srcu_read_unlock(srcu));
-    yield* fact(7, synchronize_srcu(srcu));
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    until: "v5.6",
-    facts: "release C2",
-    params: ["mm", "mmu_notifier_mm"],
-    own: ["mmu_notifier_mm"],
-    summary: "Calls release() of each notifier, unlinks them all and waits until no callback runs.",
-    differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
-  },
-);
-const release_each = releaseEach("__mmu_notifier_release", "release C2");
-const unlink_all = unlinkAll("__mmu_notifier_release", "release C2");
-
-/** Part of the last mmdrop(). */
-export const mmu_notifier_mm_destroy = kernelFunction(
-  "mmu_notifier_mm_destroy",
-  function* (mm: mm_struct): Kernel<void> {
-    const subscriptions = yield* load(mm.mmu_notifier_mm);
-    if (!subscriptions.isNull) yield* __mmu_notifier_mm_destroy(mm, subscriptions);
-  },
-  {
-    source: "include/linux/mmu_notifier.h",
-    until: "v5.6",
-    facts: "__mmdrop",
-    params: ["mm"],
-    summary: "Frees the list of notifiers, if the mm ever had one.",
-  },
-);
-const __mmu_notifier_mm_destroy = kernelFunction(
-  "__mmu_notifier_mm_destroy",
-  function* (mm: mm_struct, subscriptions: mmu_notifier_mm): Kernel<void> {
-    yield* BUG_ON(!(yield* hlist_empty(subscriptions.list)), "!hlist_empty(&mm->mmu_notifier_mm->list)");
-    yield* kfree(subscriptions);
-    yield* poison(mm.mmu_notifier_mm, LIST_POISON1);
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    until: "v5.6",
-    facts: "__mmdrop",
-    params: ["mm", "mmu_notifier_mm"],
-    own: ["mmu_notifier_mm"],
-    summary: "Frees the list of notifiers, which must be empty.",
-    differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
-  },
-);
-
-// ---- invalidation
-
-export const mmu_notifier_invalidate_range_start = kernelFunction(
-  "mmu_notifier_invalidate_range_start",
-  function* (range: mmu_notifier_range): Kernel<void> {
-    const subscriptions = yield* fact("n3", load(range[0].mmu_notifier_mm));
+export const mmu_notifier_invalidate_range_start = kernelFunction("mmu_notifier_invalidate_range_start", nothing, {
+  source: header,
+  facts: "NS",
+  params: ["range"],
+  summary: "Tells every notifier to let go of a range, and waits until they have. The drafts have no such call.",
+})
+  .since("v2.6.27", function* (range: mmu_notifier_range): Kernel<void> {
+    const subscriptions = yield* fact("n3", load(range[0].notifier_subscriptions));
     if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_start(subscriptions, range);
-  },
-  {
-    source: "include/linux/mmu_notifier.h",
-    facts: "NS",
-    params: ["range"],
-    summary: "Tells every notifier to let go of a range, and waits until they have.",
-  },
-).since("v5.6", subscribed.start);
+  })
+  .since("v5.4", function* ([mm, start, end, event]: mmu_notifier_range): Kernel<void> {
+    yield* fact("n1", might_sleep());
+    yield* fact("n2", lock_map_acquire(map));
+    const subscriptions = yield* fact("n3", load(mm.notifier_subscriptions));
+    const range: mmu_notifier_range = [mm, start, end, event, true];
+    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_start(subscriptions, range);
+    yield* fact("n9", lock_map_release(map));
+  });
 export const mmu_notifier_invalidate_range_start_nonblock = kernelFunction(
   "mmu_notifier_invalidate_range_start_nonblock",
   function* ([mm, start, end, event]: mmu_notifier_range): Kernel<number> {
-    const subscriptions = yield* fact("n3", load(mm.mmu_notifier_mm));
+    const subscriptions = yield* fact("n3", load(mm.notifier_subscriptions));
     if (subscriptions.isNull) return 0;
     return yield* __mmu_notifier_invalidate_range_start(subscriptions, [mm, start, end, event, false]);
   },
   {
-    source: "include/linux/mmu_notifier.h",
+    source: header,
+    since: "v4.19",
     facts: "NS",
     params: ["range"],
     summary: "As mmu_notifier_invalidate_range_start(), but no notifier may sleep: -EAGAIN if one had to.",
   },
-).since("v5.6", subscribed.startNonblock);
+).since("v5.4", function* ([mm, start, end, event]: mmu_notifier_range): Kernel<number> {
+  yield* fact("n2", lock_map_acquire(map));
+  const subscriptions = yield* fact("n3", load(mm.notifier_subscriptions));
+  const range: mmu_notifier_range = [mm, start, end, event, false];
+  const error = subscriptions.isNull ? 0 : yield* __mmu_notifier_invalidate_range_start(subscriptions, range);
+  yield* fact("n9", lock_map_release(map));
+  return error;
+});
+
+/** A walk over the hlist, in a section of the readers. */
+const startIn = (readers: ReadSide, calls: Calls, checks: Checks, caller = "__mmu_notifier_invalidate_range_start") => {
+  const start_each = startEach(caller, "NS", calls, checks);
+  return function* (subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range): Kernel<number> {
+    yield* fact("n6", readers.lock());
+    const ret = yield* start_each(yield* fact("n7", READ_ONCE(subscriptions.list.first)), range, 0);
+    yield* fact("n8", readers.unlock());
+    return ret;
+  };
+};
 const __mmu_notifier_invalidate_range_start = kernelFunction(
   "__mmu_notifier_invalidate_range_start",
-  function* (subscriptions: mmu_notifier_mm, range: mmu_notifier_range): Kernel<number> {
-    yield* fact("n6", srcu_read_lock(srcu));
-    const ret = yield* start_each(yield* fact("n7", READ_ONCE(subscriptions.list.first)), range, 0);
-    yield* fact("n8", srcu_read_unlock(srcu));
-    return ret;
-  },
+  startIn(RCU, CANNOT_FAIL, "none"),
   {
-    source: "mm/mmu_notifier.c",
-    until: "v5.6",
+    source,
+    since: "v2.6.27",
     facts: "NS",
-    params: ["mmu_notifier_mm", "range"],
-    own: ["mmu_notifier_mm"],
-    summary: "Calls invalidate_range_start() of each notifier; all are called, the last error wins.",
-    differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
+    params: ["subscriptions", "range"],
+    own: ["subscriptions"],
+    summary: "Calls invalidate() of the interval notifiers, then invalidate_range_start() of those of the list.",
+    differs: "Gets the list from its caller instead of loading it from the mm again.",
   },
-);
-const start_each = startEach("__mmu_notifier_invalidate_range_start", "NS", false);
+)
+  .since("v3.8", startIn(SRCU, CANNOT_FAIL, "none"))
+  .since("v4.19", startIn(SRCU, CAN_FAIL, "none"))
+  .since("v5.1", startIn(SRCU, BY_RANGE, "none"))
+  .since("v5.4", startIn(SRCU, BY_RANGE, "sleep"))
+  .since("v5.5", function* (subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range): Kernel<number> {
+    if (yield* fact("n4", load(subscriptions.has_itree))) {
+      const error = yield* fact("n4", mn_itree_invalidate(subscriptions, range));
+      if (error !== 0) return error;
+    }
+    if (yield* fact("n6", hlist_empty(subscriptions.list))) return 0;
+    return yield* mn_hlist_invalidate_range_start(subscriptions, range);
+  });
 
-export const mmu_notifier_invalidate_range_end = kernelFunction(
-  "mmu_notifier_invalidate_range_end",
-  function* (range: mmu_notifier_range): Kernel<void> {
-    const subscriptions = yield* load(range[0].mmu_notifier_mm);
-    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_end(subscriptions, range, false);
-  },
-  {
-    source: "include/linux/mmu_notifier.h",
-    facts: "NE",
-    params: ["range"],
-    summary: "Tells every notifier that the range may be used again.",
-  },
-).since("v5.6", function* (range: mmu_notifier_range): Kernel<void> {
-  yield* subscribed.end(range, false);
+const START = "mn_hlist_invalidate_range_start";
+const start_paired = startEach(START, "NS", BY_RANGE, "pairs");
+const unwind_each = unwindEach(START, "NS");
+const mn_hlist_invalidate_range_start = kernelFunction(START, startIn(SRCU, BY_RANGE, "sleep", START), {
+  source,
+  since: "v5.5",
+  facts: "NS",
+  params: ["subscriptions", "range"],
+  summary: "Calls invalidate_range_start() of each notifier; all are called, the last error wins.",
+}).since("v5.12", function* (subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range): Kernel<number> {
+  yield* fact("n6", SRCU.lock());
+  const ret = yield* start_paired(yield* fact("n7", READ_ONCE(subscriptions.list.first)), range, 0);
+  // Who has started must hear of an end, for the caller will not tell.
+  if (ret !== 0) yield* unwind_each(yield* fact("n7", READ_ONCE(subscriptions.list.first)), range);
+  yield* fact("n8", SRCU.unlock());
+  return ret;
 });
+
+// ---- end
+
+const endOf = (only_end: boolean) =>
+  function* (range: mmu_notifier_range): Kernel<void> {
+    const subscriptions = yield* load(range[0].notifier_subscriptions);
+    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_end(subscriptions, range, only_end);
+  };
+const endWithMap = (only_end: boolean) =>
+  function* (range: mmu_notifier_range): Kernel<void> {
+    if (range[4] && !only_end) yield* fact("e0", might_sleep());
+    const subscriptions = yield* fact("e2", load(range[0].notifier_subscriptions));
+    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_end(subscriptions, range, only_end);
+  };
+export const mmu_notifier_invalidate_range_end = kernelFunction("mmu_notifier_invalidate_range_end", draft.end, {
+  source: header,
+  facts: "NE",
+  params: ["range"],
+  summary: "Tells every notifier that the range may be used again. In the drafts this is all they hear of it.",
+})
+  .since("v2.6.27", endOf(false))
+  .since("v5.4", endWithMap(false));
 export const mmu_notifier_invalidate_range_only_end = kernelFunction(
   "mmu_notifier_invalidate_range_only_end",
-  function* (range: mmu_notifier_range): Kernel<void> {
-    const subscriptions = yield* load(range[0].mmu_notifier_mm);
-    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range_end(subscriptions, range, true);
-  },
+  draft.end,
   {
-    source: "include/linux/mmu_notifier.h",
+    source: header,
     facts: "NE",
     params: ["range"],
     summary: "As mmu_notifier_invalidate_range_end(), where invalidate_range() has been called already.",
+    differs: "Before 4.15 there is no such call: the other one stands there.",
   },
-).since("v5.6", function* (range: mmu_notifier_range): Kernel<void> {
-  yield* subscribed.end(range, true);
-});
+)
+  .since("v2.6.27", endOf(false))
+  .since("v4.19", endOf(true))
+  .since("v5.4", endWithMap(true));
+
+const endIn = (readers: ReadSide, calls: Calls, checks: Checks, caller = "__mmu_notifier_invalidate_range_end") => {
+  const end_each = endEach(caller, "NE", calls, checks);
+  return function* (
+    subscriptions: mmu_notifier_subscriptions,
+    range: mmu_notifier_range,
+    only_end: boolean,
+  ): Kernel<void> {
+    yield* fact("e3", readers.lock());
+    yield* end_each(yield* fact("e3", READ_ONCE(subscriptions.list.first)), range, only_end);
+    yield* fact("e3", readers.unlock());
+  };
+};
+const end_in_srcu = endIn(SRCU, BY_RANGE, "sleep");
+type EndArgs = [subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range, only_end: boolean];
 const __mmu_notifier_invalidate_range_end = kernelFunction(
   "__mmu_notifier_invalidate_range_end",
-  function* (subscriptions: mmu_notifier_mm, range: mmu_notifier_range, only_end: boolean): Kernel<void> {
-    yield* fact("e3", srcu_read_lock(srcu));
-    yield* end_each(yield* fact("e3", READ_ONCE(subscriptions.list.first)), range, only_end);
-    yield* fact("e3", srcu_read_unlock(srcu));
-  },
+  endIn(RCU, CANNOT_FAIL, "none"),
   {
-    source: "mm/mmu_notifier.c",
-    until: "v5.6",
+    source,
+    since: "v2.6.27",
     facts: "NE",
-    params: ["mmu_notifier_mm", "range", "only_end"],
-    own: ["mmu_notifier_mm"],
-    summary: "Calls invalidate_range_end() of each notifier.",
-    differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
+    params: ["subscriptions", "range", "only_end"],
+    own: ["subscriptions"],
+    summary: "Counts one invalidation less, and calls invalidate_range_end() of each notifier of the list.",
+    differs: "Gets the list from its caller instead of loading it from the mm again.",
   },
-);
-const end_each = endEach("__mmu_notifier_invalidate_range_end", "NE", false);
+)
+  .since("v3.8", endIn(SRCU, CANNOT_FAIL, "none"))
+  .since("v5.1", endIn(SRCU, BY_RANGE, "none"))
+  .since("v5.4", function* (...args: EndArgs): Kernel<void> {
+    yield* fact("e1", lock_map_acquire(map));
+    yield* end_in_srcu(...args);
+    yield* fact("e4", lock_map_release(map));
+  })
+  .since("v5.5", function* (subscriptions, range, only_end): Kernel<void> {
+    yield* fact("e1", lock_map_acquire(map));
+    if (yield* fact("e2", load(subscriptions.has_itree))) yield* fact("e2", mn_itree_inv_end(subscriptions));
+    if (!(yield* fact("e3", hlist_empty(subscriptions.list))))
+      yield* mn_hlist_invalidate_end(subscriptions, range, only_end);
+    yield* fact("e4", lock_map_release(map));
+  });
+const END = "mn_hlist_invalidate_end";
+const mn_hlist_invalidate_end = kernelFunction(END, endIn(SRCU, BY_RANGE, "sleep", END), {
+  source,
+  since: "v5.5",
+  facts: "NE",
+  params: ["subscriptions", "range", "only_end"],
+  summary: "Calls invalidate_range_end() of each notifier of the list.",
+});
 
+// ---- the TLBs of devices
+
+function* no_flush(_mm: mm_struct, _start: number, _end: number): Kernel<void> {}
 /** Called with the lock of the page table held, between start and end: no callback may sleep. */
-export const mmu_notifier_invalidate_range = kernelFunction(
-  "mmu_notifier_invalidate_range",
-  function* (mm: mm_struct, start: number, end: number): Kernel<void> {
-    const subscriptions = yield* load(mm.mmu_notifier_mm);
-    if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range(subscriptions.list, mm, start, end);
-  },
-  {
-    source: "include/linux/mmu_notifier.h",
-    facts: "NI",
-    params: ["mm", "start", "end"],
-    summary: "Flushes what devices have in their own TLBs of a range.",
-  },
-).since("v5.6", function* (mm: mm_struct, start: number, end: number): Kernel<void> {
+export const mmu_notifier_invalidate_range = kernelFunction("mmu_notifier_invalidate_range", no_flush, {
+  source: header,
+  facts: "NI",
+  params: ["mm", "start", "end"],
+  summary: "Flushes what devices have in their own TLBs of a range. Before 3.19 there is no such call.",
+}).since("v4.19", function* (mm: mm_struct, start: number, end: number): Kernel<void> {
   const subscriptions = yield* load(mm.notifier_subscriptions);
   if (!subscriptions.isNull) yield* __mmu_notifier_invalidate_range(subscriptions.list, mm, start, end);
 });
 const __mmu_notifier_invalidate_range = kernelFunction(
   "__mmu_notifier_invalidate_range",
   function* (list: hlist_head, mm: mm_struct, start: number, end: number): Kernel<void> {
-    yield* fact(1, srcu_read_lock(srcu));
+    yield* fact(1, SRCU.lock());
     yield* flush_each(yield* fact(2, READ_ONCE(list.first)), mm, start, end);
-    yield* fact(3, srcu_read_unlock(srcu));
+    yield* fact(3, SRCU.unlock());
   },
   {
-    source: "mm/mmu_notifier.c",
+    source,
+    since: "v4.19",
     facts: "invalidate_range",
     params: ["list", "mm", "start", "end"],
     own: ["list"],
     summary: "Calls invalidate_range() of each notifier.",
-    differs: "Gets the list from its caller instead of loading mm->mmu_notifier_mm again.",
+    differs: "Gets the list from its caller instead of loading it from the mm again.",
   },
 );
-const flush_each = kernelFunction(
-  "__mmu_notifier_invalidate_range",
-  function* (node: hlist_node, mm: mm_struct, start: number, end: number): Kernel<void> {
-    if (node.isNull) return;
-    const mn = notifierOf(node);
-    const ops = yield* load(mn.ops);
-    const flush = yield* loadPrivate(ops.invalidate_range);
-    if (flush !== null) yield* fact(2, flush(mn, mm, start, end));
-    return yield* flush_each.restart(yield* fact(2, READ_ONCE(node.next)), mm, start, end);
-  },
-  {
-    source: "mm/mmu_notifier.c",
-    facts: "invalidate_range",
-    params: ["node", "mm", "start", "end"],
-    internal: true,
-  },
-);
+const flush_each = callEach("__mmu_notifier_invalidate_range", "invalidate_range", "invalidate_range");

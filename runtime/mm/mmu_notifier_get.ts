@@ -11,7 +11,7 @@ import { fact, type Kernel } from "../machine/step.ts";
 import { at, container_of, NULL } from "../machine/struct.ts";
 import { mmdrop } from "./fork.ts";
 import type { mm_struct } from "./mm_types.ts";
-import { __mmu_notifier_register } from "./mmu_notifier.ts";
+import { __mmu_notifier_register } from "./mmu_notifier_register.ts";
 import { notifierOf, srcu } from "./mmu_notifier_hlist.ts";
 import { mmu_notifier, type mmu_notifier_ops, type mmu_notifier_subscriptions } from "./mmu_notifier_types.ts";
 
@@ -31,7 +31,7 @@ const find_get_mmu_notifier = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.4",
     facts: "find_get",
     params: ["subscriptions", "ops"],
     summary: "One more user of the notifier with these ops, or NULL.",
@@ -46,7 +46,7 @@ const find_ops = kernelFunction(
     if ((yield* fact(2, load(mn.ops))) === ops) return mn;
     return yield* find_ops.restart(yield* fact(2, load(node.next)), ops);
   },
-  { source, since: "v5.6", facts: "find_get", params: ["node", "ops"], internal: true },
+  { source, since: "v5.4", facts: "find_get", params: ["node", "ops"], internal: true },
 );
 
 export const mmu_notifier_get_locked = kernelFunction(
@@ -68,7 +68,7 @@ export const mmu_notifier_get_locked = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.4",
     facts: "mmu_notifier_get_locked",
     params: ["ops", "mm"],
     summary: "The notifier of an mm with these ops, made and registered if need be; mmap_sem is held for writing.",
@@ -82,7 +82,7 @@ const free_notifier = kernelFunction(
     yield* BUG_ON(free === null, "!ops->free_notifier");
     if (free !== null) yield* free(mn);
   },
-  { source, since: "v5.6", facts: "mmu_notifier_get_locked", params: ["mn"], internal: true },
+  { source, since: "v5.4", facts: "mmu_notifier_get_locked", params: ["mn"], internal: true },
 );
 export const mmu_notifier_get = kernelFunction(
   "mmu_notifier_get",
@@ -94,7 +94,7 @@ export const mmu_notifier_get = kernelFunction(
   },
   {
     source: "include/linux/mmu_notifier.h",
-    since: "v5.6",
+    since: "v5.4",
     params: ["ops", "mm"],
     summary: "The notifier of an mm with these ops, made and registered if need be; takes mmap_sem.",
   },
@@ -114,7 +114,7 @@ export const mmu_notifier_put = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.4",
     facts: "mmu_notifier_put",
     params: ["mn"],
     summary: "One user of a notifier less; the last one has it freed when every callback that runs now is over.",
@@ -130,7 +130,7 @@ const mmu_notifier_free_rcu = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.4",
     facts: "mmu_notifier_put",
     params: ["rcu"],
     summary: "Has the driver free a notifier, and drops its mm.",
@@ -144,7 +144,7 @@ export const mmu_notifier_synchronize = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.4",
     params: [],
     summary: "Waits until every callback that runs now is over.",
   },

@@ -52,7 +52,7 @@ const mn_itree_inv_start_range = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "NS",
     params: ["subscriptions", "range"],
     summary: "Counts an invalidation; the first interval notifier that it meets, and the sequence number it gets.",
@@ -66,7 +66,7 @@ const mn_itree_inv_next = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "NS",
     params: ["interval_sub", "range"],
     summary: "The next interval notifier that a range meets. No lock: the tree stands still.",
@@ -90,7 +90,7 @@ export const mn_itree_inv_end = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "NE",
     params: ["subscriptions"],
     summary: "With the last invalidation over, lets in and out who waited for that, and wakes those who wait.",
@@ -108,7 +108,7 @@ const process_deferred = kernelFunction(
     yield* fact("e2", hlist_del(node));
     return yield* process_deferred.restart(subscriptions, next);
   },
-  { source, since: "v5.6", facts: "NE", params: ["subscriptions", "node"], internal: true },
+  { source, since: "v5.5", facts: "NE", params: ["subscriptions", "node"], internal: true },
 );
 
 /** Calls invalidate() of each; whether one that may not sleep has refused. */
@@ -126,7 +126,7 @@ const invalidate_each = (caller: string) => {
       yield* WARN_ON(!done, "mmu_notifier_range_blockable(range)");
       return yield* self.restart(yield* mn_itree_inv_next(sub, range), range, seq);
     },
-    { source, since: "v5.6", facts: "NS", params: ["interval_sub", "range", "seq"], internal: true },
+    { source, since: "v5.5", facts: "NS", params: ["interval_sub", "range", "seq"], internal: true },
   );
   return self;
 };
@@ -143,7 +143,7 @@ export const mn_itree_invalidate = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "NS",
     params: ["subscriptions", "range"],
     summary: "Calls invalidate() of each interval notifier that a range meets; -EAGAIN if one had to sleep.",
@@ -159,7 +159,7 @@ export const mn_itree_release = kernelFunction(
   },
   {
     source,
-    since: "v5.6",
+    since: "v5.5",
     facts: "release D1",
     params: ["subscriptions", "mm"],
     summary: "Calls invalidate() of every interval notifier: the address space goes away. They stay in the tree.",

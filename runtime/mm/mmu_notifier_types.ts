@@ -1,9 +1,9 @@
-/** include/linux/mmu_notifier.h as of 5.2, and as of 5.6 with interval notifiers. */
+/** include/linux/mmu_notifier.h, in all its versions. */
 import { functionPointer } from "../machine/function.ts";
 import { hlist_head, hlist_node } from "../machine/list.ts";
 import { rcu_head } from "../machine/rcu.ts";
 import { explained, listed, type Shown } from "../machine/shown.ts";
-import { embed, flag, int, pointer, spinlock, Struct, type Lives } from "../machine/struct.ts";
+import { embed, flag, int, pointer, spinlock, Struct, type Lives, type OtherName } from "../machine/struct.ts";
 import { wait_queue_head } from "../machine/wait.ts";
 import { interval_tree_node, rb_root_cached } from "./interval_tree.ts";
 import { mm_struct } from "./mm_types.ts";
@@ -38,23 +38,41 @@ export function mmu_notifier_range_init(
   return [mm, start, end, event, true];
 }
 
-/** Callbacks of a notifier; each may be missing. Constant. Differs: the ageing ones and change_pte are missing. */
+const DRAFTS = { until: "v2.6.27" };
+/**
+ * Callbacks of a notifier; each may be missing. Constant. What they are given has changed: before 5.0 the ends of a range
+ * come one by one (mmu_notifier_hlist.ts). Differs: age_page() of the drafts is missing.
+ */
 export class mmu_notifier_ops extends Struct {
   static readonly short: string = "ops";
-  static readonly lives: Lives = { alloc_notifier: { since: "v5.6" }, free_notifier: { since: "v5.6" } };
+  static readonly lives: Lives = {
+    ...{ invalidate_range_start: { since: "v2.6.27" } },
+    ...{ invalidate_page: { since: "v2.6.27", until: "v4.19" }, change_pte: { since: "v3.6" } },
+    ...{ clear_flush_young: { since: "v2.6.27" }, clear_young: { since: "v4.19" }, test_young: { since: "v3.6" } },
+    ...{ alloc_notifier: { since: "v5.4" }, free_notifier: { since: "v5.4" } },
+    ...{ invalidate_all: DRAFTS, invalidate_range_begin: DRAFTS },
+  };
   release = functionPointer<[mmu_notifier, mm_struct], void>();
   invalidate_range_start = functionPointer<[mmu_notifier, mmu_notifier_range], number>();
   invalidate_range_end = functionPointer<[mmu_notifier, mmu_notifier_range], void>();
   invalidate_range = functionPointer<[mmu_notifier, mm_struct, number, number], void>();
   alloc_notifier = functionPointer<[mm_struct], mmu_notifier>();
   free_notifier = functionPointer<[mmu_notifier], void>();
+  invalidate_page = functionPointer<[mmu_notifier, mm_struct, number], void>();
+  change_pte = functionPointer<[mmu_notifier, mm_struct, number, number], void>();
+  clear_flush_young = functionPointer<[mmu_notifier, mm_struct, number, number], boolean>();
+  clear_young = functionPointer<[mmu_notifier, mm_struct, number, number], boolean>();
+  test_young = functionPointer<[mmu_notifier, mm_struct, number], boolean>();
+  /** Of V4. */
+  invalidate_all = functionPointer<[mmu_notifier, mm_struct], void>();
+  invalidate_range_begin = functionPointer<[mmu_notifier, mm_struct, number, number], void>();
 }
 
 export class mmu_notifier extends Struct {
   static readonly short: string = "mn";
   static readonly heading: string = "notifiers";
   static readonly shows: readonly string[] = ["ops", "mm", "users"];
-  static readonly lives: Lives = { mm: { since: "v5.6" }, users: { since: "v5.6" }, rcu: { since: "v5.6" } };
+  static readonly lives: Lives = { mm: { since: "v5.4" }, users: { since: "v5.4" }, rcu: { since: "v5.4" } };
   /** Writers: mmu_notifier_mm->lock. Readers: SRCU. */
   hlist = embed(hlist_node);
   /** Set before registration, constant afterwards. */
@@ -66,13 +84,13 @@ export class mmu_notifier extends Struct {
   users = int();
 }
 
-/** What an mm knows about its notifiers up to 5.5; lives until the last mmdrop(). */
-export class mmu_notifier_mm extends Struct {
-  static readonly short: string = "mmu_notifier_mm";
-  static readonly heading: string = "notifiers";
-  static readonly shows: readonly string[] = ["list"];
-  /** Writers: lock. Readers: SRCU. Newest registration first. */
-  list = embed(hlist_head);
+/** What the drafts of 2008 embed in the mm. */
+export class mmu_notifier_head extends Struct {
+  static readonly short: string = "mmu_notifier";
+  static readonly shows: readonly string[] = ["head"];
+  /** Writers: mmap_sem, but for mmu_notifier_release(). Readers: RCU. Newest registration first. */
+  head = embed(hlist_head);
+  /** Not of V3 itself: the alternatives that move to a lock of their own. */
   lock = spinlock();
 }
 
@@ -85,6 +103,7 @@ export class mmu_interval_notifier_ops extends Struct {
 /** A driver's interest in one range of an address space. It lies in an object of the driver's. */
 export class mmu_interval_notifier extends Struct {
   static readonly short: string = "interval_sub";
+  static readonly otherNames: readonly OtherName[] = [{ name: "mni", until: "v5.6" }];
   static readonly heading: string = "notifiers";
   static readonly shows: readonly (string | Shown)[] = [explained("interval_tree", rangeOf), "invalidate_seq"];
   /** subscriptions->lock, and an even invalidate_seq there; walked without a lock while that is odd. */
@@ -99,9 +118,15 @@ export class mmu_interval_notifier extends Struct {
   invalidate_seq = int();
 }
 
-/** What an mm knows about its notifiers from 5.6 on; lives until the last mmdrop(). */
+const INTERVALS = { since: "v5.5" };
+/** What an mm knows about its notifiers; lives until the last mmdrop(). Until 5.5 it is struct mmu_notifier_mm. */
 export class mmu_notifier_subscriptions extends Struct {
   static readonly short: string = "subscriptions";
+  static readonly otherNames: readonly OtherName[] = [{ name: "mmu_notifier_mm", until: "v5.6" }];
+  static readonly lives: Lives = {
+    ...{ has_itree: INTERVALS, invalidate_seq: INTERVALS, active_invalidate_ranges: INTERVALS },
+    ...{ itree: INTERVALS, wq: INTERVALS, deferred_list: INTERVALS },
+  };
   static readonly heading: string = "notifiers";
   static readonly shows: readonly (string | Shown)[] = [
     explained("invalidate_seq", sequenceText),

@@ -7,6 +7,7 @@ import { fact, type Kernel } from "../machine/step.ts";
 import { at } from "../machine/struct.ts";
 import { load } from "../machine/access.ts";
 import { VM_LOCKED, type mm_struct, type vm_area_struct } from "./mm_types.ts";
+import { mmu_notifier_invalidate_page } from "./mmu_notifier_page.ts";
 import {
   mmu_notifier_invalidate_range,
   mmu_notifier_invalidate_range_end,
@@ -54,40 +55,55 @@ export const try_to_unmap = kernelFunction(
   },
 );
 
-const try_to_unmap_one = kernelFunction(
-  "try_to_unmap_one",
+/** Whether VM_LOCKED keeps the page where it is. */
+function* isMlocked(vma: vm_area_struct, flags: number): Kernel<boolean> {
+  const migrates = (flags & TTU_MIGRATION) !== 0;
+  return !migrates && ((yield* fact("u4", load(vma.vm_flags))) & VM_LOCKED) !== 0;
+}
+/** From 2.6.27 to 4.13 notifiers hear of the page alone: until 3.6 with the lock held, then without. */
+const withPage = (underLock: boolean) =>
   function* (p: page, vma: vm_area_struct, addr: number, flags: number): Kernel<boolean> {
     const mm = yield* loadPrivate(vma.vm_mm);
-    const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, addr, addr + PAGE_SIZE);
-    yield* fact("u2", mmu_notifier_invalidate_range_start(range));
     const table = yield* page_vma_mapped_walk(p, vma, addr, "mapped");
-    let goOn = true;
-    if (table !== 0) {
-      const migrates = (flags & TTU_MIGRATION) !== 0;
-      const mlocked = !migrates && ((yield* fact("u4", load(vma.vm_flags))) & VM_LOCKED) !== 0;
-      goOn = mlocked ? false : yield* unmap_pte(p, vma, table, addr, flags);
-      yield* fact("u11", spin_unlock(pte_lockptr(table)));
-    }
-    yield* fact("u12", mmu_notifier_invalidate_range_end(range));
+    if (table === 0) return true;
+    const goOn = !(yield* isMlocked(vma, flags)) && (yield* unmap_pte(p, vma, table, addr, flags));
+    yield* fact("u11", spin_unlock(pte_lockptr(table)));
+    if (goOn && !underLock) yield* mmu_notifier_invalidate_page(mm, addr);
     return goOn;
-  },
-  {
-    source: "mm/rmap.c",
-    facts: "try_to_unmap_one",
-    params: ["page", "vma", "address", "flags"],
-    bits: { flags: { TTU_MIGRATION, TTU_BATCH_FLUSH } },
-    summary: "Unmaps a page from one VMA.",
-  },
-);
-/** Under the PTE lock; false if the page is to stay. */
-const unmap_pte = kernelFunction(
-  "try_to_unmap_one",
+  };
+/** In the drafts, and since 4.14: of the range. */
+function* withRange(p: page, vma: vm_area_struct, addr: number, flags: number): Kernel<boolean> {
+  const mm = yield* loadPrivate(vma.vm_mm);
+  const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, addr, addr + PAGE_SIZE);
+  yield* fact("u2", mmu_notifier_invalidate_range_start(range));
+  const table = yield* page_vma_mapped_walk(p, vma, addr, "mapped");
+  let goOn = true;
+  if (table !== 0) {
+    goOn = (yield* isMlocked(vma, flags)) ? false : yield* unmap_pte(p, vma, table, addr, flags);
+    yield* fact("u11", spin_unlock(pte_lockptr(table)));
+  }
+  yield* fact("u12", mmu_notifier_invalidate_range_end(range));
+  return goOn;
+}
+const try_to_unmap_one = kernelFunction("try_to_unmap_one", withRange, {
+  source: "mm/rmap.c",
+  facts: "try_to_unmap_one",
+  params: ["page", "vma", "address", "flags"],
+  bits: { flags: { TTU_MIGRATION, TTU_BATCH_FLUSH } },
+  summary: "Unmaps a page from one VMA.",
+})
+  .since("v2.6.27", withPage(true))
+  .since("v3.8", withPage(false))
+  .since("v4.19", withRange);
+/** Under the PTE lock; false if the page is to stay. `tells`: notifiers, at once. */
+const unmapping = (tells: boolean) =>
   function* (p: page, vma: vm_area_struct, table: number, addr: number, flags: number): Kernel<boolean> {
     const mm = yield* loadPrivate(vma.vm_mm);
     const entry = yield* pte_offset(table, addr);
     const old = yield* fact("u6", get_and_clear(entry));
     const device = is_device_private_entry(old); // no CPU can have it in its TLB
     if (!device && (flags & TTU_BATCH_FLUSH) === 0) yield* fact("u6", flush_tlb_range(mm, addr, addr + PAGE_SIZE));
+    if (tells) yield* fact("u6", mmu_notifier_invalidate_page(mm, addr));
     if (!device && pte_dirty(old)) yield* fact("u7", set_page_dirty(p));
     if ((flags & TTU_MIGRATION) !== 0) {
       yield* fact("u8", set_pte_at(entry, make_migration_entry(p, pte_write(old))));
@@ -98,14 +114,15 @@ const unmap_pte = kernelFunction(
     } else yield* fact("u10", page_remove_rmap(p, vma));
     yield* fact("u10", put_page(p));
     return true;
-  },
-  {
-    source: "mm/rmap.c",
-    facts: "try_to_unmap_one",
-    params: ["page", "vma", "pmd", "address", "flags"],
-    internal: true,
-  },
-);
+  };
+const unmap_pte = kernelFunction("try_to_unmap_one", unmapping(false), {
+  source: "mm/rmap.c",
+  facts: "try_to_unmap_one",
+  params: ["page", "vma", "pmd", "address", "flags"],
+  internal: true,
+})
+  .since("v2.6.27", unmapping(true))
+  .since("v3.8", unmapping(false));
 /** False if the page was to be thrown away but has been written to: it is mapped again. */
 const leave_swap_entry = kernelFunction(
   "try_to_unmap_one",

@@ -8,6 +8,7 @@
  * A script holds (exit 0, no warnings), unless a command shows what else becomes of it. Commands are told as a shell
  * tells them: `$ hmm check x.hmm; echo $?` for an exit code other than 0. A line `...` stands for lines left out.
  */
+import type { CallbackSignature } from "../../runtime/callables/ops.ts";
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -234,7 +235,9 @@ test("every type, callback, patch, constant, error and kind of report is there",
   assert.equal(missing(Object.keys(ERRNO)), []);
   assert.equal(missing([...reportKinds, ...showWords()]), []);
   for (const [type, { callbacks }] of Object.entries(callbackTables))
-    for (const [name, { params }] of Object.entries(callbacks)) {
+    for (const [name, { params }] of Object.entries(callbacks).flatMap(([one, known]) =>
+      [known].flat().map((signature): [string, CallbackSignature] => [one, signature]),
+    )) {
       const text = `\`${name}(${params.map((param) => param.name).join(", ")})\``;
       assert.ok(page.includes(text), `${type}: ${text}`);
     }

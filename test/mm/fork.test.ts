@@ -5,7 +5,7 @@ import { device, device_unmap, device_write } from "../../runtime/drivers/device
 import { kernelFunction } from "../../runtime/machine/function.ts";
 import { Op, primitive, step, type Kernel } from "../../runtime/machine/step.ts";
 import { staticObject } from "../../runtime/machine/types.ts";
-import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier.ts";
+import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier_register.ts";
 import { mmu_notifier, mmu_notifier_ops, type mmu_notifier_range } from "../../runtime/mm/mmu_notifier_types.ts";
 import { cpuPte } from "../../runtime/mm/tlb.ts";
 import { insert } from "../../runtime/mm/translations.ts";

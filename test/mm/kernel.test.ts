@@ -7,6 +7,7 @@ import { placeOf } from "../../runtime/machine/report.ts";
 import type { Kernel, Value } from "../../runtime/machine/step.ts";
 import { hmm_mirror, hmm_range } from "../../runtime/mm/hmm_types.ts";
 import { VM_READ, VM_WRITE } from "../../runtime/mm/mm_types.ts";
+import { isBuiltIn, type Era } from "../../runtime/patch.ts";
 import { vm_mmap_pgoff } from "../../runtime/mm/mmap.ts";
 import { mmput } from "../../runtime/mm/fork.ts";
 import { down_read, up_read } from "../../runtime/machine/rwsem.ts";
@@ -54,7 +55,8 @@ test("patches need patches that exist, and apply where what they need applies", 
   for (const patch of patches)
     for (const need of patch.needs) {
       const other = patches.find((p) => p.name === need);
-      assert.ok(other !== undefined && patch.eras.every((era) => other.eras.includes(era)), patch.name);
+      const has = (era: Era): boolean => other !== undefined && (other.eras.includes(era) || isBuiltIn(other, era));
+      assert.ok(patch.eras.every(has), patch.name);
     }
   const named = new Set(patches.map((p) => p.name));
   for (const { name, patch } of callables) assert.ok(patch === undefined || named.has(patch), name);

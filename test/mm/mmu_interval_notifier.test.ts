@@ -27,9 +27,8 @@ import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
   mmu_notifier_invalidate_range_start_nonblock,
-  mmu_notifier_register,
-  mmu_notifier_unregister,
 } from "../../runtime/mm/mmu_notifier.ts";
+import { mmu_notifier_register, mmu_notifier_unregister } from "../../runtime/mm/mmu_notifier_register.ts";
 import {
   mmu_interval_notifier,
   mmu_interval_notifier_ops,

@@ -10,15 +10,17 @@ import { staticObject } from "../../runtime/machine/types.ts";
 import { mmdrop, mmgrab, mmput } from "../../runtime/mm/fork.ts";
 import type { mm_struct } from "../../runtime/mm/mm_types.ts";
 import {
-  __mmu_notifier_register,
-  mmu_notifier_call_srcu,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
   mmu_notifier_invalidate_range_start_nonblock,
+} from "../../runtime/mm/mmu_notifier.ts";
+import {
+  __mmu_notifier_register,
+  mmu_notifier_call_srcu,
   mmu_notifier_register,
   mmu_notifier_unregister,
   mmu_notifier_unregister_no_release,
-} from "../../runtime/mm/mmu_notifier.ts";
+} from "../../runtime/mm/mmu_notifier_register.ts";
 import {
   mmu_notifier,
   mmu_notifier_ops,
@@ -106,7 +108,7 @@ test("registration takes one mm_count and gives it back, with and without releas
   assert.is(world.run(mmu_notifier_register, first, world.mm), 0);
   assert.is(world.run(mmu_notifier_register, second, world.mm), 0);
   assert.is(world.peek(world.mm.mm_count), 3);
-  assert.equal(world.live(), ["mmu_notifier_mm"]);
+  assert.equal(world.live(), ["mmu_notifier_subscriptions"]);
   world.run(mmu_notifier_unregister, first, world.mm);
   assert.is(world.peek(counts.released), 1);
   world.run(mmu_notifier_unregister_no_release, second, world.mm);

@@ -16,7 +16,7 @@ import { clean_record_shared_mapping_range } from "../../runtime/mm/mapping_dirt
 import { do_mincore } from "../../runtime/mm/mincore.ts";
 import { address_space, type mm_struct, VM_HUGEPAGE, VM_READ, VM_SHARED, VM_WRITE } from "../../runtime/mm/mm_types.ts";
 import { mmap_file, vm_mmap_pgoff, vm_munmap } from "../../runtime/mm/mmap.ts";
-import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier.ts";
+import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier_register.ts";
 import { mmu_notifier, mmu_notifier_ops, type mmu_notifier_range } from "../../runtime/mm/mmu_notifier_types.ts";
 import { vm_mprotect } from "../../runtime/mm/mprotect.ts";
 import { allocate, initList } from "../../runtime/mm/page_alloc.ts";

@@ -5,7 +5,7 @@ import { Op, primitive, step, type Kernel } from "../../runtime/machine/step.ts"
 import { container_of, embed, int, Struct } from "../../runtime/machine/struct.ts";
 import { staticObject } from "../../runtime/machine/types.ts";
 import type { mm_struct } from "../../runtime/mm/mm_types.ts";
-import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier.ts";
+import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier_register.ts";
 import { mmu_notifier, mmu_notifier_ops, type mmu_notifier_range } from "../../runtime/mm/mmu_notifier_types.ts";
 import { cpuPte } from "../../runtime/mm/tlb.ts";
 import type { World } from "./world.ts";

@@ -4,7 +4,7 @@ import { Op, primitive, step, type Kernel } from "../../runtime/machine/step.ts"
 import { int, Struct, words, WORD } from "../../runtime/machine/struct.ts";
 import { staticObject } from "../../runtime/machine/types.ts";
 import type { mm_struct } from "../../runtime/mm/mm_types.ts";
-import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier.ts";
+import { mmu_notifier_register } from "../../runtime/mm/mmu_notifier_register.ts";
 import { mmu_notifier, mmu_notifier_ops, type mmu_notifier_range } from "../../runtime/mm/mmu_notifier_types.ts";
 import { pte_present, pte_write } from "../../runtime/mm/pgtable.ts";
 import { cpuPte, CPUS, tlbTables } from "../../runtime/mm/tlb.ts";

@@ -10,7 +10,7 @@ import { at, SLOT, WORD, type Struct, type StructClass } from "../../runtime/mac
 import { firstFreeStatic, STATIC_ARENA, typeNumber } from "../../runtime/machine/types.ts";
 import { firstMm, patches as allPatches } from "../../runtime/kernel.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
-import { srcu } from "../../runtime/mm/mmu_notifier.ts";
+import { srcu } from "../../runtime/mm/mmu_notifier_hlist.ts";
 import { init_mm } from "../../runtime/mm/vmalloc.ts";
 import { resolveBodies, type Era } from "../../runtime/patch.ts";
 import { observe, type Observed, type Violation } from "../support/oracles.ts";

@@ -35,7 +35,7 @@ import {
 import { spin_lock, spin_trylock, spin_unlock } from "../../runtime/machine/spinlock.ts";
 import type { Kernel, Value } from "../../runtime/machine/step.ts";
 import { container_of, NULL } from "../../runtime/machine/struct.ts";
-import { srcu } from "../../runtime/mm/mmu_notifier.ts";
+import { srcu } from "../../runtime/mm/mmu_notifier_hlist.ts";
 import type { Scene } from "./random-programs.ts";
 import { thing } from "./random-types.ts";
 import { completing, retrying, waiting, working } from "./random-waits.ts";

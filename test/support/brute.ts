@@ -6,7 +6,7 @@ import { Moved, type Machine } from "../../runtime/machine/machine.ts";
 import { invoke_callbacks, rcu } from "../../runtime/machine/rcu.ts";
 import { classOf, describe, isFatal } from "../../runtime/machine/report.ts";
 import { process_works } from "../../runtime/machine/workqueue.ts";
-import { srcu } from "../../runtime/mm/mmu_notifier.ts";
+import { srcu } from "../../runtime/mm/mmu_notifier_hlist.ts";
 
 /** Actors that run callbacks, as the director numbers them, by the name they go by. */
 export const HELPERS: ReadonlyMap<number, string> = new Map([

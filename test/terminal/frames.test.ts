@@ -257,7 +257,7 @@ test("what has changed is marked, forward and back, and without colours too", as
 
 const NOTIFIERS = readFileSync("test/terminal/support/two-invalidations.hmm", "utf8");
 
-/** cpu0 is in a callback, cpu1 through with its own; of the others one reads, one leaves, one comes, one unregisters. */
+/** cpu0 is in a callback, cpu1 through with its own; of the rest one reads, one leaves, one comes, one unregisters. */
 async function invalidating(size: Size): Promise<Seat> {
   const seat = takeSeat(size, NOTIFIERS, false, "two-invalidations");
   await seat.press("tab", "n", "n", "n", "n", "n", "escape");
