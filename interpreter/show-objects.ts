@@ -74,10 +74,13 @@ function toldOf(machine: Machine, object: Struct): Told {
   const below: string[] = [];
   const items: Struct[] = [];
   for (const { name, member, shown } of wantedOf(machine, object)) {
-    const listed = shown?.each === undefined ? [] : itemsOn(machine, object, member as List, shown.each);
+    if (shown?.each === undefined) {
+      cells.push(...cellsOf(machine, object, { name, member, shown }));
+      continue;
+    }
+    const listed = itemsOn(machine, object, member as List, shown.each);
     below.push(...listed.map(({ text }) => `  ${name}: ${text}`));
     items.push(...listed.flatMap(({ item }) => item ?? []));
-    if (listed.length === 0) cells.push(...cellsOf(machine, object, { name, member, shown }));
   }
   return { object, lines: [cells.join("  "), ...below], items };
 }
