@@ -13,6 +13,8 @@ import { mmCallables } from "./callables/mm.ts";
 import { mmOpsCallables } from "./callables/mm_ops.ts";
 import { walkCallables } from "./callables/walk.ts";
 import { pageCallables } from "./callables/pages.ts";
+import { mmapLockCallables } from "./callables/mmap_lock.ts";
+import { notifierPageCallables } from "./callables/notifier_pages.ts";
 import { defaultNotifier, notifierCallables } from "./callables/notifiers.ts";
 import { odpCallables } from "./callables/odp.ts";
 import { mlx5OdpImage } from "./drivers/mlx5_odp.ts";
@@ -36,6 +38,13 @@ import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
+import { mmuNotifierV2 } from "./kernels/mmu-notifier-v2.ts";
+import { releaseExternalLock } from "./kernels/release-external-lock.ts";
+import { releaseNoAutodisarm } from "./kernels/release-no-autodisarm.ts";
+import { releaseMmapSem } from "./kernels/release-mmap-sem.ts";
+import { mmuNotifierSpinlock } from "./kernels/mmu-notifier-spinlock.ts";
+import { mmuNotifierV4 } from "./kernels/mmu-notifier-v4.ts";
+import { mmuNotifierV4EarlyRelease } from "./kernels/mmu-notifier-v4-early-release.ts";
 import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
@@ -78,6 +87,13 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  mmuNotifierV4EarlyRelease,
+  mmuNotifierV4,
+  mmuNotifierSpinlock,
+  releaseMmapSem,
+  releaseNoAutodisarm,
+  releaseExternalLock,
+  mmuNotifierV2,
   forkCopiesPinned,
   forkEndsBeforeWrprotect,
   gupFastWriteProtectSeq,
@@ -123,6 +139,8 @@ export const callables: readonly Callable[] = [
   ...counterCallables,
   ...listCallables,
   ...notifierCallables,
+  ...notifierPageCallables,
+  ...mmapLockCallables,
   ...intervalCallables,
   ...deferredCallables,
   ...hmmCallables,

@@ -17,7 +17,7 @@ export interface Patch {
   readonly source: string;
   /** Eras it applies to. */
   readonly eras: readonly Era[];
-  /** Eras that have its bodies as they are: those since it was merged, or, of a state before a fix, those until then. */
+  /** Eras that have its bodies as they are: since it was merged, or, if it is the state before a fix, until then. */
   readonly builtIn?: Life;
   /** Patches that must stand before it. */
   readonly needs: readonly string[];

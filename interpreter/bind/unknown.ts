@@ -4,7 +4,7 @@ import type { Span } from "../../grammar/span.ts";
 import { nearest } from "../../grammar/suggest.ts";
 import type { Callable } from "../../runtime/callable.ts";
 import { patches } from "../../runtime/kernel.ts";
-import { functionIn, type Era } from "../../runtime/patch.ts";
+import { existsIn, functionIn, type Era } from "../../runtime/patch.ts";
 import { builtinNames } from "./builtins.ts";
 import { isOfAnotherKernel, ofAnotherKernel } from "./eras.ts";
 import type { ExpressionBinder } from "./names.ts";
@@ -80,7 +80,8 @@ function whereItIs(entry: Callable, era: Era): string {
   const patch = patches.find(({ name }) => name === entry.patch);
   const on = patch === undefined || patch.eras.includes(era) ? "" : `${patch.eras.join(", ")} `;
   if (patch !== undefined) parts.push(`it comes with \`${on}+ ${patch.name}\``);
-  if (entry.since !== undefined) parts.push(`it exists since ${entry.since}`);
-  if (entry.until !== undefined) parts.push(`it is gone in ${entry.until}`);
+  const { since, until } = entry;
+  if (typeof since === "string" && !existsIn({ since }, era)) parts.push(`it exists since ${since}`);
+  else if (until !== undefined && !existsIn({ until }, era) && patch === undefined) parts.push(`gone since ${until}`);
   return parts.join(", ");
 }

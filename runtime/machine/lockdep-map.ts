@@ -15,6 +15,11 @@ export class lockdep_map extends Struct {
 }
 /** Taken by whoever may have to reclaim memory: mm/page_alloc.c. */
 export const fs_reclaim = staticObject<lockdep_map>(lockdep_map, "fs_reclaim");
+/** Taken round the callbacks of mmu notifiers since 5.4, and since 5.11 by allocations: mm/mmu_notifier.c. */
+export const __mmu_notifier_invalidate_range_start_map = staticObject<lockdep_map>(
+  lockdep_map,
+  "mmu_notifier_invalidate_range_start",
+);
 
 const acquire = primitive("lock_map_acquire", (m, map = 0) => {
   m.hold(map, HoldMode.exclusive + Taken.map);

@@ -1,10 +1,13 @@
 /** What is said about a machine's locks: asked where a lock is taken or somebody may sleep, and only then. */
 import { __GFP_DIRECT_RECLAIM } from "./gfp.ts";
-import { fs_reclaim, mayReclaim } from "./lockdep-map.ts";
+import { __mmu_notifier_invalidate_range_start_map, fs_reclaim, mayReclaim } from "./lockdep-map.ts";
+import { existsIn } from "./era.ts";
 import { orderMessage, sleepMessages } from "./lockdep-report.ts";
 import { callers } from "./report.ts";
 import type { Machine } from "./machine.ts";
 import { HoldMode, Op, Taken, type LockChecks } from "./step.ts";
+
+const NOTIFIERS_IN_RECLAIM = { since: "v5.12" };
 
 export class LockWatch implements LockChecks {
   private readonly machine: Machine;
@@ -61,6 +64,16 @@ export class LockWatch implements LockChecks {
   /** Where an allocation has to wait for memory, locks that reclaim takes must not be held. */
   allocates(gfp: number): void {
     if ((gfp & __GFP_DIRECT_RECLAIM) !== 0) this.sleeps("mm/slab.h");
-    if (mayReclaim(gfp)) this.wants(fs_reclaim.addr, HoldMode.exclusive + Taken.map);
+    const { machine } = this;
+    const map = HoldMode.exclusive + Taken.map;
+    // Since 5.11 an allocation says that reclaim calls mmu notifiers; before, the first registration does.
+    const tellsOfNotifiers = (gfp & __GFP_DIRECT_RECLAIM) !== 0 && existsIn(NOTIFIERS_IN_RECLAIM, machine.era ?? "");
+    if (!tellsOfNotifiers) {
+      if (mayReclaim(gfp)) this.wants(fs_reclaim.addr, map);
+      return;
+    }
+    if (mayReclaim(gfp)) machine.hold(fs_reclaim.addr, map);
+    this.wants(__mmu_notifier_invalidate_range_start_map.addr, map);
+    if (mayReclaim(gfp)) machine.release(fs_reclaim.addr, HoldMode.exclusive);
   }
 }

@@ -27,7 +27,7 @@ function* takeDown(mm: mm_struct, vma: vm_area_struct): Kernel<void> {
   const tables = yield* fact("E4", free_pgtables(mm, vma, 0, TASK_SIZE));
   yield* fact("E4", tlb_finish_mmu(mm, 0, TASK_SIZE, tables, pages));
 }
-/** Whether the OOM killer has chosen the process: set before it was killed, so that reading it is no step of its own. */
+/** Whether the OOM killer has chosen the process. Set before it was killed: reading it is no step of its own. */
 function* isVictim(mm: mm_struct): Kernel<boolean> {
   return ((yield* loadPrivate(mm.flags)) & MMF_OOM_VICTIM) !== 0;
 }
@@ -43,7 +43,7 @@ const reap_victim = kernelFunction(
   { source: "mm/mmap.c", facts: "exit_mmap", params: ["mm"], internal: true },
 );
 
-/** The drafts of 2008: notifiers hear of it when the pages are gone. `before`: what V4 calls first. */
+/** The drafts of 2008: notifiers hear of it when the pages are gone. V4 calls something before that. */
 export const releaseLast = (before: (mm: mm_struct) => Kernel<void> = function* () {}) =>
   function* (mm: mm_struct): Kernel<void> {
     yield* before(mm);

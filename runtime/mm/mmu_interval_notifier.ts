@@ -30,7 +30,7 @@ const header = "include/linux/mmu_notifier.h";
 
 // ---- the driver's side of the sequence number
 
-/** Nobody holds a lock, in any version of it. */
+/** Nobody holds a lock: whoever saw the change may be ahead of what comes with it. */
 const seq_has_changed = kernelFunction(
   "seq_has_changed",
   function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
@@ -40,6 +40,25 @@ const seq_has_changed = kernelFunction(
 );
 const wait_for_change = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
   wait_event(subscriptions.wq, seq_has_changed as unknown as Condition<[]>, subscriptions, seq);
+
+/** Since 5.18 mmu_interval_notifier_remove() looks under the lock: who changes the number is through then. */
+const interval_seq_released = kernelFunction(
+  "mmu_interval_seq_released",
+  function* (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<boolean> {
+    yield* spin_lock(subscriptions.lock);
+    const released = (yield* load(subscriptions.invalidate_seq)) !== seq;
+    yield* spin_unlock(subscriptions.lock);
+    return released;
+  },
+  {
+    source,
+    since: "v5.18",
+    params: ["subscriptions", "seq"],
+    summary: "Whether an invalidation is over, and its tree done.",
+  },
+);
+const wait_for_change_locked = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
+  wait_event(subscriptions.wq, interval_seq_released as unknown as Condition<[]>, subscriptions, seq);
 
 export const mmu_interval_read_begin = kernelFunction(
   "mmu_interval_read_begin",
@@ -101,8 +120,8 @@ export const mmu_interval_check_retry = kernelFunction(
 
 // ---- coming and going
 
-const __mmu_interval_notifier_insert = kernelFunction(
-  "__mmu_interval_notifier_insert",
+/** Asks whether the mm is alive: before 5.10 the wrong counter, for a struct without users is there, too. */
+const insertIf = (counter: "mm_count" | "mm_users") =>
   function* (
     sub: mmu_interval_notifier,
     mm: mm_struct,
@@ -119,23 +138,22 @@ const __mmu_interval_notifier_insert = kernelFunction(
     const last = start + length - 1;
     if (length === 0 || last > ULONG_MAX) return -EOVERFLOW;
     yield* fact(2, storePrivate(interval_tree.last, last));
-    const count = yield* fact(3, atomic_read(mm.mm_count));
-    if (yield* WARN_ON(count <= 0, "atomic_read(&mm->mm_count) <= 0")) return -EINVAL;
+    const count = yield* fact(3, atomic_read(mm[counter]));
+    if (yield* WARN_ON(count <= 0, `atomic_read(&mm->${counter}) <= 0`)) return -EINVAL;
     yield* fact(4, mmgrab(mm));
     yield* fact(5, spin_lock(subscriptions.lock));
     yield* enter(sub, subscriptions);
     yield* fact(8, spin_unlock(subscriptions.lock));
     return 0;
-  },
-  {
-    source,
-    since: "v5.5",
-    facts: "__mmu_interval_notifier_insert",
-    params: ["interval_sub", "mm", "subscriptions", "start", "length", "ops"],
-    summary: "Puts an interval notifier into the tree of its mm, or has that done when the tree moves again.",
-    differs: "What nobody else can reach yet is written without a scheduling point.",
-  },
-);
+  };
+const __mmu_interval_notifier_insert = kernelFunction("__mmu_interval_notifier_insert", insertIf("mm_count"), {
+  source,
+  since: "v5.5",
+  facts: "__mmu_interval_notifier_insert",
+  params: ["interval_sub", "mm", "subscriptions", "start", "length", "ops"],
+  summary: "Puts an interval notifier into the tree of its mm, or has that done when the tree moves again.",
+  differs: "What nobody else can reach yet is written without a scheduling point.",
+}).since("v5.10", insertIf("mm_users"));
 const enter = kernelFunction(
   "__mmu_interval_notifier_insert",
   function* (sub: mmu_interval_notifier, subscriptions: mmu_notifier_subscriptions): Kernel<void> {
@@ -225,8 +243,7 @@ export const mmu_interval_notifier_insert_locked = kernelFunction(
   },
 );
 
-export const mmu_interval_notifier_remove = kernelFunction(
-  "mmu_interval_notifier_remove",
+const removeWaiting = (wait: typeof wait_for_change) =>
   function* (sub: mmu_interval_notifier): Kernel<void> {
     yield* fact(1, might_sleep());
     const mm = yield* loadPrivate(sub.mm);
@@ -235,9 +252,12 @@ export const mmu_interval_notifier_remove = kernelFunction(
     const seq = yield* leave(sub, subscriptions);
     yield* fact(4, spin_unlock(subscriptions.lock));
     yield* fact(5, waits_for_invalidation());
-    if (seq !== 0) yield* fact(6, wait_for_change(subscriptions, seq));
+    if (seq !== 0) yield* fact(6, wait(subscriptions, seq));
     yield* fact(7, mmdrop(mm));
-  },
+  };
+export const mmu_interval_notifier_remove = kernelFunction(
+  "mmu_interval_notifier_remove",
+  removeWaiting(wait_for_change),
   {
     source,
     since: "v5.5",
@@ -245,7 +265,7 @@ export const mmu_interval_notifier_remove = kernelFunction(
     params: ["interval_sub"],
     summary: "Takes an interval notifier away, and waits until no callback of it runs.",
   },
-);
+).since("v5.18", removeWaiting(wait_for_change_locked));
 /** What has to change before it is out; 0 if it is. */
 const leave = kernelFunction(
   "mmu_interval_notifier_remove",

@@ -1,10 +1,10 @@
 /**
- * mm/mmu_notifier.c as in the third draft, "[patch 1/6] mmu_notifier: Core code" of 29 January 2008: an hlist in the mm,
- * walked with RCU and changed under mmap_sem, but by mmu_notifier_release() without any lock. The bodies without
+ * mm/mmu_notifier.c as in the third draft, "[patch 1/6] mmu_notifier: Core code" of 29 January 2008: an hlist in the
+ * mm, walked with RCU and changed under mmap_sem, but by mmu_notifier_release() without any lock. The bodies without
  * kernelFunction are those of functions of mmu_notifier_register.ts and mmu_notifier_release.ts.
  */
 import { READ_ONCE } from "../machine/access.ts";
-import { kernelFunction } from "../machine/function.ts";
+import { kernelFunction, type KernelFunction } from "../machine/function.ts";
 import { hlist_add_head_rcu_2_6_24, hlist_del_rcu, hlist_empty, type hlist_node } from "../machine/list.ts";
 import { rcu_read_lock, rcu_read_unlock, synchronize_rcu } from "../machine/rcu.ts";
 import { down_write, up_write } from "../machine/rwsem.ts";
@@ -35,18 +35,31 @@ export function* release(mm: mm_struct): Kernel<void> {
   yield* fact(4, rcu_read_unlock());
   yield* fact(5, synchronize_rcu());
 }
-/** Takes each notifier off the list, then tells it. No lock is held. */
-export const disarm_each = kernelFunction(
-  "mmu_notifier_release",
-  function* (mm: mm_struct, node: hlist_node): Kernel<void> {
-    if (node.isNull) return;
-    const next = yield* fact("3a", READ_ONCE(node.next));
-    yield* fact("3b", hlist_del_rcu(node));
-    yield* callRelease(notifierOf(node), mm, "3c");
-    return yield* disarm_each.restart(mm, next);
-  },
-  { source, until: "v2.6.27", facts: "release A3", params: ["mm", "node"], internal: true },
-);
+/** One notifier after the other, the next one being read first: `disarm` takes it off the list and tells it. */
+export function disarmEach(
+  disarm: (node: hlist_node, mm: mm_struct) => Kernel<void>,
+  facts: string,
+): KernelFunction<[mm_struct, hlist_node], void> {
+  const self = kernelFunction(
+    "mmu_notifier_release",
+    function* (mm: mm_struct, node: hlist_node): Kernel<void> {
+      if (node.isNull) return;
+      const next = yield* fact("3a", READ_ONCE(node.next));
+      yield* disarm(node, mm);
+      return yield* self.restart(mm, next);
+    },
+    { source, until: "v2.6.27", facts, params: ["mm", "node"], internal: true },
+  );
+  return self;
+}
+export function* tellRelease(node: hlist_node, mm: mm_struct): Kernel<void> {
+  yield* callRelease(notifierOf(node), mm, "3c");
+}
+/** No lock is held. */
+export const disarm_each = disarmEach(function* (node, mm) {
+  yield* fact("3b", hlist_del_rcu(node));
+  yield* tellRelease(node, mm);
+}, "release A3");
 
 /** The macro through which all callbacks but release() are called, for callbacks of a range. */
 export const mmu_notifier_call = (callback: ByAddresses) => {

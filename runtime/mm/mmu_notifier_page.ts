@@ -1,6 +1,6 @@
 /**
- * mm/mmu_notifier.c: what notifiers are told, or asked, of single entries, without start and end. Each call is a walk over
- * the list; interval notifiers hear of none of these.
+ * mm/mmu_notifier.c: what notifiers are told, or asked, of single entries, without start and end. Each call is a walk
+ * over the list; interval notifiers hear of none of these.
  */
 import { load, loadPrivate, READ_ONCE } from "../machine/access.ts";
 import { kernelFunction, type FunctionInfo } from "../machine/function.ts";

@@ -40,8 +40,8 @@ export function mmu_notifier_range_init(
 
 const DRAFTS = { until: "v2.6.27" };
 /**
- * Callbacks of a notifier; each may be missing. Constant. What they are given has changed: before 5.0 the ends of a range
- * come one by one (mmu_notifier_hlist.ts). Differs: age_page() of the drafts is missing.
+ * Callbacks of a notifier; each may be missing. Constant. What they are given has changed: before 5.0 the ends of a
+ * range come one by one (mmu_notifier_hlist.ts). Differs: age_page() of the drafts is missing.
  */
 export class mmu_notifier_ops extends Struct {
   static readonly short: string = "ops";

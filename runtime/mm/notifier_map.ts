@@ -1,26 +1,20 @@
 /**
  * Lockdep's map of invalidations, which kernels have since 5.4: whoever invalidates takes it like a lock, and so does
- * whoever waits for an invalidation. That it is taken in reclaim is told lockdep when the first notifier is registered,
- * long before memory runs short.
+ * whoever waits for an invalidation. That it is taken in reclaim is told lockdep, before 5.11, when the first notifier is
+ * registered, long before memory runs short.
  */
 import { non_block_end, non_block_start } from "../machine/context.ts";
 import { GFP_KERNEL } from "../machine/gfp.ts";
 import {
+  __mmu_notifier_invalidate_range_start_map,
   fs_reclaim_acquire,
   fs_reclaim_release,
   lock_map_acquire,
   lock_map_release,
-  lockdep_map,
 } from "../machine/lockdep-map.ts";
 import type { Kernel } from "../machine/step.ts";
-import { staticObject } from "../machine/types.ts";
 
-export { lock_map_acquire, lock_map_release };
-
-export const __mmu_notifier_invalidate_range_start_map = staticObject<lockdep_map>(
-  lockdep_map,
-  "mmu_notifier_invalidate_range_start",
-);
+export { __mmu_notifier_invalidate_range_start_map, lock_map_acquire, lock_map_release };
 
 /** Part of registration. Nothing of it is seen by other CPUs. */
 export function* prime_notifier_map(): Kernel<void> {
