@@ -7,6 +7,7 @@ import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
 import { hmmFaultCallables } from "./callables/hmm_fault.ts";
 import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
+import { intervalUpdateCallables } from "./callables/interval_updates.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
@@ -49,6 +50,7 @@ import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
 import { retractNotifies } from "./kernels/retract-notifies.ts";
+import { intervalUpdatesSafe } from "./kernels/interval-updates-safe.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import { functionById } from "./machine/function.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -118,6 +120,7 @@ export const patches: readonly Patch[] = [
   numaClearsPmd,
   zapBeforeStart,
   endBeforeZap,
+  intervalUpdatesSafe,
 ];
 
 /** Makes the bodies of patches those of the eras that have them. */
@@ -142,6 +145,7 @@ export const callables: readonly Callable[] = [
   ...notifierPageCallables,
   ...mmapLockCallables,
   ...intervalCallables,
+  ...intervalUpdateCallables,
   ...deferredCallables,
   ...hmmCallables,
   ...hmmFaultCallables,
