@@ -40,6 +40,8 @@ import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { mmuNotifierV2 } from "./kernels/mmu-notifier-v2.ts";
+import { noAllLocksMutex } from "./kernels/no-all-locks-mutex.ts";
+import { registerAllocatesUnderLocks } from "./kernels/register-allocates-under-locks.ts";
 import { releaseExternalLock } from "./kernels/release-external-lock.ts";
 import { releaseNoAutodisarm } from "./kernels/release-no-autodisarm.ts";
 import { releaseMmapSem } from "./kernels/release-mmap-sem.ts";
@@ -89,6 +91,8 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  registerAllocatesUnderLocks,
+  noAllLocksMutex,
   mmuNotifierV4EarlyRelease,
   mmuNotifierV4,
   mmuNotifierSpinlock,
