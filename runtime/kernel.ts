@@ -38,6 +38,8 @@ import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
+import { invalidatePageUnderLock } from "./kernels/invalidate-page-under-lock.ts";
+import { oomReaperBlocks } from "./kernels/oom-reaper-blocks.ts";
 import { mmuNotifierV2 } from "./kernels/mmu-notifier-v2.ts";
 import { releaseExternalLock } from "./kernels/release-external-lock.ts";
 import { releaseNoAutodisarm } from "./kernels/release-no-autodisarm.ts";
@@ -118,6 +120,8 @@ export const patches: readonly Patch[] = [
   numaClearsPmd,
   zapBeforeStart,
   endBeforeZap,
+  invalidatePageUnderLock,
+  oomReaperBlocks,
 ];
 
 /** Makes the bodies of patches those of the eras that have them. */
