@@ -40,6 +40,8 @@ import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
 import { invalidatePageUnderLock } from "./kernels/invalidate-page-under-lock.ts";
 import { oomReaperBlocks } from "./kernels/oom-reaper-blocks.ts";
+import { nonblockSingleNotifier } from "./kernels/nonblock-single-notifier.ts";
+import { oomReaperEnds } from "./kernels/oom-reaper-ends.ts";
 import { mmuNotifierV2 } from "./kernels/mmu-notifier-v2.ts";
 import { releaseExternalLock } from "./kernels/release-external-lock.ts";
 import { releaseNoAutodisarm } from "./kernels/release-no-autodisarm.ts";
@@ -122,6 +124,8 @@ export const patches: readonly Patch[] = [
   endBeforeZap,
   invalidatePageUnderLock,
   oomReaperBlocks,
+  nonblockSingleNotifier,
+  oomReaperEnds,
 ];
 
 /** Makes the bodies of patches those of the eras that have them. */
