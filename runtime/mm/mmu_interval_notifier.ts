@@ -160,10 +160,10 @@ const enter = kernelFunction(
     const active = yield* fact(6, load(subscriptions.active_invalidate_ranges));
     const seq = yield* fact(6, load(subscriptions.invalidate_seq));
     const is_invalidating = isOdd(seq);
-    if (active > 0 && is_invalidating) {
+    if (active !== 0 && is_invalidating) {
       yield* fact("6a", hlist_add_head(sub.deferred_item, subscriptions.deferred_list));
       yield* fact("6c", store(sub.invalidate_seq, seq));
-    } else if (active > 0) {
+    } else if (active !== 0) {
       yield* fact("6b", store(subscriptions.invalidate_seq, seq + 1));
       yield* fact("6b", interval_tree_insert(sub.interval_tree, subscriptions.itree));
       yield* fact("6c", store(sub.invalidate_seq, seq + 1));

@@ -78,7 +78,7 @@ export const mn_itree_inv_end = kernelFunction(
   function* (subscriptions: mmu_notifier_subscriptions): Kernel<void> {
     yield* fact("e2", spin_lock(subscriptions.lock));
     const active = yield* fact("e2", add(subscriptions.active_invalidate_ranges, -1));
-    const seq = active > 0 ? 0 : yield* fact("e2", load(subscriptions.invalidate_seq));
+    const seq = active !== 0 ? 0 : yield* fact("e2", load(subscriptions.invalidate_seq));
     if (!isOdd(seq)) {
       yield* fact("e2", spin_unlock(subscriptions.lock));
       return;
