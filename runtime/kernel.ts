@@ -39,7 +39,13 @@ import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
+import { invalidatePageUnderLock } from "./kernels/invalidate-page-under-lock.ts";
+import { oomReaperBlocks } from "./kernels/oom-reaper-blocks.ts";
+import { nonblockSingleNotifier } from "./kernels/nonblock-single-notifier.ts";
+import { oomReaperEnds } from "./kernels/oom-reaper-ends.ts";
 import { mmuNotifierV2 } from "./kernels/mmu-notifier-v2.ts";
+import { noAllLocksMutex } from "./kernels/no-all-locks-mutex.ts";
+import { registerAllocatesUnderLocks } from "./kernels/register-allocates-under-locks.ts";
 import { releaseExternalLock } from "./kernels/release-external-lock.ts";
 import { releaseNoAutodisarm } from "./kernels/release-no-autodisarm.ts";
 import { releaseMmapSem } from "./kernels/release-mmap-sem.ts";
@@ -89,6 +95,8 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  registerAllocatesUnderLocks,
+  noAllLocksMutex,
   mmuNotifierV4EarlyRelease,
   mmuNotifierV4,
   mmuNotifierSpinlock,
@@ -121,6 +129,10 @@ export const patches: readonly Patch[] = [
   zapBeforeStart,
   endBeforeZap,
   intervalUpdatesSafe,
+  invalidatePageUnderLock,
+  oomReaperBlocks,
+  nonblockSingleNotifier,
+  oomReaperEnds,
 ];
 
 /** Makes the bodies of patches those of the eras that have them. */

@@ -46,6 +46,7 @@ function replays(out: string): [string, string][] {
   }
   return found;
 }
-const SUMMARY = /^(Outcomes|Expectations|Observation|VERIFIED|VIOLATION|The same in other places)|^\S+: kernel (v\d|mmu-notifier-v3)/;
+const SUMMARY =
+  /^(Outcomes|Expectations|Observation|VERIFIED|VIOLATION|The same in other places)|^\S+: kernel (v\d|mmu-notifier-v3)/;
 
 test.run();
