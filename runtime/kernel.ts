@@ -7,6 +7,7 @@ import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
 import { hmmFaultCallables } from "./callables/hmm_fault.ts";
 import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
+import { intervalUpdateCallables } from "./callables/interval_updates.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
@@ -43,6 +44,8 @@ import { oomReaperBlocks } from "./kernels/oom-reaper-blocks.ts";
 import { nonblockSingleNotifier } from "./kernels/nonblock-single-notifier.ts";
 import { oomReaperEnds } from "./kernels/oom-reaper-ends.ts";
 import { mmuNotifierV2 } from "./kernels/mmu-notifier-v2.ts";
+import { noAllLocksMutex } from "./kernels/no-all-locks-mutex.ts";
+import { registerAllocatesUnderLocks } from "./kernels/register-allocates-under-locks.ts";
 import { releaseExternalLock } from "./kernels/release-external-lock.ts";
 import { releaseNoAutodisarm } from "./kernels/release-no-autodisarm.ts";
 import { releaseMmapSem } from "./kernels/release-mmap-sem.ts";
@@ -53,6 +56,7 @@ import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
 import { retractNotifies } from "./kernels/retract-notifies.ts";
+import { intervalUpdatesSafe } from "./kernels/interval-updates-safe.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import { functionById } from "./machine/function.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -91,6 +95,8 @@ export const declarableIn = (era: Era): string[] =>
 
 /** Every patch, in no order; each says what it needs. */
 export const patches: readonly Patch[] = [
+  registerAllocatesUnderLocks,
+  noAllLocksMutex,
   mmuNotifierV4EarlyRelease,
   mmuNotifierV4,
   mmuNotifierSpinlock,
@@ -122,6 +128,7 @@ export const patches: readonly Patch[] = [
   numaClearsPmd,
   zapBeforeStart,
   endBeforeZap,
+  intervalUpdatesSafe,
   invalidatePageUnderLock,
   oomReaperBlocks,
   nonblockSingleNotifier,
@@ -150,6 +157,7 @@ export const callables: readonly Callable[] = [
   ...notifierPageCallables,
   ...mmapLockCallables,
   ...intervalCallables,
+  ...intervalUpdateCallables,
   ...deferredCallables,
   ...hmmCallables,
   ...hmmFaultCallables,

@@ -1,5 +1,6 @@
 /** mmu notifiers, as scripts call them. */
 import {
+  callback,
   object,
   optional,
   range,
@@ -10,6 +11,7 @@ import {
 } from "../callable.ts";
 import { storePrivate, loadPrivate } from "../machine/access.ts";
 import { kernelFunction, type KernelFunction } from "../machine/function.ts";
+import { rcu_head } from "../machine/rcu.ts";
 import type { Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
 import { staticObject } from "../machine/types.ts";
@@ -21,6 +23,7 @@ import {
 } from "../mm/mmu_notifier.ts";
 import {
   __mmu_notifier_register,
+  mmu_notifier_call_srcu,
   mmu_notifier_register,
   mmu_notifier_unregister,
   mmu_notifier_unregister_no_release,
@@ -92,6 +95,16 @@ export const notifierCallables: readonly Callable[] = [
     since: "v4.19",
     until: "v5.4",
     run: mmu_notifier_unregister_no_release,
+  },
+  {
+    name: "mmu_notifier_call_srcu",
+    params: [object("rcu", () => rcu_head), callback("func", () => rcu_head)],
+    result: returnsNothing,
+    summary: "calls func(rcu) when every callback that runs now is over",
+    source,
+    since: "v4.19",
+    until: "v5.4",
+    run: mmu_notifier_call_srcu,
   },
   {
     name: "mmu_notifier_release",

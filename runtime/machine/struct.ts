@@ -151,8 +151,8 @@ export class Words {
   }
 }
 
-/** First and first-no-more era of members. */
-export type Lives = Readonly<Record<string, Life>>;
+/** First and first-no-more era of members, or the patch that brings them. */
+export type Lives = Readonly<Record<string, Life & { readonly patch?: string }>>;
 /** What some eras call a member, or without one a variable of the type, if not as its class does. */
 export interface OtherName extends Life {
   readonly member?: string;

@@ -16,6 +16,17 @@ class mm_all_locks extends Struct {
 }
 const all_locks = staticObject(mm_all_locks, "mm_all_locks");
 
+/** All but the mutex. */
+export function* takeLocks(mm: mm_struct): Kernel<number> {
+  const first = yield* loadPrivate(mm.mmap);
+  yield* fact(2, take_mappings(first, 0));
+  yield* fact(3, take_families(first, 0));
+  return 0;
+}
+export function* dropLocks(mm: mm_struct): Kernel<void> {
+  yield* drop_each(yield* loadPrivate(mm.mmap));
+}
+
 /**
  * Needs mmap_sem for writing; whoever could be between a range's start and end without it is kept out: who looks for
  * the mappings of a page holds one of these locks.
@@ -25,10 +36,7 @@ export const mm_take_all_locks = kernelFunction(
   function* (mm: mm_struct): Kernel<number> {
     yield* BUG_ON(yield* down_read_trylock(mm.mmap_sem), "down_read_trylock(&mm->mmap_sem)");
     yield* fact(1, mutex_lock(all_locks.mm_all_locks_mutex));
-    const first = yield* loadPrivate(mm.mmap);
-    yield* fact(2, take_mappings(first, 0));
-    yield* fact(3, take_families(first, 0));
-    return 0;
+    return yield* takeLocks(mm);
   },
   {
     source: "mm/mmap.c",
@@ -43,7 +51,7 @@ export const mm_take_all_locks = kernelFunction(
 export const mm_drop_all_locks = kernelFunction(
   "mm_drop_all_locks",
   function* (mm: mm_struct): Kernel<void> {
-    yield* drop_each(yield* loadPrivate(mm.mmap));
+    yield* dropLocks(mm);
     yield* mutex_unlock(all_locks.mm_all_locks_mutex);
   },
   { source: "mm/mmap.c", facts: "mm_take_all_locks", params: ["mm"], summary: "Undoes mm_take_all_locks()." },

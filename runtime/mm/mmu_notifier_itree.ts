@@ -31,7 +31,7 @@ export const ULONG_MAX = Number.MAX_SAFE_INTEGER;
 
 const subOf = (node: interval_tree_node): mmu_interval_notifier =>
   node.isNull ? at(mmu_interval_notifier, 0) : container_of(node, mmu_interval_notifier, "interval_tree");
-const deferredSubOf = (node: hlist_node): mmu_interval_notifier =>
+export const deferredSubOf = (node: hlist_node): mmu_interval_notifier =>
   container_of(node, mmu_interval_notifier, "deferred_item");
 
 export const isOdd = (seq: number): boolean => seq % 2 === 1;

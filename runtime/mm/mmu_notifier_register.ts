@@ -27,13 +27,13 @@ import { mmu_notifier_subscriptions, type mmu_notifier } from "./mmu_notifier_ty
 import { prime_notifier_map } from "./notifier_map.ts";
 
 const source = "mm/mmu_notifier.c";
-const NO_USERS = "atomic_read(&mm->mm_users) <= 0";
+export const NO_USERS = "atomic_read(&mm->mm_users) <= 0";
 const NO_REFERENCE = "atomic_read(&mm->mm_count) <= 0";
 const FIRST_SEQ = 2;
 
 // ---- registration: 2.6.27 to 5.3
 
-const do_mmu_notifier_register = kernelFunction(
+export const do_mmu_notifier_register = kernelFunction(
   "do_mmu_notifier_register",
   function* (mn: mmu_notifier, mm: mm_struct, take_mmap_sem: boolean): Kernel<number> {
     yield* BUG_ON((yield* fact(1, atomic_read(mm.mm_users))) <= 0, NO_USERS);
@@ -70,7 +70,7 @@ const enterBy = (add: AddHead) =>
     yield* fact(8, mm_drop_all_locks(mm));
     return old.isNull;
   };
-const enter = kernelFunction("do_mmu_notifier_register", enterBy(hlist_add_head), {
+export const enter = kernelFunction("do_mmu_notifier_register", enterBy(hlist_add_head), {
   source,
   facts: "register B1",
   params: ["mn", "mm", "mmu_notifier_mm"],

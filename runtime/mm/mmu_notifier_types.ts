@@ -94,10 +94,13 @@ export class mmu_notifier_head extends Struct {
   lock = spinlock();
 }
 
-/** The one callback of an interval notifier. Constant. */
+/** Callbacks of an interval notifier. Constant. */
 export class mmu_interval_notifier_ops extends Struct {
   static readonly short: string = "ops";
+  static readonly lives: Lives = { release: { patch: "interval-updates-safe" } };
   invalidate = functionPointer<[mmu_interval_notifier, mmu_notifier_range, number], boolean>();
+  /** May be missing: mmu_interval_notifier_remove() waits then. */
+  release = functionPointer<[mmu_interval_notifier], void>();
 }
 
 /** A driver's interest in one range of an address space. It lies in an object of the driver's. */
@@ -106,6 +109,10 @@ export class mmu_interval_notifier extends Struct {
   static readonly otherNames: readonly OtherName[] = [{ name: "mni", until: "v5.6" }];
   static readonly heading: string = "notifiers";
   static readonly shows: readonly (string | Shown)[] = [explained("interval_tree", rangeOf), "invalidate_seq"];
+  static readonly lives: Lives = {
+    deferred_start: { patch: "interval-updates-safe" },
+    deferred_last: { patch: "interval-updates-safe" },
+  };
   /** subscriptions->lock, and an even invalidate_seq there; walked without a lock while that is odd. */
   interval_tree = embed(interval_tree_node);
   /** Constant while inserted. */
@@ -116,6 +123,10 @@ export class mmu_interval_notifier extends Struct {
   deferred_item = embed(hlist_node);
   /** Odd. The driver's own lock; mmu_interval_read_begin() reads it without. */
   invalidate_seq = int();
+  /** What an update has asked for. subscriptions->lock. */
+  deferred_start = int();
+  /** 0: nothing. */
+  deferred_last = int();
 }
 
 const INTERVALS = { since: "v5.5" };
