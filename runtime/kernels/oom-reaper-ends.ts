@@ -1,10 +1,7 @@
 /** A second idea against starts without an end: the OOM reaper tells of one in any case, those who refused included. */
 import { replaces } from "../machine/function.ts";
 import { fact, type Kernel } from "../machine/step.ts";
-import {
-  mmu_notifier_invalidate_range_end,
-  mmu_notifier_invalidate_range_start_nonblock,
-} from "../mm/mmu_notifier.ts";
+import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start_nonblock } from "../mm/mmu_notifier.ts";
 import type { mmu_notifier_range } from "../mm/mmu_notifier_types.ts";
 import { reap_vma, reaping } from "../mm/oom_kill.ts";
 import { erasOf, type Patch } from "../patch.ts";
