@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFile
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SourceText } from "../../grammar/span.ts";
+import { includesOf } from "../../interpreter/commands/load.ts";
 import { bindScript } from "../../interpreter/bind/script.ts";
 import { allNames } from "../../interpreter/commands/doc.ts";
 import { shaped } from "../../interpreter/doc-shape.ts";
@@ -148,7 +149,7 @@ function generic(text: string, isAtom: boolean): string {
     .replace(/\s+/g, " ");
 }
 
-const readFile = (name: string) => ({ name, text: readFileSync(`scripts/${name}`, "utf8") });
+const readFile = includesOf("scripts/all.hmm", { readFile: (path) => readFileSync(path, "utf8") });
 
 test("whatever a script makes the machine do stands in what is printed of the function that does it", () => {
   const printed = new Map<string, string>();
