@@ -14,3 +14,7 @@ export function actorName(actor: number): string {
 }
 /** Everybody's name, by number. */
 export const ACTOR_NAMES: readonly string[] = Array.from({ length: ACTORS }, (_, actor) => actorName(actor));
+/** Those whose bits are set: "cpu0, cpu2". */
+export function actorsIn(bits: number): string {
+  return ACTOR_NAMES.filter((_, actor) => (bits & (1 << actor)) !== 0).join(", ");
+}

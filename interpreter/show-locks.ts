@@ -2,9 +2,11 @@
 import { Op, HoldMode } from "../runtime/machine/step.ts";
 import { holdingText } from "../runtime/machine/held.ts";
 import type { Machine } from "../runtime/machine/machine.ts";
+import { grace_periods, rcu } from "../runtime/machine/rcu.ts";
 import { waiters } from "../runtime/machine/rwsem.ts";
-import { memberText, WORD } from "../runtime/machine/struct.ts";
-import { ACTORS, actorName } from "./actors.ts";
+import { memberText, WORD, type Words } from "../runtime/machine/struct.ts";
+import { ACTOR_NAMES, ACTORS, actorName, actorsIn } from "./actors.ts";
+import { liveObjects } from "./show-objects.ts";
 
 interface LockUse {
   readonly name: string;
@@ -24,7 +26,9 @@ export function lockLines(machine: Machine): string[] {
     const held = machine.locksOf(actor);
     for (const [i, holding] of held.entries()) {
       const order = held.length > 1 ? ` #${i + 1}` : "";
-      use(holding.lock, nameOf(machine, holding.lock, holding.mode)).holders.push(actorName(actor) + order);
+      use(holding.lock, nameOf(machine, holding.lock, holding.mode, holding.flags)).holders.push(
+        actorName(actor) + order,
+      );
     }
   }
   for (let actor = 0; actor < ACTORS; actor++) {
@@ -38,11 +42,34 @@ export function lockLines(machine: Machine): string[] {
   for (const [lock, { waiting }] of withSleepers(machine, locks, use))
     for (const { actor, writer } of waiters(machine.peek(lock + WORD)))
       waiting.push(`${actorName(actor)} (${writer ? "write" : "read"})`);
+  for (const domain of domains(machine)) {
+    const waiting = waitersOf(machine, domain);
+    if (waiting.length > 0) use(domain.addr, domainName(machine, domain)).waiting.push(...waiting);
+  }
   return [...locks].map(([lock, { name, holders, waiting }]) => {
     const mode = !isRwsem(machine, lock) || holders.length === 0 ? "" : machine.peek(lock) < 0 ? "write, " : "read, ";
     const who = holders.length === 0 ? "free" : holders.join(", ");
     return `${name}: ${mode}${who}${waiting.length === 0 ? "" : `  waiting: ${waiting.join(", ")}`}`;
   });
+}
+/** Who waits for readers, or is queued until they are gone, and for which: not for those that came later. */
+function waitersOf(machine: Machine, domain: grace_periods): string[] {
+  const at = (words: Words, i: number): number => machine.peek(words.addr + i * WORD);
+  const forWhom = (who: string, readers: number): string[] =>
+    readers === 0 ? [] : [`${who} (for ${actorsIn(readers)})`];
+  const pending = machine.peek(domain.pending.addr);
+  return [
+    ...ACTOR_NAMES.flatMap((name, actor) => forWhom(name, at(domain.synchronizing, actor))),
+    ...Array.from({ length: pending }, (_, i) =>
+      forWhom(`${machine.functionName(at(domain.functions, i))}()`, at(domain.readers, i)),
+    ).flat(),
+  ];
+}
+function domains(machine: Machine): grace_periods[] {
+  return liveObjects(machine).filter((object) => object instanceof grace_periods);
+}
+function domainName(machine: Machine, { addr }: grace_periods): string {
+  return nameOf(machine, addr, addr === rcu.addr ? HoldMode.rcu : HoldMode.srcu);
 }
 /** Semaphores that are held, and those that nobody holds and somebody sleeps on. */
 function withSleepers(
@@ -62,8 +89,8 @@ const COUNT = /(?:\.|->)count$/;
 function isRwsem(machine: Machine, lock: number): boolean {
   return COUNT.test(memberText(lock, machine) ?? "");
 }
-function nameOf(machine: Machine, lock: number, mode: HoldMode): string {
-  return holdingText({ lock, mode, flags: 0 }, machine)
+function nameOf(machine: Machine, lock: number, mode: HoldMode, flags = 0): string {
+  return holdingText({ lock, mode, flags }, machine)
     .replace(/ \(read\)$/, "")
     .replace(/^&/, "")
     .replace(COUNT, "");

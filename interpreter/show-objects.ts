@@ -1,11 +1,11 @@
 /** Objects of any type as one line each: `hmm  kref 2  dead false  ranges: range, range#2`. */
 import { showValue } from "../runtime/machine/access.ts";
-import { FunctionPointer } from "../runtime/machine/function.ts";
 import { hlist_head, list_head } from "../runtime/machine/list.ts";
 import type { Machine } from "../runtime/machine/machine.ts";
 import { headerType } from "../runtime/machine/memory.ts";
 import type { Value } from "../runtime/machine/step.ts";
 import { rw_semaphore } from "../runtime/machine/rwsem.ts";
+import type { Each, Shown } from "../runtime/machine/shown.ts";
 import {
   addressText,
   at,
@@ -13,7 +13,6 @@ import {
   SLOT,
   Atomic,
   memberNameIn,
-  membersOf,
   Ref,
   Refcount,
   Struct,
@@ -23,6 +22,8 @@ import {
   type StructClass,
 } from "../runtime/machine/struct.ts";
 import { arenaOf, firstFreeStatic, STATIC_ARENA, typeByNumber } from "../runtime/machine/types.ts";
+import { wait_queue_head } from "../runtime/machine/wait.ts";
+import { actorsIn } from "./actors.ts";
 import { membersIn } from "./bind/members.ts";
 import { showOne } from "./bind/values.ts";
 
@@ -42,13 +43,16 @@ export function headingOf(machine: Machine, object: Struct): string | undefined 
   const isDeclared = object.addr < arenaOf(0) && !isKernels(object) && machine.name(object.addr) !== undefined;
   return isDeclared && cls.variables !== true ? OBJECTS : undefined;
 }
-/** All live objects under a heading, one line each. */
+/** All live objects under a heading: first those of which more than a line is told. What is told there has no line. */
 export function objectLines(machine: Machine, heading: string): string[] {
-  return liveObjects(machine)
-    .filter((object) => headingOf(machine, object) === heading)
-    .map((object) => ({ object, line: objectLine(machine, object) }))
-    .filter(({ object, line }) => !isKernels(object) || !(heading === "mm" || UNUSED.test(line)))
-    .map(({ line }) => line);
+  const objects = liveObjects(machine).filter((object) => headingOf(machine, object) === heading);
+  const long = objects.filter((object) => wantedOf(machine, object).some(({ shown }) => shown?.each !== undefined));
+  const told = long.map((object) => toldOf(machine, object));
+  const listed = new Set(told.flatMap(({ items }) => items));
+  const others = objects.filter((object) => !long.includes(object) && !listed.has(object));
+  return [...told, ...others.map((object) => toldOf(machine, object))]
+    .filter(({ object, lines }) => !isKernels(object) || !(heading === "mm" || UNUSED.test(lines[0] ?? "")))
+    .flatMap(({ lines }) => lines);
 }
 /**
  * The kernel's own data is there from the start: it is told of when somebody has used it. init_mm is nobody's address
@@ -58,31 +62,72 @@ const UNUSED = /^\S+(?: {2}\S+ (?:0|NULL|false|empty|all 0))*$/;
 export function isKernels({ addr }: Struct): boolean {
   return addr < STATIC_ARENA + firstFreeStatic() * SLOT;
 }
-function objectLine(machine: Machine, object: Struct): string {
+interface Told {
+  readonly object: Struct;
+  /** Its own line, and one for each object on a list of it whose class has more to say of those than their names. */
+  readonly lines: readonly string[];
+  /** Those objects. */
+  readonly items: readonly Struct[];
+}
+function toldOf(machine: Machine, object: Struct): Told {
+  const cells = [object.expr(machine)];
+  const below: string[] = [];
+  const items: Struct[] = [];
+  for (const { name, member, shown } of wantedOf(machine, object)) {
+    if (shown?.each === undefined) {
+      cells.push(...cellsOf(machine, object, { name, member, shown }));
+      continue;
+    }
+    const listed = itemsOn(machine, object, member as List, shown.each);
+    below.push(...listed.map(({ text }) => `  ${name}: ${text}`));
+    items.push(...listed.flatMap(({ item }) => item ?? []));
+  }
+  return { object, lines: [cells.join("  "), ...below], items };
+}
+type List = list_head | hlist_head;
+interface Wanted {
+  readonly name: string;
+  readonly member: Member;
+  /** What its class says of it, if it names the members to be shown. */
+  readonly shown: Partial<Shown> | undefined;
+}
+function wantedOf(machine: Machine, object: Struct): Wanted[] {
   const { shows } = object.constructor as StructClass;
   const members = membersIn(object, machine.era);
+  if (shows === undefined) return members.map(([name, member]) => ({ name, member, shown: undefined }));
   const cls = object.constructor as StructClass;
-  const isOf = (name: string): string => memberNameIn(cls, name, machine.era);
-  const wanted = shows === undefined ? members : shows.flatMap((name) => members.filter(([one]) => one === isOf(name)));
-  const cells = wanted.flatMap(([name, member]) => cellsOf(machine, name, member, shows !== undefined));
-  return [object.expr(machine), ...cells].join("  ");
+  return shows.flatMap((one) => {
+    const shown = typeof one === "string" ? { member: one } : one;
+    const called = memberNameIn(cls, shown.member, machine.era);
+    const found = members.find(([name]) => name === called);
+    return found === undefined ? [] : [{ name: found[0], member: found[1], shown }];
+  });
 }
 
 /** "dead false"; of an embedded struct its members. Locks and links have places of their own. */
-function cellsOf(machine: Machine, name: string, member: Member, isAskedFor: boolean): string[] {
+function cellsOf(machine: Machine, object: Struct, { name, member, shown }: Wanted, path = name): string[] {
+  const words = shown?.says?.(object, (addr) => machine.peek(addr)) ?? "";
   if (member instanceof rw_semaphore) return [];
   if (member instanceof list_head || member instanceof hlist_head)
-    return isAskedFor ? [`${name}: ${listText(machine, member)}`] : [];
-  if (member instanceof Words) return [`${name}: ${wordsText(machine, member)}`];
+    return shown === undefined ? [] : [`${path}: ${listText(machine, member)}`];
+  if (member instanceof wait_queue_head) {
+    const waiting = machine.peek(member.waiting.addr);
+    return waiting === 0 ? [] : [`${path}: ${actorsIn(waiting)}`];
+  }
+  if (member instanceof Words) return [`${path}: ${wordsText(machine, member)}`];
   if (member instanceof Struct) {
-    const { shows } = member.constructor as StructClass;
-    const inner = membersIn(member, machine.era).filter(([field]) => shows === undefined || shows.includes(field));
+    if (words !== "") return [`${path} ${words}`];
+    const inner = wantedOf(machine, member);
     const [only] = inner;
-    if (inner.length === 1 && only !== undefined && isAskedFor) return cellsOf(machine, name, only[1], true);
-    return inner.flatMap(([field, part]) => cellsOf(machine, `${name}.${field}`, part, false));
+    if (inner.length === 1 && only !== undefined && shown !== undefined)
+      return cellsOf(machine, member, { ...only, shown: only.shown ?? {} }, path);
+    return inner.flatMap((part) => {
+      const isLink = part.member instanceof list_head || part.member instanceof hlist_head;
+      return isLink ? [] : cellsOf(machine, member, part, `${path}.${part.name}`);
+    });
   }
   if (member instanceof Ref || member instanceof Atomic || member instanceof Refcount)
-    return [`${name} ${valueText(machine, member)}`];
+    return [`${path} ${valueText(machine, member)}`, ...(words === "" ? [] : [words])];
   return [];
 }
 function valueText(machine: Machine, member: Ref<unknown> | Atomic | Refcount): string {
@@ -90,19 +135,42 @@ function valueText(machine: Machine, member: Ref<unknown> | Atomic | Refcount): 
   const value = member instanceof Ref ? member.decode(word) : word;
   return showOne(value as Value, machine);
 }
-/** What is on a list, in its order, by the names of the objects that hold the links. */
-function listText(machine: Machine, head: list_head | hlist_head): string {
-  const names: string[] = [];
+/** The links of a list, in its order: no more than anybody wants to read, and none behind one that was freed. */
+function linksOn(machine: Machine, head: List): { readonly links: readonly number[]; readonly goesOn: boolean } {
+  const links: number[] = [];
   const first = head instanceof list_head ? head.next.addr : head.first.addr;
   for (let node = machine.peek(first); node !== 0 && node !== head.addr; node = machine.peek(node)) {
-    if (names.length === LIST_MAX) return `${names.join(", ")} ...`;
-    const isFreed = machine.memory.header(node) < 0;
-    names.push(
-      `${addressText(headerAddress(node) + WORD, machine) ?? `0x${node.toString(16)}`}${isFreed ? " (freed)" : ""}`,
-    );
-    if (isFreed) break;
+    if (links.length === LIST_MAX) return { links, goesOn: true };
+    links.push(node);
+    if (isFreed(machine, node)) break;
   }
-  return names.length === 0 ? "empty" : names.join(", ");
+  return { links, goesOn: false };
+}
+const isFreed = (machine: Machine, addr: number): boolean => machine.memory.header(addr) < 0;
+/** What is on a list by the names of the objects that hold the links. */
+function listText(machine: Machine, head: List): string {
+  const { links, goesOn } = linksOn(machine, head);
+  const names = links.map((node) => {
+    const name = addressText(headerAddress(node) + WORD, machine) ?? `0x${node.toString(16)}`;
+    return isFreed(machine, node) ? `${name} (freed)` : name;
+  });
+  return names.length === 0 ? "empty" : `${names.join(", ")}${goesOn ? " ..." : ""}`;
+}
+/** What is on a list, with what the class of its owner tells of each. */
+function itemsOn(
+  machine: Machine,
+  owner: Struct,
+  head: List,
+  { type, offset, cells }: Each,
+): { readonly item?: Struct; readonly text: string }[] {
+  const { links, goesOn } = linksOn(machine, head);
+  const items = links.map((node) => {
+    const item = at(type, node - offset);
+    const name = item.expr(machine);
+    if (isFreed(machine, node)) return { text: `${name} (freed)` };
+    return { item, text: [name, ...cells(item, owner, (addr) => machine.peek(addr))].join("  ") };
+  });
+  return goesOn ? [...items, { text: "..." }] : items;
 }
 /** The elements that are not 0, each behind its index. */
 function wordsText(machine: Machine, words: Words): string {
@@ -114,13 +182,4 @@ function wordsText(machine: Machine, words: Words): string {
     texts.push(`[${i}] ${showValue(word, machine)}`);
   }
   return texts.length === 0 ? "all 0" : texts.join(" ");
-}
-
-/** Functions whose addresses lie in tables that hold nothing else: the callbacks. */
-export function functionsInTables(machine: Machine): number[] {
-  return liveObjects(machine).flatMap((object) => {
-    const members = membersOf(object).map(([, member]) => member);
-    if (members.length === 0 || !members.every((member) => member instanceof FunctionPointer)) return [];
-    return members.flatMap((member) => machine.peek((member as FunctionPointer<[], void>).addr) || []);
-  });
 }

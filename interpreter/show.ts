@@ -7,6 +7,7 @@ import { membersIn } from "./bind/members.ts";
 import { showNumber } from "./bind/values.ts";
 import type { Director } from "./director.ts";
 import type { ShowItem } from "./program.ts";
+import { callbackLines } from "./show-callbacks.ts";
 import { deviceLines } from "./show-device.ts";
 import { lockLines } from "./show-locks.ts";
 import { headingOf, isKernels, liveObjects, objectLines } from "./show-objects.ts";
@@ -22,7 +23,7 @@ const SHOWERS: Readonly<Record<string, Shower>> = {
   tlb: (machine) => tlbLines(machine),
   device: (machine, name) => liveObjects(machine).flatMap((object) => deviceLines(machine, object, name)),
   mm: (machine) => objectsOf(machine, "mm"),
-  notifiers: (machine) => objectsOf(machine, "notifiers"),
+  notifiers: (machine) => [...callbackLines(machine, "notifiers"), ...objectLines(machine, "notifiers")],
   objects: (machine) => objectLines(machine, "objects"),
   refs: (machine) => counterLines(machine),
 };

@@ -7,6 +7,7 @@ import { deferredCallables } from "./callables/deferred.ts";
 import { defaultMirror, hmmCallables, idleMirrorImage } from "./callables/hmm.ts";
 import { hmmFaultCallables } from "./callables/hmm_fault.ts";
 import { defaultInterval, idleIntervalImage, intervalCallables } from "./callables/interval_notifiers.ts";
+import { intervalUpdateCallables } from "./callables/interval_updates.ts";
 import { listCallables } from "./callables/lists.ts";
 import { lockCallables } from "./callables/locks.ts";
 import { mmCallables } from "./callables/mm.ts";
@@ -38,6 +39,10 @@ import { pagewalkHoles } from "./kernels/pagewalk-holes.ts";
 import { pagewalkPudSnapshot } from "./kernels/pagewalk-pud-snapshot.ts";
 import { pagewalkReadOncePud } from "./kernels/pagewalk-read-once-pud.ts";
 import { pmdNoneOrClearBad } from "./kernels/pmd-none-or-clear-bad.ts";
+import { invalidatePageUnderLock } from "./kernels/invalidate-page-under-lock.ts";
+import { oomReaperBlocks } from "./kernels/oom-reaper-blocks.ts";
+import { nonblockSingleNotifier } from "./kernels/nonblock-single-notifier.ts";
+import { oomReaperEnds } from "./kernels/oom-reaper-ends.ts";
 import { mmuNotifierV2 } from "./kernels/mmu-notifier-v2.ts";
 import { noAllLocksMutex } from "./kernels/no-all-locks-mutex.ts";
 import { registerAllocatesUnderLocks } from "./kernels/register-allocates-under-locks.ts";
@@ -51,6 +56,7 @@ import { odpMmgetNotZero } from "./kernels/odp-mmget-not-zero.ts";
 import { odpV4 } from "./kernels/odp-v4.ts";
 import { retractWithoutMmapLock } from "./kernels/retract-without-mmap-lock.ts";
 import { retractNotifies } from "./kernels/retract-notifies.ts";
+import { intervalUpdatesSafe } from "./kernels/interval-updates-safe.ts";
 import { zapBeforeStart } from "./kernels/zap-before-start.ts";
 import { functionById } from "./machine/function.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -122,6 +128,11 @@ export const patches: readonly Patch[] = [
   numaClearsPmd,
   zapBeforeStart,
   endBeforeZap,
+  intervalUpdatesSafe,
+  invalidatePageUnderLock,
+  oomReaperBlocks,
+  nonblockSingleNotifier,
+  oomReaperEnds,
 ];
 
 /** Makes the bodies of patches those of the eras that have them. */
@@ -146,6 +157,7 @@ export const callables: readonly Callable[] = [
   ...notifierPageCallables,
   ...mmapLockCallables,
   ...intervalCallables,
+  ...intervalUpdateCallables,
   ...deferredCallables,
   ...hmmCallables,
   ...hmmFaultCallables,

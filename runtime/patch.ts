@@ -41,7 +41,7 @@ export function resolveBodies(era: Era, patches: readonly Patch[]): { readonly b
     const fitting = newestIn(era, fn.bodies);
     if (fitting !== undefined) enter(bodies, fn, fitting.body, fitting.facts);
   }
-  for (const patch of patches) applyPatch(bodies, patch);
+  for (const patch of patches) applyPatch(bodies, patch, era);
   return { bodies };
 }
 /** Of bodies in no order, each of which holds from an era on. */
@@ -51,8 +51,9 @@ function newestIn<B extends { readonly since: string | null }>(era: Era, bodies:
 }
 const age = (since: string | null): number => (since === null ? -1 : ERAS.indexOf(since as Era));
 
-export function applyPatch(bodies: Map<number, FunctionBody>, patch: Patch): void {
-  for (const { fn, body, facts } of patch.replacements) enter(bodies, fn, body, facts);
+export function applyPatch(bodies: Map<number, FunctionBody>, patch: Patch, era: Era): void {
+  const fitting = patch.replacements.filter((one) => existsIn(one, era));
+  for (const { fn, body, facts } of fitting) enter(bodies, fn, body, facts);
 }
 function enter(bodies: Map<number, FunctionBody>, fn: Callable, body: unknown, facts: string | undefined): void {
   const info = functionById(fn.id)?.info ?? {};

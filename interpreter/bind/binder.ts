@@ -141,7 +141,7 @@ export class ScriptBinder {
     for (const [id, body] of this.functions) bodies.set(id, body);
     for (const patch of this.kernel.patches)
       if ("statement" in patch) applyOwn(bodies, this.replacements.get(patch) ?? []);
-      else applyPatch(bodies, patch);
+      else applyPatch(bodies, patch, this.kernel.era as Era);
     for (const { id, around } of this.ownFunctions.wrappers) {
       const old = bodies.get(id);
       if (old === undefined) continue;

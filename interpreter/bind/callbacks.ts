@@ -8,6 +8,7 @@ import { wordOf } from "../../runtime/machine/step.ts";
 import { memberNamed, type Struct } from "../../runtime/machine/struct.ts";
 import { ofAnotherKernel } from "./eras.ts";
 import type { Definition } from "./functions.ts";
+import { comesWith } from "./members.ts";
 import type { Scope } from "./scope.ts";
 import { BOOLEAN, NUMBER, objectType, RANGE, typeOfResult, type Field, type Type } from "./types.ts";
 
@@ -34,14 +35,16 @@ export function declareOps(scope: Scope, { type, name }: Ops): Struct | undefine
 export function bindOps(scope: Scope, { type, callbacks: given }: Ops, object: Struct): void {
   const table = callbackTables[type.name];
   const callbacks = table === undefined ? {} : callbacksIn(table, scope.kernel.era);
-  const known = Object.keys(callbacks);
+  const known = Object.keys(callbacks).filter((one) => comesWith(callbacks[one] ?? {}, scope.kernel.patches));
   const seen = new Set<string>();
   for (const callback of given) {
     const { name, at } = callback.name;
     const signature = known.includes(name) ? callbacks[name] : undefined;
     if (signature === undefined) {
       const meant = nearest(name, known);
-      const help = meant === undefined ? `it has: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+      const patch = callbacks[name]?.patch;
+      const other = meant === undefined ? `it has: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+      const help = patch === undefined ? other : `it comes with \`+ ${patch}\``;
       scope.error("E221", at, `struct ${type.name} has no callback \`${name}\` in this version`, help);
       continue;
     }
@@ -96,14 +99,7 @@ function typeOfRecord(param: Extract<CallbackParam, { kind: "record" }>, era: Er
   const fields: Record<string, Field> = {};
   param.fields.forEach(({ name, kind, since }, index) => {
     if (!existsIn({ since: since ?? null }, era)) return;
-    const type: Type =
-      typeof kind === "function"
-        ? objectType(kind())
-        : kind === "boolean"
-          ? BOOLEAN
-          : kind === "event"
-            ? { kind: "string" }
-            : NUMBER;
+    const type: Type = typeof kind === "function" ? objectType(kind()) : kind === "boolean" ? BOOLEAN : NUMBER;
     fields[name] = { index, type };
   });
   return { kind: "record", name: param.struct, fields };

@@ -2,6 +2,7 @@
  * Expressions of a script, bound: names are resolved, types known. They can be run, as steps of a CPU, or looked at
  * from outside, as expectations are, which takes no step and changes nothing.
  */
+import { constants } from "../../runtime/kernel.ts";
 import { load, loadPrivate } from "../../runtime/machine/access.ts";
 import { BUG } from "../../runtime/machine/bug.ts";
 import { checkBounds, checkType, outOfBounds } from "../../runtime/machine/bounds.ts";
@@ -124,7 +125,7 @@ export type MemoryPlace = Extract<Place, { kind: "variable" | "member" | "elemen
 
 function* readPlace(place: Place, frame: Frame): Kernel<Value> {
   if (place.kind === "local") return localValue(place.local, frame);
-  if (place.kind === "field") return ((yield* run(place.record, frame)) as readonly Value[])[place.index];
+  if (place.kind === "field") return fieldOf(yield* run(place.record, frame), place.index);
   const member = yield* memberAt(place, frame);
   if (member instanceof Ref)
     return (yield* place.kind !== "element" && place.isPrivate === true ? loadPrivate(member) : load(member)) as Value;
@@ -143,6 +144,11 @@ function memberOf(object: Value, { name, object: { at: where } }: Extract<Place,
 /** What lies at a pointer of which nothing is known. */
 class no_struct extends Struct {
   word = int();
+}
+/** Of what the kernel hands to a callback: an event, which the model has by name, is a number for a script, as in C. */
+function fieldOf(record: Value, index: number): Value {
+  const value = (record as readonly Value[])[index];
+  return typeof value === "string" ? constants[value] : value;
 }
 /** What a pointer to words leads to, where nothing lives. */
 class unknown_array extends Struct {
@@ -235,7 +241,7 @@ export function folded(expr: Extract<Bound, { kind: "unary" | "binary" }>): Boun
 }
 function lookAt(place: Place, machine: Onlooker, frame: Frame): Value {
   if (place.kind === "local") return localValue(place.local, frame);
-  if (place.kind === "field") return (look(place.record, machine, frame) as readonly Value[])[place.index];
+  if (place.kind === "field") return fieldOf(look(place.record, machine, frame), place.index);
   const member: Member =
     place.kind === "variable"
       ? place.ref

@@ -303,7 +303,7 @@ export class ExpressionBinder {
       return undefined;
     }
     const { cls } = object.type;
-    const members = membersIn(at(cls, 0), scope.kernel.era);
+    const members = membersIn(at(cls, 0), scope.kernel.era, scope.kernel.patches);
     const member = members.find(([known]) => known === name)?.[1];
     if (member !== undefined) return member;
     const names = members.map(([known]) => known);

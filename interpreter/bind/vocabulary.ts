@@ -33,5 +33,5 @@ export function memberNames(binder: ExpressionBinder, expression: string): strin
   const bound = scope.within(source, "", () => binder.bind(statement.expr));
   scope.diagnostics.length = before;
   const cls: StructClass | undefined = bound?.type.kind === "object" ? bound.type.cls : undefined;
-  return cls === undefined ? [] : membersIn(at(cls, 0), scope.kernel.era).map(([name]) => name);
+  return cls === undefined ? [] : membersIn(at(cls, 0), scope.kernel.era, scope.kernel.patches).map(([name]) => name);
 }

@@ -28,6 +28,7 @@ import { signature } from "../bind/signature.ts";
 import { inLines } from "../columns.ts";
 import { differences } from "../doc-diff.ts";
 import { shaped } from "../doc-shape.ts";
+import { allTypes, shortName } from "../doc-world.ts";
 import { bodyText } from "../doc-text.ts";
 import { Unroller } from "../doc-unroll.ts";
 import type { ExitCode, Io } from "../io.ts";
@@ -262,12 +263,25 @@ const UNTOLD = [
 ];
 function linesOf({ name, fn, here }: Subject, kernel: ChosenKernel): { lines: string[]; cut: boolean; died: boolean } {
   const { bodies } = resolveBodies(kernel.era, builtIn(kernel));
-  if (fn !== undefined) return printed(bodies, fn.id);
+  if (fn !== undefined) return inWordsOf(kernel.era, printed(bodies, fn.id));
   // A call that has no function of its own: what it stands for.
   const id = -1_000_000;
   const [entry] = here as [Callable];
   const body = { name, body: entry.run as FunctionBody["body"] };
-  return printed(new Map([...bodies, [id, body]]), id, new Map([[id, entry.params.flatMap(parameter)]]));
+  const params = new Map([[id, entry.params.flatMap(parameter)]]);
+  return inWordsOf(kernel.era, printed(new Map([...bodies, [id, body]]), id, params));
+}
+/** Bodies are told in the names that the members have in the model: some eras call them otherwise. */
+function inWordsOf<T extends { readonly lines: readonly string[] }>(era: Era, told: T): T {
+  const others = allTypes().flatMap((cls) =>
+    (cls.otherNames ?? []).filter((other) => existsIn(other, era)).map((other) => ({ cls, ...other })),
+  );
+  const rename = (line: string): string =>
+    others.reduce(
+      (text, { cls, member, name }) => text.replace(new RegExp(`\\b${member ?? shortName(cls)}\\b`, "g"), name),
+      line,
+    );
+  return { ...told, lines: told.lines.map(rename) };
 }
 /** Members of what is handed on by value: nobody writes to them. */
 const CONSTANT_MEMBERS = ["range->blockable", "update->blockable", "walk->fault"];

@@ -19,7 +19,7 @@ export interface Layout {
 
 /** How much of its column a panel gets, and which go first where there is no room: the last ones. */
 const WEIGHTS: Readonly<Record<PanelName, number>> = {
-  ...{ script: 5, cpus: 4, mm: 4, locks: 2, notifiers: 2, devices: 2, objects: 2, events: 4 },
+  ...{ script: 5, cpus: 4, mm: 4, locks: 3, notifiers: 4, devices: 2, objects: 2, events: 4 },
 };
 const ARRANGED: Readonly<Record<1 | 2 | 3, readonly (readonly PanelName[])[]>> = {
   1: [["script", "cpus", "mm", "locks", "notifiers", "devices", "objects"]],
@@ -83,14 +83,14 @@ function share(names: readonly PanelName[], height: number): Place[] {
   }
   return kept.map((name, i) => ({ name, rows: rows[i] ?? 0 }));
 }
-/** Rows that a panel leaves blank go to those of its column that have not enough. */
+/** Rows that a panel leaves blank go to those of its column that have not enough: first to who lacks least. */
 function lent(places: readonly Place[], wanted: (name: PanelName) => number): Place[] {
   const wants = places.map(({ name }) => Math.max(1, wanted(name)));
   const rows = places.map((place) => place.rows);
   const spare = (i: number): number => (rows[i] ?? 0) - (wants[i] ?? 0);
   for (;;) {
     const indices = rows.map((_row, i) => i);
-    const needy = indices.find((i) => spare(i) < 0);
+    const [needy] = indices.filter((i) => spare(i) < 0).sort((a, b) => spare(b) - spare(a));
     const [giver] = indices.filter((i) => spare(i) > 0).sort((a, b) => spare(b) - spare(a));
     if (needy === undefined || giver === undefined) break;
     rows[needy] = (rows[needy] ?? 0) + 1;

@@ -45,7 +45,11 @@ export function cpuRows(session: Session): PanelView {
     else if (timeline.now.end === "fatal")
       rows.push({ mark: " ", text: `     at ${step}`, tone: isFreed(session, actor) ? "bad" : "quiet" });
     else if (timeline.now.end === undefined || timeline.now.end === "deadlock" || timeline.now.end === "waits")
-      rows.push({ mark: "!", text: `     waits in ${step}${holders(session, actor)}`, tone: "bad" });
+      rows.push({
+        mark: "!",
+        text: `     waits ${/ returns$/.test(step) ? "until" : "in"} ${step}${holders(session, actor)}`,
+        tone: "bad",
+      });
   }
   if (rows.length === 0) rows.push({ mark: " ", text: "idle", tone: "quiet" });
   return { name: "cpus", rows, focus: focus ?? 0 };

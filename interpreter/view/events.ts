@@ -8,7 +8,7 @@ import { RCU_ACTOR } from "../actors.ts";
 import type { TraceDepth } from "../run-text.ts";
 import type { Session } from "../session/session.ts";
 import type { TraceEvent } from "../trace-events.ts";
-import { functionsInTables } from "../show-objects.ts";
+import { functionsInTables } from "../show-callbacks.ts";
 import type { Row } from "./view.ts";
 
 export class EventRows {

@@ -2,6 +2,7 @@
 import type { Machine } from "../../runtime/machine/machine.ts";
 import { deviceLines } from "../show-device.ts";
 import { pageTableLines, vmaLines } from "../show-mm.ts";
+import { callbackLines } from "../show-callbacks.ts";
 import { tlbLines } from "../show-tlb.ts";
 import { liveObjects, objectLines } from "../show-objects.ts";
 import type { Program } from "../program.ts";
@@ -9,7 +10,7 @@ import type { Session } from "../session/session.ts";
 import { markChanges, type Row } from "./view.ts";
 
 export type Heading = "mm" | "notifiers" | "devices" | "objects";
-type Lines = Readonly<Record<Heading, readonly string[]>>;
+type Lines = Readonly<Record<Heading | "callbacks", readonly string[]>>;
 
 const WRONG = /freed|stale/;
 
@@ -24,8 +25,10 @@ export function stateRows(session: Session, since: number): Readonly<Record<Head
   });
   const now = look();
   const before = since < timeline.at ? timeline.asOf(since, look) : now;
-  const rows = (heading: Heading): readonly Row[] => markChanges(now[heading], before[heading], WRONG);
-  return { mm: rows("mm"), notifiers: rows("notifiers"), devices: rows("devices"), objects: rows("objects") };
+  const rows = (heading: keyof Lines): Row[] => markChanges(now[heading], before[heading], WRONG);
+  const callbacks = rows("callbacks").map((row): Row => ({ ...row, tone: "callback" }));
+  const notifiers = [...callbacks, ...rows("notifiers")];
+  return { mm: rows("mm"), notifiers, devices: rows("devices"), objects: rows("objects") };
 }
 function watchLine(
   stop: { number: number; look: { text: string; value: (machine: Machine) => string } },
@@ -41,6 +44,7 @@ function stateLines(machine: Machine): Omit<Lines, "objects"> {
       ...pageTableLines(machine).map((line) => `pte ${line}`),
       ...tlbLines(machine).map((line) => `tlb ${line}`),
     ],
+    callbacks: callbackLines(machine, "notifiers"),
     notifiers: objectLines(machine, "notifiers"),
     devices: [
       ...objectLines(machine, "devices"),

@@ -61,7 +61,7 @@ export function idleIntervalImage(write: ImageWriter): void {
 
 type Insert = KernelFunction<[mmu_interval_notifier, mm_struct, number, number, mmu_interval_notifier_ops], number>;
 /** Without ops those that the notifier has already, or idle ones. */
-const withOps = (insert: Insert): Insert =>
+export const withOps = (insert: Insert): Insert =>
   kernelFunction(
     "insertInterval",
     function* (

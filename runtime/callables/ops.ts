@@ -30,6 +30,8 @@ export interface RecordField {
 }
 /** In the eras that have it so. */
 export interface CallbackSignature extends Life {
+  /** Only with this patch. */
+  readonly patch?: string;
   readonly params: readonly CallbackParam[];
   readonly result: ResultKind;
 }
@@ -131,6 +133,7 @@ export const callbackTables: Readonly<Record<string, CallbackTable>> = {
     since: "v5.5",
     callbacks: {
       invalidate: { params: [sub, range, number("cur_seq")], result: returnsBoolean },
+      release: { params: [sub], result: returnsNothing, patch: "interval-updates-safe" },
     },
   },
   hmm_mirror_ops: {

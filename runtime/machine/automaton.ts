@@ -353,6 +353,15 @@ export class Automaton {
     }
     return frames;
   }
+  /** The calls that led there as they were made, innermost first: a body that went round has other arguments since. */
+  calls(local: number): Root[] {
+    const calls: Root[] = [];
+    for (let l = this.localParent[local] as number; l > FINISHED; l = this.localParent[l] as number) {
+      const { fn, args } = (this.localNode[l] as Node).request as Call;
+      calls.push({ fn: fn.id, args: this.givenArgs(fn.id, args) });
+    }
+    return calls;
+  }
   innermost(local: number): number {
     return (this.localNode[local] as Node).root.fn;
   }

@@ -141,11 +141,14 @@ export interface Replacement {
   readonly body: Body<never, unknown>;
   /** Under which name the steps of the new body are described, if not under the old one. */
   readonly facts?: string;
+  /** First era in which it is this body, where eras that the patch applies to differ. */
+  readonly since?: string;
 }
 export function replaces<A extends readonly Value[], R>(
   fn: KernelFunction<A, R>,
   body: Body<A, R>,
   facts = fn.info.facts,
+  life: { readonly since?: string } = {},
 ): Replacement {
-  return { fn, body: body as unknown as Body<never, unknown>, ...(facts === undefined ? {} : { facts }) };
+  return { fn, body: body as unknown as Body<never, unknown>, ...(facts === undefined ? {} : { facts }), ...life };
 }

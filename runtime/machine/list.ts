@@ -306,7 +306,7 @@ export const hlist_add_head_rcu = kernelFunction(
     yield* WRITE_ONCE(h.first, n);
     if (!first.isNull) yield* store(first.pprev, at(hlist_head, n.next.addr).first);
   },
-  { source: "include/linux/rculist.h", params: ["n", "h"], atom: true },
+  { source: "include/linux/rculist.h", since: "v2.6.27", params: ["n", "h"], atom: true },
 );
 /** As it was before 2.6.26: the old first points back to the node before anybody can find that. */
 export const hlist_add_head_rcu_2_6_24 = kernelFunction(

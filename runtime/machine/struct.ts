@@ -12,6 +12,7 @@
  * compared with `===`; NULL is the view at address 0. Every member is a word of its own, eight bytes from the next.
  */
 import { existsIn, type Life } from "./era.ts";
+import type { Shown } from "./shown.ts";
 
 export const WORD = 8;
 /** Every object owns one aligned slot of this many bytes: its header word first, then its members. */
@@ -150,8 +151,8 @@ export class Words {
   }
 }
 
-/** First and first-no-more era of members. */
-export type Lives = Readonly<Record<string, Life>>;
+/** First and first-no-more era of members, or the patch that brings them. */
+export type Lives = Readonly<Record<string, Life & { readonly patch?: string }>>;
 /** What some eras call a member, or without one a variable of the type, if not as its class does. */
 export interface OtherName extends Life {
   readonly member?: string;
@@ -179,7 +180,7 @@ export interface StructClass<S extends Struct = Struct> {
    */
   readonly heading?: string;
   /** Which members, in which order; lists by what is on them. All but locks and links, if it does not say. */
-  readonly shows?: readonly string[];
+  readonly shows?: readonly (string | Shown)[];
   /** Members that only some eras have. */
   readonly lives?: Lives;
   readonly otherNames?: readonly OtherName[];

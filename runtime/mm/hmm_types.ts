@@ -15,7 +15,7 @@ const MIRRORS = { since: "v5.2", until: "v5.3" };
 
 export class hmm extends Struct {
   static readonly heading: string = "notifiers";
-  static readonly shows: readonly string[] = ["kref", "dead", "notifiers", "ranges", "mirrors"];
+  static readonly shows: readonly string[] = ["kref", "dead", "notifiers", "ranges", "mirrors", "wq"];
   /** Written only by hmm_mm_destroy(). */
   mm = pointer(() => mm_struct);
   /** One per mirror, per registered range and per running callback. */

@@ -58,12 +58,7 @@ import { free_swap_and_cache, swap_slot } from "./swap_slot.ts";
 export const unmap_vmas = kernelFunction(
   "unmap_vmas",
   function* (vma: vm_area_struct, start: number, end: number): Kernel<Pages> {
-    const mm = yield* loadPrivate(vma.vm_mm);
-    const range = mmu_notifier_range_init("MMU_NOTIFY_UNMAP", mm, start, end);
-    yield* fact(7, mmu_notifier_invalidate_range_start(range));
-    const pages = yield* unmap_each(vma, start, end, [], start);
-    yield* fact(9, mmu_notifier_invalidate_range_end(range));
-    return pages;
+    return yield* unmap_each(vma, start, end, [], start);
   },
   {
     source: "mm/memory.c",
@@ -72,7 +67,14 @@ export const unmap_vmas = kernelFunction(
     summary: "Clears the entries of a list of VMAs, between notifier start and end.",
     differs: "The pages that are to be freed are the result; the kernel keeps them in an mmu_gather.",
   },
-);
+).since("v2.6.27", function* (vma: vm_area_struct, start: number, end: number): Kernel<Pages> {
+  const mm = yield* loadPrivate(vma.vm_mm);
+  const range = mmu_notifier_range_init("MMU_NOTIFY_UNMAP", mm, start, end);
+  yield* fact(7, mmu_notifier_invalidate_range_start(range));
+  const pages = yield* unmap_each(vma, start, end, [], start);
+  yield* fact(9, mmu_notifier_invalidate_range_end(range));
+  return pages;
+});
 const unmap_each = kernelFunction(
   "unmap_vmas",
   function* (vma: vm_area_struct, start: number, end: number, pages: Pages, from: number): Kernel<Pages> {

@@ -4,6 +4,8 @@ import { freeBy } from "../machine/alloc.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { down_write_killable, downgrade_write, up_read, up_write } from "../machine/rwsem.ts";
 import { fact, type Kernel } from "../machine/step.ts";
+import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from "./mmu_notifier.ts";
+import { mmu_notifier_range_init } from "./mmu_notifier_types.ts";
 import { NULL } from "../machine/struct.ts";
 import { EEXIST, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { fput, get_file, new_shmem_file } from "./file.ts";
@@ -269,25 +271,27 @@ const erase_until = kernelFunction(
   { source: "mm/mmap.c", params: ["mm", "vma", "end"], internal: true },
 );
 
-const unmap_region = kernelFunction(
-  "unmap_region",
+/** `tells`: notifiers, as the drafts do here and not in exit_mmap(); since 2.6.27 unmap_vmas() does it for both. */
+const unmappingRegion = (tells: boolean) =>
   function* (mm: mm_struct, vma: vm_area_struct, prev: vm_area_struct, start: number, end: number): Kernel<void> {
     const next = yield* load(prev.isNull ? mm.mmap : prev.vm_next);
+    const range = mmu_notifier_range_init("MMU_NOTIFY_UNMAP", mm, start, end);
     yield* fact(6, tlb_gather_mmu(mm));
+    if (tells) yield* mmu_notifier_invalidate_range_start(range);
     const pages = yield* unmap_vmas(vma, start, end);
+    if (tells) yield* mmu_notifier_invalidate_range_end(range);
     const floor = prev.isNull ? 0 : yield* load(prev.vm_end);
     const ceiling = next.isNull ? TASK_SIZE : yield* load(next.vm_start);
     const tables = yield* fact(10, free_pgtables(mm, vma, floor, ceiling));
     yield* fact(11, tlb_finish_mmu(mm, start, end, tables, pages));
-  },
-  {
-    source: "mm/mmap.c",
-    facts: "munmap",
-    params: ["mm", "vma", "prev", "start", "end"],
-    summary: "Zaps the pages and frees the page tables of detached VMAs.",
-    differs: "No LRU to drain.",
-  },
-);
+  };
+const unmap_region = kernelFunction("unmap_region", unmappingRegion(true), {
+  source: "mm/mmap.c",
+  facts: "munmap",
+  params: ["mm", "vma", "prev", "start", "end"],
+  summary: "Zaps the pages and frees the page tables of detached VMAs.",
+  differs: "No LRU to drain.",
+}).since("v2.6.27", unmappingRegion(false));
 
 /** Frees a VMA; evaluates to the one after it. */
 export const remove_vma = kernelFunction(

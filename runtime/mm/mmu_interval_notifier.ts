@@ -38,7 +38,7 @@ const seq_has_changed = kernelFunction(
   },
   { params: ["subscriptions", "seq"], internal: true },
 );
-const wait_for_change = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
+export const wait_for_change = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
   wait_event(subscriptions.wq, seq_has_changed as unknown as Condition<[]>, subscriptions, seq);
 
 /** Since 5.18 mmu_interval_notifier_remove() looks under the lock: who changes the number is through then. */
@@ -57,7 +57,7 @@ const interval_seq_released = kernelFunction(
     summary: "Whether an invalidation is over, and its tree done.",
   },
 );
-const wait_for_change_locked = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
+export const wait_for_change_locked = (subscriptions: mmu_notifier_subscriptions, seq: number): Kernel<void> =>
   wait_event(subscriptions.wq, interval_seq_released as unknown as Condition<[]>, subscriptions, seq);
 
 export const mmu_interval_read_begin = kernelFunction(
@@ -120,8 +120,11 @@ export const mmu_interval_check_retry = kernelFunction(
 
 // ---- coming and going
 
-/** Asks whether the mm is alive: before 5.10 the wrong counter, for a struct without users is there, too. */
-const insertIf = (counter: "mm_count" | "mm_users") =>
+/**
+ * Asks whether the mm is alive: before 5.10 the wrong counter, for a struct without users is there, too. `isUpdatable`:
+ * with the patch that lets notifiers move.
+ */
+export const insertIf = (counter: "mm_count" | "mm_users", isUpdatable = false) =>
   function* (
     sub: mmu_interval_notifier,
     mm: mm_struct,
@@ -135,6 +138,7 @@ const insertIf = (counter: "mm_count" | "mm_users") =>
     yield* fact(1, storePrivate(sub.ops, ops));
     yield* fact(1, RB_CLEAR_NODE(interval_tree));
     yield* fact(1, storePrivate(interval_tree.start, start));
+    if (isUpdatable) yield* fact(1, storePrivate(sub.deferred_last, 0));
     const last = start + length - 1;
     if (length === 0 || last > ULONG_MAX) return -EOVERFLOW;
     yield* fact(2, storePrivate(interval_tree.last, last));
@@ -146,7 +150,7 @@ const insertIf = (counter: "mm_count" | "mm_users") =>
     yield* fact(8, spin_unlock(subscriptions.lock));
     return 0;
   };
-const __mmu_interval_notifier_insert = kernelFunction("__mmu_interval_notifier_insert", insertIf("mm_count"), {
+export const __mmu_interval_notifier_insert = kernelFunction("__mmu_interval_notifier_insert", insertIf("mm_count"), {
   source,
   since: "v5.5",
   facts: "__mmu_interval_notifier_insert",
@@ -160,10 +164,10 @@ const enter = kernelFunction(
     const active = yield* fact(6, load(subscriptions.active_invalidate_ranges));
     const seq = yield* fact(6, load(subscriptions.invalidate_seq));
     const is_invalidating = isOdd(seq);
-    if (active > 0 && is_invalidating) {
+    if (active !== 0 && is_invalidating) {
       yield* fact("6a", hlist_add_head(sub.deferred_item, subscriptions.deferred_list));
       yield* fact("6c", store(sub.invalidate_seq, seq));
-    } else if (active > 0) {
+    } else if (active !== 0) {
       yield* fact("6b", store(subscriptions.invalidate_seq, seq + 1));
       yield* fact("6b", interval_tree_insert(sub.interval_tree, subscriptions.itree));
       yield* fact("6c", store(sub.invalidate_seq, seq + 1));

@@ -112,7 +112,9 @@ const __mmu_notifier_invalidate_range_start = kernelFunction(
 const START = "mn_hlist_invalidate_range_start";
 const start_paired = startEach(START, "NS", BY_RANGE, "pairs");
 const unwind_each = unwindEach(START, "NS");
-const mn_hlist_invalidate_range_start = kernelFunction(START, startIn(SRCU, BY_RANGE, "sleep", START), {
+/** Tells each of the list: up to 5.11 whether or not one of them refuses. */
+export const start_without_unwinding = startIn(SRCU, BY_RANGE, "sleep", START);
+export const mn_hlist_invalidate_range_start = kernelFunction(START, start_without_unwinding, {
   source,
   since: "v5.5",
   facts: "NS",

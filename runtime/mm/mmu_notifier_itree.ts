@@ -31,7 +31,7 @@ export const ULONG_MAX = Number.MAX_SAFE_INTEGER;
 
 const subOf = (node: interval_tree_node): mmu_interval_notifier =>
   node.isNull ? at(mmu_interval_notifier, 0) : container_of(node, mmu_interval_notifier, "interval_tree");
-const deferredSubOf = (node: hlist_node): mmu_interval_notifier =>
+export const deferredSubOf = (node: hlist_node): mmu_interval_notifier =>
   container_of(node, mmu_interval_notifier, "deferred_item");
 
 export const isOdd = (seq: number): boolean => seq % 2 === 1;
@@ -78,7 +78,7 @@ export const mn_itree_inv_end = kernelFunction(
   function* (subscriptions: mmu_notifier_subscriptions): Kernel<void> {
     yield* fact("e2", spin_lock(subscriptions.lock));
     const active = yield* fact("e2", add(subscriptions.active_invalidate_ranges, -1));
-    const seq = active > 0 ? 0 : yield* fact("e2", load(subscriptions.invalidate_seq));
+    const seq = active !== 0 ? 0 : yield* fact("e2", load(subscriptions.invalidate_seq));
     if (!isOdd(seq)) {
       yield* fact("e2", spin_unlock(subscriptions.lock));
       return;

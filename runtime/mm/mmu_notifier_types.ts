@@ -2,10 +2,12 @@
 import { functionPointer } from "../machine/function.ts";
 import { hlist_head, hlist_node } from "../machine/list.ts";
 import { rcu_head } from "../machine/rcu.ts";
+import { explained, listed, type Shown } from "../machine/shown.ts";
 import { embed, flag, int, pointer, spinlock, Struct, type Lives, type OtherName } from "../machine/struct.ts";
 import { wait_queue_head } from "../machine/wait.ts";
 import { interval_tree_node, rb_root_cached } from "./interval_tree.ts";
 import { mm_struct } from "./mm_types.ts";
+import { deferredCells, inTreeCells, rangeOf, sequenceText } from "./mmu_notifier_shown.ts";
 
 export type mmu_notifier_event =
   | "MMU_NOTIFY_UNMAP"
@@ -68,6 +70,8 @@ export class mmu_notifier_ops extends Struct {
 
 export class mmu_notifier extends Struct {
   static readonly short: string = "mn";
+  static readonly heading: string = "notifiers";
+  static readonly shows: readonly string[] = ["ops", "mm", "users"];
   static readonly lives: Lives = { mm: { since: "v5.4" }, users: { since: "v5.4" }, rcu: { since: "v5.4" } };
   /** Writers: mmu_notifier_mm->lock. Readers: SRCU. */
   hlist = embed(hlist_node);
@@ -90,10 +94,13 @@ export class mmu_notifier_head extends Struct {
   lock = spinlock();
 }
 
-/** The one callback of an interval notifier. Constant. */
+/** Callbacks of an interval notifier. Constant. */
 export class mmu_interval_notifier_ops extends Struct {
   static readonly short: string = "ops";
+  static readonly lives: Lives = { release: { patch: "interval-updates-safe" } };
   invalidate = functionPointer<[mmu_interval_notifier, mmu_notifier_range, number], boolean>();
+  /** May be missing: mmu_interval_notifier_remove() waits then. */
+  release = functionPointer<[mmu_interval_notifier], void>();
 }
 
 /** A driver's interest in one range of an address space. It lies in an object of the driver's. */
@@ -101,7 +108,11 @@ export class mmu_interval_notifier extends Struct {
   static readonly short: string = "interval_sub";
   static readonly otherNames: readonly OtherName[] = [{ name: "mni", until: "v5.6" }];
   static readonly heading: string = "notifiers";
-  static readonly shows: readonly string[] = ["interval_tree", "invalidate_seq"];
+  static readonly shows: readonly (string | Shown)[] = [explained("interval_tree", rangeOf), "invalidate_seq"];
+  static readonly lives: Lives = {
+    deferred_start: { patch: "interval-updates-safe" },
+    deferred_last: { patch: "interval-updates-safe" },
+  };
   /** subscriptions->lock, and an even invalidate_seq there; walked without a lock while that is odd. */
   interval_tree = embed(interval_tree_node);
   /** Constant while inserted. */
@@ -112,6 +123,10 @@ export class mmu_interval_notifier extends Struct {
   deferred_item = embed(hlist_node);
   /** Odd. The driver's own lock; mmu_interval_read_begin() reads it without. */
   invalidate_seq = int();
+  /** What an update has asked for. subscriptions->lock. */
+  deferred_start = int();
+  /** 0: nothing. */
+  deferred_last = int();
 }
 
 const INTERVALS = { since: "v5.5" };
@@ -124,12 +139,13 @@ export class mmu_notifier_subscriptions extends Struct {
     ...{ itree: INTERVALS, wq: INTERVALS, deferred_list: INTERVALS },
   };
   static readonly heading: string = "notifiers";
-  static readonly shows: readonly string[] = [
-    "list",
-    "itree",
-    "invalidate_seq",
+  static readonly shows: readonly (string | Shown)[] = [
+    explained("invalidate_seq", sequenceText),
     "active_invalidate_ranges",
-    "deferred_list",
+    "list",
+    listed("itree", mmu_interval_notifier, "interval_tree", inTreeCells),
+    listed("deferred_list", mmu_interval_notifier, "deferred_item", deferredCells),
+    "wq",
   ];
   /** Writers: lock. Readers: SRCU. Newest registration first. */
   list = embed(hlist_head);

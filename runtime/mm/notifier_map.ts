@@ -1,6 +1,6 @@
 /**
  * Lockdep's map of invalidations, which kernels have since 5.4: whoever invalidates takes it like a lock, and so does
- * whoever waits for an invalidation. That it is taken in reclaim is told lockdep, before 5.11, when the first notifier is
+ * whoever waits for an invalidation. That it is taken in reclaim is told lockdep, before 5.11, when the first one is
  * registered, long before memory runs short.
  */
 import { non_block_end, non_block_start } from "../machine/context.ts";

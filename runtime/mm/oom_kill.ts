@@ -90,23 +90,30 @@ const reap_each = kernelFunction(
   },
   { source: "mm/oom_kill.c", facts: "OOM reaper", params: ["vma", "ret"], internal: true },
 );
+type StartReaping = (range: mmu_notifier_range) => Kernel<boolean>;
 /** False: somebody would have to sleep. It has been undone for those who had been told; there is no end to tell of. */
-const reap_vma = kernelFunction(
-  "__oom_reap_task_mm",
+function* startWithoutSleeping(range: mmu_notifier_range): Kernel<boolean> {
+  return (yield* fact("NS", mmu_notifier_invalidate_range_start_nonblock(range))) === 0;
+}
+export const reaping = (start_reaping: StartReaping) =>
   function* (vma: vm_area_struct): Kernel<boolean> {
     const mm = yield* loadPrivate(vma.vm_mm);
     const start = yield* load(vma.vm_start);
     const end = yield* load(vma.vm_end);
     const range: mmu_notifier_range = [mm, start, end, "MMU_NOTIFY_UNMAP", false];
     yield* fact("gather", tlb_gather_mmu(mm));
-    const refused = (yield* fact("NS", mmu_notifier_invalidate_range_start_nonblock(range))) !== 0;
-    const pages = refused ? [] : yield* fact("zap", unmap_page_range(vma, start, end, [], start));
-    if (!refused) yield* fact("NE", mmu_notifier_invalidate_range_end(range));
+    const started = yield* start_reaping(range);
+    const pages = started ? yield* fact("zap", unmap_page_range(vma, start, end, [], start)) : [];
+    if (started) yield* fact("NE", mmu_notifier_invalidate_range_end(range));
     yield* fact("finish", tlb_finish_mmu(mm, start, end, [], pages));
-    return !refused;
-  },
-  { source: "mm/oom_kill.c", facts: "OOM reaper", params: ["vma"], internal: true },
-);
+    return started;
+  };
+export const reap_vma = kernelFunction("__oom_reap_task_mm", reaping(startWithoutSleeping), {
+  source: "mm/oom_kill.c",
+  facts: "OOM reaper",
+  params: ["vma"],
+  internal: true,
+});
 
 /** Set: the reaper has nothing to do here any more. */
 export const set_oom_skip = (mm: mm_struct): Kernel<void> => set_flag(mm, MMF_OOM_SKIP);

@@ -61,7 +61,7 @@ function* isMlocked(vma: vm_area_struct, flags: number): Kernel<boolean> {
   return !migrates && ((yield* fact("u4", load(vma.vm_flags))) & VM_LOCKED) !== 0;
 }
 /** From 2.6.27 to 4.13 notifiers hear of the page alone: until 3.6 with the lock held, then without. */
-const withPage = (underLock: boolean) =>
+export const withPage = (underLock: boolean) =>
   function* (p: page, vma: vm_area_struct, addr: number, flags: number): Kernel<boolean> {
     const mm = yield* loadPrivate(vma.vm_mm);
     const table = yield* page_vma_mapped_walk(p, vma, addr, "mapped");
@@ -85,7 +85,7 @@ function* withRange(p: page, vma: vm_area_struct, addr: number, flags: number): 
   yield* fact("u12", mmu_notifier_invalidate_range_end(range));
   return goOn;
 }
-const try_to_unmap_one = kernelFunction("try_to_unmap_one", withRange, {
+export const try_to_unmap_one = kernelFunction("try_to_unmap_one", withRange, {
   source: "mm/rmap.c",
   facts: "try_to_unmap_one",
   params: ["page", "vma", "address", "flags"],
@@ -96,7 +96,7 @@ const try_to_unmap_one = kernelFunction("try_to_unmap_one", withRange, {
   .since("v3.8", withPage(false))
   .since("v4.19", withRange);
 /** Under the PTE lock; false if the page is to stay. `tells`: notifiers, at once. */
-const unmapping = (tells: boolean) =>
+export const unmapping = (tells: boolean) =>
   function* (p: page, vma: vm_area_struct, table: number, addr: number, flags: number): Kernel<boolean> {
     const mm = yield* loadPrivate(vma.vm_mm);
     const entry = yield* pte_offset(table, addr);
@@ -115,7 +115,7 @@ const unmapping = (tells: boolean) =>
     yield* fact("u10", put_page(p));
     return true;
   };
-const unmap_pte = kernelFunction("try_to_unmap_one", unmapping(false), {
+export const unmap_pte = kernelFunction("try_to_unmap_one", unmapping(false), {
   source: "mm/rmap.c",
   facts: "try_to_unmap_one",
   params: ["page", "vma", "pmd", "address", "flags"],

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFile
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SourceText } from "../../grammar/span.ts";
+import { includesOf } from "../../interpreter/commands/load.ts";
 import { bindScript } from "../../interpreter/bind/script.ts";
 import { allNames } from "../../interpreter/commands/doc.ts";
 import { shaped } from "../../interpreter/doc-shape.ts";
@@ -60,7 +61,8 @@ const tooDeep = new Set(
     "rmap_walk migrate_page remove_migration_pte iommu_read khugepaged_scan_file collapse_file retract_page_tables " +
     "pmd_clear_bad mremap_to move_normal_pmd unmap_mapping_pages truncate_inode_pages move_ptes move_page_tables " +
     "wp_clean_pre_vma wp_clean_post_vma set_pmd_migration_entry unmap_and_move " +
-    "vma_rb_erase change_huge_pmd ioremap_page_range mn_itree_inv_start_range __mmu_interval_notifier_insert wait_event"
+    "vma_rb_erase change_huge_pmd ioremap_page_range mn_itree_inv_start_range __mmu_interval_notifier_insert wait_event " +
+    "free_swap_and_cache delete_from_swap_cache"
   ).split(" "),
 );
 const known = new Map<string, Ran>();
@@ -147,7 +149,7 @@ function generic(text: string, isAtom: boolean): string {
     .replace(/\s+/g, " ");
 }
 
-const readFile = (name: string) => ({ name, text: readFileSync(`scripts/${name}`, "utf8") });
+const readFile = includesOf("scripts/all.hmm", { readFile: (path) => readFileSync(path, "utf8") });
 
 test("whatever a script makes the machine do stands in what is printed of the function that does it", () => {
   const printed = new Map<string, string>();
@@ -157,9 +159,8 @@ test("whatever a script makes the machine do stands in what is printed of the fu
     const path = `scripts/${file}`;
     const [program] = bindScript(new SourceText(path, readFileSync(path, "utf8")), { readFile }).programs;
     if (program === undefined) throw new Error(`${path} does not bind`);
-    const named = /^kernel\s+([^#\n]*\S)/m.exec(readFileSync(path, "utf8"))?.[1] ?? "";
     const isPatched = (fn: string): boolean =>
-      patches.some((p) => named.includes(p.name) && p.replacements.some((r) => r.fn.name === fn));
+      patches.some((p) => program.kernel.patches.includes(p.name) && p.replacements.some((r) => r.fn.name === fn));
     for (let seed = 1; seed <= 6; seed++)
       for (const event of record(simulate(program), new Seeded(seed), { maxSteps: 5000 }).events) {
         if (event.kind !== "step") continue;
@@ -191,8 +192,8 @@ test("whatever a script makes the machine do stands in what is printed of the fu
 });
 
 function bodyOf(name: string, mutations: readonly Mutation[] = []): string[] {
-  const { bodies } = resolveBodies(ERAS[0], []);
-  const fn = functionIn(name, ERAS[0]);
+  const { bodies } = resolveBodies(DEFAULT_ERA, []);
+  const fn = functionIn(name, DEFAULT_ERA);
   if (fn === undefined) throw new Error(`no function ${name}`);
   const changed = new Map(
     [...bodies].map(([id, entry]): [number, FunctionBody] => {

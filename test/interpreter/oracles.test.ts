@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SourceText } from "../../grammar/span.ts";
+import { includesOf } from "../../interpreter/commands/load.ts";
 import { bindScript } from "../../interpreter/bind/script.ts";
 import { drain } from "../../interpreter/breathing.ts";
 import { explore } from "../../interpreter/explore.ts";
@@ -29,12 +30,10 @@ const SPINS: ReadonlyMap<string, string> = new Map([
 const findsNothing = ({ items }: Program): boolean =>
   items.every((item) => item.kind !== "expect" || item.expectation.kind !== "report");
 
-const readFile = (path: string): { name: string; text: string } => ({
-  name: path,
-  text: readFileSync(`scripts/${path}`, "utf8"),
-});
+const readFile = includesOf("scripts/all.hmm", { readFile: (path) => readFileSync(path, "utf8") });
 function programsOf(name: string): readonly Program[] {
-  const source = new SourceText(name, readFileSync(`scripts/${name}`, "utf8"));
+  const path = `scripts/${name}`;
+  const source = new SourceText(path, readFileSync(path, "utf8"));
   return bindScript(source, { readFile }).programs.filter(findsNothing);
 }
 

@@ -12,7 +12,7 @@ import { firstMm, patches as allPatches } from "../../runtime/kernel.ts";
 import { mm_struct } from "../../runtime/mm/mm_types.ts";
 import { srcu } from "../../runtime/mm/mmu_notifier_hlist.ts";
 import { init_mm } from "../../runtime/mm/vmalloc.ts";
-import { resolveBodies, type Era } from "../../runtime/patch.ts";
+import { resolveBodies, type Era, type Patch } from "../../runtime/patch.ts";
 import { observe, type Observed, type Violation } from "../support/oracles.ts";
 
 export const SRCU_ACTOR = 9;
@@ -40,10 +40,11 @@ export class World {
   private readonly observed: Observed;
   private nextStatic = firstFreeStatic();
 
-  constructor(patches: readonly string[] = [], mutations: readonly Mutation[] = [], era: Era = "v5.2") {
+  /** `patches`: by name, or a test's own. */
+  constructor(patches: readonly (string | Patch)[] = [], mutations: readonly Mutation[] = [], era: Era = "v5.2") {
     const chosen = patches.map((name) => {
-      const patch = allPatches.find((p) => p.name === name);
-      if (patch === undefined) throw new Error(`no patch ${name}`);
+      const patch = typeof name === "string" ? allPatches.find((p) => p.name === name) : name;
+      if (patch === undefined) throw new Error(`no patch ${name as string}`);
       return patch;
     });
     this.machine = new Machine({ bodies: resolveBodies(era, chosen).bodies, mutations, era });

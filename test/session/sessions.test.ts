@@ -35,7 +35,7 @@ test("the sessions of README and LANGUAGE.md are had so, and the table is that o
   const blocks = [...`${page}${readFileSync("README.md", "utf8")}`.matchAll(/^```session\n([^]*?)^```$/gm)].map(
     (match) => match[1] ?? "",
   );
-  assert.is(blocks.length, 2);
+  assert.is(blocks.length, 3);
   for (const block of blocks) assert.is(had(block), block);
   const rows = [...page.matchAll(/^\| `:([^`]*)`(.*?) *\| (.*?) *\|$/gm)].map(([, usage, aliases, summary]) => [
     usage?.replaceAll("\\|", "|"),

@@ -10,8 +10,10 @@ import { pmd_none } from "../../runtime/mm/pgtable.ts";
 import { O7, O8, progress } from "./oracles/control.ts";
 import { dropsTableLock, lostDirty, O1, O11, O4, O5, O9 } from "./oracles/entries.ts";
 import { afterEvents, NOTHING_PAST, type Past } from "./oracles/past.ts";
+import { I1, I10, I11, I12, I2, I3, I4, I5, I6, I7, I8, I9 } from "./oracles/notifiers.ts";
 import type { Change, Oracle, OracleName, Transition } from "./oracles/rule.ts";
 import { O10, O2, O3 } from "./oracles/states.ts";
+import { notifiersAfter } from "./oracles/subscribers.ts";
 
 export type { Oracle, OracleName } from "./oracles/rule.ts";
 
@@ -30,11 +32,13 @@ export interface Observed {
 }
 
 export const oracles = (): readonly Oracle[] => [O1, O2, O3, O4, O5, progress(), O7, O8, O9, O10, O11];
+/** The rules of notifiers. */
+export const invariants = (): readonly Oracle[] => [I1, I2, I3, I4, I5, I6, I7, I8, I9, I10, I11, I12];
 
 class Observer implements Observed {
   mayHoldLocks = false;
   private readonly machine: Machine;
-  private readonly rules = oracles();
+  private readonly rules = [...oracles(), ...invariants()];
   private readonly listener: Listener;
   /** What is remembered, by how long the machine's journal was when it became so. */
   private readonly pasts: { readonly top: number; readonly past: Past }[] = [];
@@ -90,7 +94,9 @@ class Observer implements Observed {
   }
   private remember(t: Transition): Past {
     const { machine, actor, step, was } = t;
-    const past = afterEvents(was, machine, actor, t.events);
+    const passed = afterEvents(was, machine, actor, t.events);
+    const notifiers = notifiersAfter(was.notifiers, t);
+    const past = notifiers === passed.notifiers ? passed : { ...passed, notifiers };
     const found = step?.op === Op.load && step.decode === pmd_none && machine.result !== 0 ? step.addr : 0;
     const kept = dropsTableLock(t) ? past.lost.filter((one) => one.actor !== actor) : past.lost;
     const lost = step === null ? past.lost : lostDirty(t, kept.length === past.lost.length ? past.lost : kept);

@@ -255,6 +255,52 @@ test("what has changed is marked, forward and back, and without colours too", as
   assert.match(seat.frame(), /\* watch 1: mm.mm_users = 2/);
 });
 
+const NOTIFIERS = readFileSync("test/terminal/support/two-invalidations.hmm", "utf8");
+
+/** cpu0 is in a callback, cpu1 through with its own; of the rest one reads, one leaves, one comes, one unregisters. */
+async function invalidating(size: Size): Promise<Seat> {
+  const seat = takeSeat(size, NOTIFIERS, false, "two-invalidations");
+  await seat.press("tab", "n", "n", "n", "n", "n", "escape");
+  const callbacks = ["cpu0: continue until mmu_interval_set_seq", "cpu1: continue until invalidate_range_start"];
+  for (const line of [...callbacks, "cpu3: continue", "cpu4: continue", "cpu2: continue", "cpu5: continue"])
+    await seat.press(line, "return");
+  return seat;
+}
+async function zoomed(seat: Seat): Promise<Seat> {
+  await seat.press("tab");
+  while (!seat.frame().includes("[notifiers")) await seat.press("tab");
+  await seat.press("z");
+  return seat;
+}
+
+for (const size of [SMALL, { columns: 120, rows: 40 }])
+  test(`notifiers while their tree stands still: ${size.columns}x${size.rows}`, async () => {
+    const seat = await invalidating(size);
+    const frame = seat.frame();
+    await zoomed(seat);
+    same(`notifiers-${size.columns}x${size.rows}`, frame, seat.frame());
+    assert.match(seat.frame(), /cpu0 in invalidate {2}of low->sub {2}for \[0x1000, 0x4000\)/);
+  });
+
+test("notifiers as their tree moves again: what has changed is marked, and going back restores it", async () => {
+  const seat = await invalidating(SMALL);
+  await seat.press("cpu1: continue", "return", "cpu0: continue until mn_itree_inv_end", "return");
+  await zoomed(seat);
+  const panel = (): string => seat.frame().split("\n").slice(2, 13).join("\n").trimEnd();
+  const plain = (text = ""): string => text.replace(/^\*/gm, " ");
+  const seen = [panel()];
+  while (seen.at(-1)?.includes("wq: ")) {
+    await seat.press("0");
+    if (plain(panel()) !== plain(seen.at(-1))) seen.push(panel());
+  }
+  same("notifiers-end", ...seen);
+  assert.match(seen.at(-1) ?? "", /invalidate_seq 4 {2}\(even: tree may change\)/);
+  for (const before of seen.map(plain).reverse()) {
+    for (let steps = 0; plain(panel()) !== before && steps < 9; steps++) await seat.press("[");
+    assert.is(plain(panel()), before);
+  }
+});
+
 test("a report: the walk there, back, and on under another order", async () => {
   const seat = takeSeat(LARGE, RACE, false);
   await seat.press(":check", "return");

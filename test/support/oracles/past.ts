@@ -6,6 +6,7 @@
 import type { ControlEvent } from "../../../runtime/machine/automaton.ts";
 import type { Machine } from "../../../runtime/machine/machine.ts";
 import type { Value } from "../../../runtime/machine/step.ts";
+import { NO_NOTIFIERS, type NotifierPast } from "./subscribers.ts";
 
 /** Between the return of the notifiers' start and the call of their end. */
 export interface ActiveRange {
@@ -26,8 +27,9 @@ export interface Past {
   /** Per actor: the entry that its last step found not to be none. */
   readonly notNone: readonly number[];
   readonly lost: readonly LostDirty[];
+  readonly notifiers: NotifierPast;
 }
-export const NOTHING_PAST: Past = { active: [], starting: [], notNone: [], lost: [] };
+export const NOTHING_PAST: Past = { active: [], starting: [], notNone: [], lost: [], notifiers: NO_NOTIFIERS };
 
 const START = ["mmu_notifier_invalidate_range_start", "mmu_notifier_invalidate_range_start_nonblock"];
 const END = ["mmu_notifier_invalidate_range_end", "mmu_notifier_invalidate_range_only_end"];

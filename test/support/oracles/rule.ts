@@ -5,7 +5,31 @@ import type { Report } from "../../../runtime/machine/report.ts";
 import type { Step } from "../../../runtime/machine/step.ts";
 import type { Past } from "./past.ts";
 
-export type OracleName = "O1" | "O2" | "O3" | "O4" | "O5" | "O6" | "O7" | "O8" | "O9" | "O10" | "O11";
+/** Rules about page tables, and rules about notifiers. */
+export type OracleName =
+  | "O1"
+  | "O2"
+  | "O3"
+  | "O4"
+  | "O5"
+  | "O6"
+  | "O7"
+  | "O8"
+  | "O9"
+  | "O10"
+  | "O11"
+  | "I1"
+  | "I2"
+  | "I3"
+  | "I4"
+  | "I5"
+  | "I6"
+  | "I7"
+  | "I8"
+  | "I9"
+  | "I10"
+  | "I11"
+  | "I12";
 
 /** A word that the transition has changed. */
 export interface Change {
@@ -39,7 +63,7 @@ export interface Transition {
 
 export interface Oracle {
   readonly name: OracleName;
-  /** As section 8 of the description of the machine has it, in short. */
+  /** As the description of the kernel has it, in short. */
   readonly rule: string;
   /** What is wrong, in words. */
   readonly check: (transition: Transition) => string | undefined;
