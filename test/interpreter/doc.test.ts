@@ -61,8 +61,8 @@ const tooDeep = new Set(
     "rmap_walk migrate_page remove_migration_pte iommu_read khugepaged_scan_file collapse_file retract_page_tables " +
     "pmd_clear_bad mremap_to move_normal_pmd unmap_mapping_pages truncate_inode_pages move_ptes move_page_tables " +
     "wp_clean_pre_vma wp_clean_post_vma set_pmd_migration_entry unmap_and_move " +
-    "vma_rb_erase change_huge_pmd ioremap_page_range mn_itree_inv_start_range __mmu_interval_notifier_insert wait_event " +
-    "free_swap_and_cache delete_from_swap_cache"
+    "vma_rb_erase change_huge_pmd ioremap_page_range mn_itree_inv_start_range __mmu_interval_notifier_insert " +
+    "wait_event free_swap_and_cache delete_from_swap_cache"
   ).split(" "),
 );
 const known = new Map<string, Ran>();

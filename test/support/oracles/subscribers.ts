@@ -104,11 +104,19 @@ function known(t: Transition, fn: number): Pending["kind"] | undefined {
 const isNotifier = (value: Value): value is mmu_notifier | mmu_interval_notifier =>
   value instanceof mmu_notifier || value instanceof mmu_interval_notifier;
 
+/** Whether its removal is over when its release() is called, not when it has been asked for. */
+function isReleased({ machine: { memory } }: Transition, sub: Struct): boolean {
+  if (!(sub instanceof mmu_interval_notifier)) return false;
+  return memory.peek(at(mmu_interval_notifier_ops, memory.peek(sub.ops.addr)).release.addr) !== 0;
+}
+
 /** Which callback of the notifier `fn` is, if it is one. */
 function roleOf(t: Transition, fn: number, object: mmu_notifier | mmu_interval_notifier): Role | undefined {
   const look = (ref: { addr: number }): number => t.machine.memory.peek(ref.addr);
-  if (object instanceof mmu_interval_notifier)
-    return look(at(mmu_interval_notifier_ops, look(object.ops)).invalidate) === fn ? "invalidate" : undefined;
+  if (object instanceof mmu_interval_notifier) {
+    const { invalidate, release } = at(mmu_interval_notifier_ops, look(object.ops));
+    return look(invalidate) === fn ? "invalidate" : look(release) === fn ? "free" : undefined;
+  }
   const ops = at(mmu_notifier_ops, look(object.ops));
   const roles: readonly (readonly [Role, { addr: number }])[] = [
     ["start", ops.invalidate_range_start],
@@ -191,7 +199,8 @@ class Walk {
     if (!isNotifier(first)) return;
     const isIdle = caller !== undefined && automaton.infoOf(caller).internal === true; // it has nothing to let go of
     if (automaton.functionName(fn) === SET_SEQ) return isIdle ? undefined : this.setSeq(first, args[1] as number);
-    const fromKernel = caller !== undefined && automaton.infoOf(caller).source === "mm/mmu_notifier.c";
+    const fromKernel =
+      caller !== undefined && automaton.infoOf(caller).source?.startsWith("mm/mmu_notifier.c") === true;
     const role = fromKernel ? roleOf(t, fn, first) : undefined;
     if (role !== undefined) this.callback(role, first, args);
   }
@@ -212,6 +221,7 @@ class Walk {
     if (kind === "end") return this.ends(this.rangeOf(args[0] as unknown as mmu_notifier_range));
     if (kind === "exit") return this.begin(kind, object.addr, 0);
     if (object.isNull) return;
+    if (kind === "leave" && isReleased(this.t, object)) return;
     if (kind === "put") return this.begin(kind, 0, object.addr);
     const member = this.memberOf(name, object, args[1] as mm_struct | undefined);
     const isAnother = (one: number): boolean => one !== member.object;
@@ -245,7 +255,8 @@ class Walk {
     const name = notifier.expr(this.t.machine);
     if (role === "free") {
       if (this.runs(object)) this.say("I6", `${name} is given back while a callback of it runs`);
-      this.change({ gone: [...this.past.gone, object] });
+      const members = this.past.members.filter((one) => one.object !== object);
+      this.change({ members, gone: [...this.past.gone, object] });
     } else if (this.past.gone.includes(object)) this.say("I6", `a callback of ${name} begins, which is gone`);
     const isRange = role === "start" || role === "end" || role === "invalidate";
     const given = Array.isArray(args[1]) ? args[1] : args.slice(1); // before 5.0 its parts
