@@ -5,7 +5,7 @@ const WIDTH = 80;
 const LOCKS_AT = 56;
 const INDENT = 4;
 const MARGIN = 6;
-const WIDEST = 100;
+export const WIDEST = 100;
 
 export function bodyText(lines: readonly Line[]): string[] {
   return new Printer(lines).text;

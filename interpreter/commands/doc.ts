@@ -29,7 +29,7 @@ import { inLines } from "../columns.ts";
 import { differences } from "../doc-diff.ts";
 import { shaped } from "../doc-shape.ts";
 import { allTypes, shortName } from "../doc-world.ts";
-import { bodyText } from "../doc-text.ts";
+import { bodyText, WIDEST } from "../doc-text.ts";
 import { Unroller } from "../doc-unroll.ts";
 import type { ExitCode, Io } from "../io.ts";
 import { scriptText } from "./doc-script.ts";
@@ -281,7 +281,12 @@ function inWordsOf<T extends { readonly lines: readonly string[] }>(era: Era, to
       (text, { cls, member, name }) => text.replace(new RegExp(`\\b${member ?? shortName(cls)}\\b`, "g"), name),
       line,
     );
-  return { ...told, lines: told.lines.map(rename) };
+  return { ...told, lines: told.lines.map(rename).map(fitted) };
+}
+/** Longer names push the locks beside a step out of the page. */
+function fitted(line: string): string {
+  const over = line.length - WIDEST;
+  return over <= 0 ? line : line.replace(new RegExp(` {${over}}(?= {2}\\[)`), "");
 }
 /** Members of what is handed on by value: nobody writes to them. */
 const CONSTANT_MEMBERS = ["range->blockable", "update->blockable", "walk->fault"];

@@ -62,7 +62,8 @@ const tooDeep = new Set(
     "pmd_clear_bad mremap_to move_normal_pmd unmap_mapping_pages truncate_inode_pages move_ptes move_page_tables " +
     "wp_clean_pre_vma wp_clean_post_vma set_pmd_migration_entry unmap_and_move " +
     "vma_rb_erase change_huge_pmd ioremap_page_range mn_itree_inv_start_range __mmu_interval_notifier_insert " +
-    "wait_event free_swap_and_cache delete_from_swap_cache"
+    "wait_event free_swap_and_cache delete_from_swap_cache try_to_free_swap madvise_free_pte_range " +
+    "mmu_notifier_get_locked __mmu_notifier_mm_destroy"
   ).split(" "),
 );
 const known = new Map<string, Ran>();
@@ -146,6 +147,7 @@ function generic(text: string, isAtom: boolean): string {
       return isAtom && !/^(next|prev|first|pprev)$/.test(last) ? "V" : `.${last}`;
     })
     .replace(/&(?=V)/g, "")
+    .replace(/(\.\w+) = \1 [-+] V/g, "$1 = V")
     .replace(/\s+/g, " ");
 }
 
