@@ -231,9 +231,12 @@ export function questionsAbout(name: string, values: readonly unknown[]): readon
 /** Values of entries stand in texts as numbers until it is known what they are called. */
 export function asNumbers(text: string, values: readonly number[], world: World): string {
   let out = text;
-  for (const value of values) if (isEntryValue(value)) out = out.replace(entryText(value, world), String(value));
+  for (const value of values)
+    if (isEntryValue(value)) out = out.replace(wholeWord(entryText(value, world)), String(value));
   return out;
 }
+/** Not where it is the end of a member's name. */
+const wholeWord = (text: string): RegExp => new RegExp(`(?<![\\w>.])${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`);
 /** The numbers that nothing gave a name: what they say. */
 export const spelled = (text: string, world: World): string =>
   text.replaceAll(/\.{4,}/g, "...").replaceAll(/(?<![\w.])\d{16}(?!\w)/g, (digits) => entryText(Number(digits), world));

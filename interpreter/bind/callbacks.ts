@@ -42,7 +42,9 @@ export function bindOps(scope: Scope, { type, callbacks: given }: Ops, object: S
     const signature = known.includes(name) ? callbacks[name] : undefined;
     if (signature === undefined) {
       const meant = nearest(name, known);
-      const help = meant === undefined ? `it has: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+      const patch = callbacks[name]?.patch;
+      const other = meant === undefined ? `it has: ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+      const help = patch === undefined ? other : `it comes with \`+ ${patch}\``;
       scope.error("E221", at, `struct ${type.name} has no callback \`${name}\` in this version`, help);
       continue;
     }

@@ -1,4 +1,4 @@
-/** A first idea against starts without an end: where there are several notifiers none is asked, for one might refuse. */
+/** A first idea against starts without an end: where there are several notifiers none is asked, for one may refuse. */
 import { READ_ONCE } from "../machine/access.ts";
 import { EAGAIN } from "../machine/errno.ts";
 import { replaces } from "../machine/function.ts";

@@ -5,7 +5,7 @@
  */
 import { functionPointer, kernelFunction, type KernelFunction } from "./function.ts";
 import { BLOCKED, HoldMode, Op, primitive, step, type Kernel, type PrimitiveContext } from "./step.ts";
-import { at, int, Struct, WORD, words, type StructClass } from "./struct.ts";
+import { at, int, Struct, WORD, words, type Names, type StructClass } from "./struct.ts";
 import { loadPrivate } from "./access.ts";
 import { contexts } from "./context.ts";
 import { staticObject } from "./types.ts";
@@ -145,18 +145,22 @@ const ran = primitive("callback done", (m, domain = 0) => {
   return 0;
 });
 
-function domainStep(run: typeof done, domain: grace_periods, text: string, ...args: number[]): Kernel<void> {
+type Text = string | ((names: Names) => string);
+function domainStep(run: typeof done, domain: grace_periods, text: Text, ...args: number[]): Kernel<void> {
   return step({
     op: Op.primitive,
     addr: domain.addr,
     primitive: run,
     args: [domain.addr, ...args],
     decode: nothing,
-    text: (names) => text.replace("@", `&${domain.expr(names)}`),
+    text: (names) => (typeof text === "string" ? text : text(names)).replace("@", `&${domain.expr(names)}`),
   });
 }
 
 function nothing(): void {}
+/** A script's functions have their names from elsewhere. */
+const called = ({ name, id }: RcuCallback, names: Names): string =>
+  name === "" ? (names.functionName?.(id) ?? "func") : name;
 
 /** Evaluates to the index that srcu_read_unlock() wants in the kernel; here there is one. */
 export function* srcu_read_lock(srcu: srcu_struct): Kernel<number> {
@@ -176,7 +180,7 @@ export const synchronize_srcu = kernelFunction(
   { source: "kernel/rcu/srcutree.c", params: ["ssp"], atom: true },
 );
 export function* call_srcu(srcu: srcu_struct, head: rcu_head, func: RcuCallback): Kernel<void> {
-  yield* domainStep(enqueue, srcu, `call_srcu(@, ${func.name})`, head.addr, func.id);
+  yield* domainStep(enqueue, srcu, (names) => `call_srcu(@, ${called(func, names)})`, head.addr, func.id);
 }
 export function* srcu_barrier(srcu: srcu_struct): Kernel<void> {
   yield* domainStep(drained, srcu, "srcu_barrier(@)");
@@ -197,7 +201,7 @@ export const synchronize_rcu = kernelFunction(
   { source: "kernel/rcu/tree.c", params: [], atom: true },
 );
 export function* call_rcu(head: rcu_head, func: RcuCallback): Kernel<void> {
-  yield* domainStep(enqueue, rcu, `call_rcu(${func.name})`, head.addr, func.id);
+  yield* domainStep(enqueue, rcu, (names) => `call_rcu(${called(func, names)})`, head.addr, func.id);
 }
 export function* rcu_barrier(): Kernel<void> {
   yield* domainStep(drained, rcu, "rcu_barrier()");

@@ -10,7 +10,7 @@ import { NULL } from "../machine/struct.ts";
 import { FAULT_FLAG_WRITE, VM_FAULT_ERROR } from "./fault_flags.ts";
 import { handle_mm_fault } from "./memory.ts";
 import { VM_READ, VM_WRITE, type mm_struct, type vm_area_struct } from "./mm_types.ts";
-import { compound_head } from "./page_alloc.ts";
+import { compound_head, put_page } from "./page_alloc.ts";
 import {
   alignDown,
   hw_allows,
@@ -72,6 +72,11 @@ export const unpin_user_page = kernelFunction(
   { source: "mm/gup.c", facts: "Stability", params: ["page"], summary: "Gives a pinned page up.", atom: true },
 );
 
+/** Gives back what try_grab_page() took: a pin, or a reference. */
+function* put_grabbed_page(p: page, flags: number): Kernel<void> {
+  yield* (flags & FOLL_PIN) === 0 ? put_page(p) : unpin_user_page(p);
+}
+
 // ---- without locks
 
 /** The page, or NULL if there is no way but the slow one. */
@@ -130,7 +135,7 @@ const gup_huge_pmd = kernelFunction(
     const p = part(orig, addr);
     if (!(yield* fact("S7", try_grab_page(p, flags)))) return NOTHING;
     if ((yield* fact("S7", value(entry))) === orig) return p;
-    yield* unpin_user_page(p);
+    yield* put_grabbed_page(p, flags);
     return NOTHING;
   },
   {
@@ -151,7 +156,7 @@ export const gup_pte_range = kernelFunction(
     const p = pte_page(pte);
     if (!(yield* fact("S7", try_grab_page(p, flags)))) return NOTHING;
     if ((yield* fact("S7", value(entry))) === pte) return p;
-    yield* unpin_user_page(p);
+    yield* put_grabbed_page(p, flags);
     return NOTHING;
   },
   {

@@ -45,6 +45,18 @@ cpu3: switch_mm child
 cpu3: theirs = load 0x1000
 expect theirs == 1
 cpu2: kvm_destroy kvm`,
+  cow: `struct mm_struct *child
+cpu0: mmap 0x1000..0x2000
+cpu0: store 0x1000 1
+cpu0: child = fork
+cpu0: kvm = kvm_create mm
+race {
+  cpu0: store 0x1000 2
+  cpu1: kvm_page_fault kvm 0x1000
+}
+cpu2: seen = device_read spt 0x1000
+expect seen == 2 || seen == -EFAULT
+cpu2: kvm_destroy kvm`,
   exit: `cpu0: mmap 0x1000..0x2000
 cpu0: kvm = kvm_create mm
 cpu0: kvm_page_fault kvm 0x1000
@@ -63,20 +75,26 @@ function reports(kernel: string, version: string, what: What, slips: readonly Sl
   return reportsOf(result);
 }
 
+const V5_12 = ["v5.12", "v5.1"] as const;
 const KERNELS = [
   ["v2.6.27", "v2.6.27"],
+  ["v3.6", "v2.6.27"],
   ["v3.8", "v2.6.27"],
+  ["v3.10", "v2.6.27"],
   ["v5.1", "v5.1"],
   ["v5.6", "v5.1"],
-  ["v5.12", "v5.1"],
+  V5_12,
   ["v6.1", "v5.1"],
 ] as const;
+/** The kernel's own: who unregisters during the exit deletes what has been deleted (MN-11). */
+const ITS_OWN: Record<string, string[]> = { "v3.6, exit": ["null-deref in __hlist_del"] };
 for (const [kernel, version] of KERNELS)
   for (const what of Object.keys(AGAINST) as What[])
-    test(`${kernel}, ${what}: nothing is found`, () => {
-      assert.equal(reports(kernel, version, what, []), []);
+    test(`${kernel}, ${what}: nothing is wrong with the driver`, () => {
+      assert.equal(reports(kernel, version, what, []), ITS_OWN[`${kernel}, ${what}`] ?? []);
     });
 
+const [V2_6_27] = KERNELS;
 const CHECK = "if mmu_notifier_retry(kvm, seq) {";
 const LOCK = "  spin_lock kvm.mmu_lock\n";
 const RETRY = `  ${CHECK}
@@ -116,7 +134,7 @@ const mistakes: readonly (readonly [name: string, what: What, found: string, ...
   ["it drops a reference that it has not", "exit", "use-after-free in exit_mmap", [GRAB, "  #"]],
 ];
 for (const [name, what, found, ...slips] of mistakes)
-  for (const [kernel, version] of [KERNELS[0], KERNELS[4]] as const)
+  for (const [kernel, version] of [V2_6_27, V5_12] as const)
     test(`${kernel}, ${what}: ${name}`, () => {
       const all = reports(kernel, version, what, slips);
       assert.ok(all.includes(found), all.join("\n"));
@@ -128,7 +146,7 @@ const harmless: readonly (readonly [name: string, what: What, ...slips: Slip[]])
   ["it has it as long as it is registered", "exit", [LEAVE + DROP, DROP + LEAVE]],
 ];
 for (const [name, what, ...slips] of harmless)
-  for (const [kernel, version] of [KERNELS[0], KERNELS[4]] as const)
+  for (const [kernel, version] of [V2_6_27, V5_12] as const)
     test(`${kernel}, ${what}: ${name}`, () => {
       assert.equal(reports(kernel, version, what, slips), []);
     });
