@@ -33,8 +33,6 @@ const SHOWN: ReadonlyMap<string, readonly string[]> = new Map([
     "001-walk-loses-its-way.hmm: mmu-notifier-v3 + mmu-notifier-spinlock + release-external-lock",
     ["O2: page is freed, but device refers to it"],
   ],
-  // Who only waits, and never asks whether to retry, has no use for a lock.
-  ["notifier-read-begin-starves.hmm: v5.6", ["I11: mmu_interval_set_seq() of sub, which is read, without a lock"]],
   // An update to the byte at 0 is taken for a removal.
   [
     "002-open-update-to-zero.hmm: v5.5 + interval-updates-safe",
