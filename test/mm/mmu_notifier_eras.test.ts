@@ -108,7 +108,6 @@ function atUnregister(era: Era, mutations: readonly Mutation[]): string {
 function waiters(era: Era, mutations: readonly Mutation[]): string {
   const waits = (begin: (scene: Scene, mn: mmu_notifier) => void): boolean => {
     const scene = new Scene(era, mutations);
-    if (atDraft(era)) scene.oracles = "off"; // who unregisters does not wait for callbacks
     const mn = scene.register();
     scene.run(mmu_notifier_invalidate_range_start, scene.range);
     scene.start(1, mmu_notifier_invalidate_range_end, scene.range);

@@ -141,7 +141,7 @@ const ofCalls = (name: OracleName, rule: string): Oracle => ({ name, rule, check
 /**
  * Gone is who has been unregistered or removed when that returns. In the drafts that waits for nobody: gone is he for
  * those who come upon him later, not for who is walking the list. With "interval-updates-safe" remove() does not wait
- * either if there is a release(): gone is who has been released, exactly once, with the last invalidation at the latest.
+ * either if there is a release(): gone is who has been released, once, with the last invalidation at the latest.
  */
 export const I6 = ofCalls("I6", "once a notifier is gone, no callback of it runs or begins");
 export const I9 = ofCalls("I9", "who is told of a start is told of the end, and nobody else is");

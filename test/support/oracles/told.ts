@@ -2,11 +2,11 @@
  * When devices hear that an entry is gone. Since 4.14, of which 4.19 is the first here, between start and end. Before
  * that, it depends:
  *
- * - In the drafts of 2008 a start does nothing, or need not be listened to: what tells is the call at the end. When the
- *   process dies, it is mmu_notifier_release(), some time in exit_mmap(): the third draft has it behind the pages, which
- *   is what O2 and stale translations are about.
+ * - In the drafts of 2008 a start does nothing, or need not be listened to: what tells is the call at the end. When
+ *   the process dies, it is mmu_notifier_release(), some time in exit_mmap(): the third draft has it behind the pages,
+ *   which is what O2 and stale translations are about.
  * - From 2.6.27 on there are start and end, but single pages are told of one by one, by invalidate_page() or
- *   change_pte(), after they are gone: up to 3.6 with the lock of the table still held, from 3.7 on with that of the rmap.
+ *   change_pte(), after they are gone: up to 3.6 with the lock of the table still held, later with that of the rmap.
  */
 import { existsIn } from "../../../runtime/machine/era.ts";
 import type { Value } from "../../../runtime/machine/step.ts";
