@@ -255,7 +255,8 @@ function bodyOf(subject: Subject, kernel: ChosenKernel): string[] {
 const OLDEST_MM = "v5.2";
 function isYounger({ fn }: Subject, era: Era): boolean {
   if (fn === undefined || !existsIn({ until: OLDEST_MM }, era)) return false;
-  return fn.bodies.every(({ since }) => since === null || existsIn({ since: OLDEST_MM }, since));
+  const begins = fn.info.since ?? null; // what begins in an old era is described as of that one
+  return begins === null && fn.bodies.every(({ since }) => since === null || existsIn({ since: OLDEST_MM }, since));
 }
 const UNTOLD = [
   "      not told: no arguments could be made up that it gets anywhere with;",

@@ -12,6 +12,7 @@ import { allNames } from "../../interpreter/commands/doc.ts";
 import { shaped } from "../../interpreter/doc-shape.ts";
 import { bodyText } from "../../interpreter/doc-text.ts";
 import { Unroller } from "../../interpreter/doc-unroll.ts";
+import { allTypes } from "../../interpreter/doc-world.ts";
 import { Seeded } from "../../interpreter/pickers.ts";
 import { kernelText } from "../../interpreter/program.ts";
 import { simulate } from "../../interpreter/simulation.ts";
@@ -20,7 +21,7 @@ import { callables, declarableTypes, patches } from "../../runtime/kernel.ts";
 import type { FunctionBody } from "../../runtime/machine/automaton.ts";
 import { allFunctions } from "../../runtime/machine/function.ts";
 import { mutated, type Mutation } from "../../runtime/machine/mutation.ts";
-import { DEFAULT_ERA, ERAS, functionIn, resolveBodies, type Era } from "../../runtime/patch.ts";
+import { DEFAULT_ERA, ERAS, existsIn, functionIn, resolveBodies, type Era } from "../../runtime/patch.ts";
 import { hmm, type Ran } from "../support/cli.ts";
 
 const test = suite("doc");
@@ -153,6 +154,24 @@ function generic(text: string, isAtom: boolean): string {
 
 const readFile = includesOf("scripts/all.hmm", { readFile: (path) => readFileSync(path, "utf8") });
 
+const kernelsSeen = new Map<string, ReturnType<typeof resolveBodies>["bodies"]>();
+const bodiesSeen = new Map<unknown, number>();
+/** Kernels that have the same body, and call members alike, print the same. */
+function bodyKey(name: string, kernel: string): string {
+  const [era = "", ...chosen] = kernel.split(" + ");
+  const bodies =
+    kernelsSeen.get(kernel) ??
+    resolveBodies(
+      era as Era,
+      chosen.flatMap((one) => patches.filter((p) => p.name === one)),
+    ).bodies;
+  kernelsSeen.set(kernel, bodies);
+  const body = bodies.get(functionIn(name, era as Era)?.id ?? 0)?.body ?? name;
+  bodiesSeen.set(body, bodiesSeen.get(body) ?? bodiesSeen.size);
+  const others = allTypes().flatMap(({ otherNames = [] }) => otherNames.filter((other) => existsIn(other, era)));
+  return `${name} ${bodiesSeen.get(body)} ${others.map((other) => other.name).join(" ")}`;
+}
+
 test("whatever a script makes the machine do stands in what is printed of the function that does it", () => {
   const printed = new Map<string, string>();
   const missing = new Set<string>();
@@ -173,7 +192,7 @@ test("whatever a script makes the machine do stands in what is printed of the fu
         // A function of a script is none of the kernel's, though it be called like one.
         if (fn === undefined || !documented.has(fn) || ofScripts.has(fn) || own.has(fn) || tooDeep.has(fn)) continue;
         const kernel = isPatched(fn) ? kernelText(program.kernel) : program.kernel.era;
-        const key = `${fn} in ${kernel}`;
+        const key = bodyKey(fn, kernel);
         if (!printed.has(key)) {
           const body = docOf(fn, kernel).out.split("as the machine runs it:")[1] ?? "";
           printed.set(key, generic(body, isAtom(fn)));

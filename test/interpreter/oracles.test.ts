@@ -21,9 +21,23 @@ const LIMITS = { maxStates: STATES_MAX, maxSteps: Infinity, maxMemory: Infinity,
 
 const test = suite("the invariants, in scripts");
 
-/** Who finds a page of a device locked does not wait for it: the fault is taken again and again, as in the kernel. */
-const SPINS: ReadonlyMap<string, string> = new Map([
-  ["mm-device-private-fault.hmm", "O6: __handle_mm_fault goes round without a change"],
+/** What scripts show on purpose though they expect no report: all of it must be found, and nothing else. */
+const SHOWN: ReadonlyMap<string, readonly string[]> = new Map([
+  // Who finds a page of a device locked does not wait for it: the fault is taken again and again, as in the kernel.
+  [
+    "mm-device-private-fault.hmm: v5.6 + device-private-page-ref",
+    ["O6: __handle_mm_fault goes round without a change"],
+  ],
+  // mmu_notifier_release() comes when the pages are gone (MN-08), and this driver holds no references to them.
+  [
+    "001-walk-loses-its-way.hmm: mmu-notifier-v3 + mmu-notifier-spinlock + release-external-lock",
+    ["O2: page is freed, but device refers to it"],
+  ],
+  // An update to the byte at 0 is taken for a removal.
+  [
+    "002-open-update-to-zero.hmm: v5.5 + interval-updates-safe",
+    ["I6: release() of sub is called, which nobody has removed"],
+  ],
 ]);
 
 /** Scripts that expect reports are about kernels or drivers with bugs. */
@@ -52,18 +66,15 @@ let programs = 0;
 for (const name of readdirSync("scripts").filter((file) => file.endsWith(".hmm")))
   for (const program of programsOf(name)) {
     programs++;
-    const isBreach = (breach: string): boolean => breach !== SPINS.get(name);
-    test(`${name}: ${kernelText(program.kernel)}`, () => {
+    const title = `${name}: ${kernelText(program.kernel)}`;
+    test(title, () => {
+      const found = new Set<string>();
+      const look = (go: (director: ReturnType<typeof simulate>) => void): void =>
+        breaches(program, go).forEach((breach) => found.add(breach));
       for (let seed = 1; seed <= WALKS; seed++)
-        assert.equal(
-          breaches(program, (director) => void record(director, new Seeded(seed), { maxSteps: 5_000 })).filter(
-            isBreach,
-          ),
-          [],
-        );
-      const all = (director: ReturnType<typeof simulate>): void =>
-        void drain(explore(director, new Findings(program), new Watch(LIMITS)));
-      assert.equal(breaches(program, all).filter(isBreach), []);
+        look((director) => void record(director, new Seeded(seed), { maxSteps: 5_000 }));
+      look((director) => void drain(explore(director, new Findings(program), new Watch(LIMITS))));
+      assert.equal([...found], SHOWN.get(title) ?? []);
     });
   }
 

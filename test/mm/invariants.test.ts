@@ -42,7 +42,7 @@ import {
 import { cpuPte } from "../../runtime/mm/tlb.ts";
 import { insert } from "../../runtime/mm/translations.ts";
 import { invariants, type OracleName } from "../support/oracles.ts";
-import { equip, gpu, gpu_ops, invalidate, kvm_ops, npu_ops, range } from "./gpus.ts";
+import { equip, gpu, gpu_fault, gpu_ops, invalidate, kvm_ops, npu_ops, range } from "./gpus.ts";
 import { checkBodies, World } from "./world.ts";
 
 const A = 0x1000;
@@ -237,12 +237,13 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    oracle: "I11", // nobody faults
+    oracle: "I11", // nobody faults at the same time
     mutations: [{ in: "gpu_invalidate", swap: ["mutex_lock", "mmu_interval_set_seq"] }],
     scene(world) {
-      inserted(world);
+      const g = inserted(world);
       start(world);
       end(world);
+      world.run(gpu_fault, g);
     },
   },
   {

@@ -8,12 +8,13 @@ import { Op, type Step } from "../../runtime/machine/step.ts";
 import { headerAddress } from "../../runtime/machine/struct.ts";
 import { pmd_none } from "../../runtime/mm/pgtable.ts";
 import { O7, O8, progress } from "./oracles/control.ts";
-import { dropsTableLock, lostDirty, O1, O11, O4, O5, O9 } from "./oracles/entries.ts";
+import { dropsTableLock, lostDirty, lostEntries, O1, O11, O4, O5, O9 } from "./oracles/entries.ts";
 import { afterEvents, NOTHING_PAST, type Past } from "./oracles/past.ts";
 import { I1, I10, I11, I12, I2, I3, I4, I5, I6, I7, I8, I9 } from "./oracles/notifiers.ts";
 import type { Change, Oracle, OracleName, Transition } from "./oracles/rule.ts";
 import { O10, O2, O3 } from "./oracles/states.ts";
 import { notifiersAfter } from "./oracles/subscribers.ts";
+import { mannerOf, toldAfter } from "./oracles/told.ts";
 
 export type { Oracle, OracleName } from "./oracles/rule.ts";
 
@@ -96,7 +97,9 @@ class Observer implements Observed {
     const { machine, actor, step, was } = t;
     const passed = afterEvents(was, machine, actor, t.events);
     const notifiers = notifiersAfter(was.notifiers, t);
-    const past = notifiers === passed.notifiers ? passed : { ...passed, notifiers };
+    const told = mannerOf(t) === "between start and end" ? was.told : toldAfter(was.told, t, lostEntries(t));
+    const same = notifiers === passed.notifiers && told === passed.told;
+    const past = same ? passed : { ...passed, notifiers, told };
     const found = step?.op === Op.load && step.decode === pmd_none && machine.result !== 0 ? step.addr : 0;
     const kept = dropsTableLock(t) ? past.lost.filter((one) => one.actor !== actor) : past.lost;
     const lost = step === null ? past.lost : lostDirty(t, kept.length === past.lost.length ? past.lost : kept);

@@ -20,6 +20,7 @@ import {
 } from "./tables.ts";
 import type { ActiveRange, LostDirty } from "./past.ts";
 import type { Change, Oracle, Transition } from "./rule.ts";
+import { isToldLater, type Lost } from "./told.ts";
 
 const hex = (n: number): string => `0x${n.toString(16)}`;
 
@@ -62,26 +63,38 @@ export const O1: Oracle = {
 const covers = (ranges: readonly ActiveRange[], { mm }: Place, start: number, end: number): boolean =>
   ranges.some((r) => r.mm === mm.addr && r.start <= start && end <= r.end);
 
+const losses = new WeakMap<readonly Change[], readonly Lost[]>();
+/** Entries that lose rights, or their page, outside of start and end. */
+export function lostEntries(t: Transition): readonly Lost[] {
+  let found = losses.get(t.changes);
+  if (found === undefined) losses.set(t.changes, (found = findLost(t)));
+  return found;
+}
+function findLost(t: Transition): readonly Lost[] {
+  return changedEntries(t).flatMap(({ addr, place, start, old, now }) => {
+    const size = entrySize(place);
+    const here = { place, entry: addr, value: old, start, size };
+    const under = { mm: place.mm, table: old, level: place.level + 1, start };
+    const all = is_table(old) ? entriesUnder(t.machine.memory, t.before, under) : [here];
+    const next = mapped(now, start, size);
+    return [...all].flatMap((entry): Lost[] => {
+      const had = mapped(entry.value, entry.start, entry.size);
+      if (had === undefined) return [];
+      const same = next !== undefined && next.first === had.first && next.size === had.size;
+      const keeps = same && next.rank >= had.rank && (next.write || !had.write);
+      if (keeps || covers(t.was.active, place, entry.start, entry.start + entry.size)) return [];
+      return [{ ...entry, mm: place.mm.addr, had, what: same ? "rights" : "its page" }];
+    });
+  });
+}
+/** For what each kernel has instead of start and end see told.ts. */
 export const O4: Oracle = {
   name: "O4",
   rule: "an entry loses rights, or its page, only between start and end of an invalidation that covers it",
   check(t) {
-    for (const { place, start, old, now } of changedEntries(t)) {
-      const size = entrySize(place);
-      const here = { place, entry: 0, value: old, start, size };
-      const under = { mm: place.mm, table: old, level: place.level + 1, start };
-      const all = is_table(old) ? entriesUnder(t.machine.memory, t.before, under) : [here];
-      const next = mapped(now, start, size);
-      for (const entry of all) {
-        const had = mapped(entry.value, entry.start, entry.size);
-        if (had === undefined) continue;
-        const same = next !== undefined && next.first === had.first && next.size === had.size;
-        const keeps = same && next.rank >= had.rank && (next.write || !had.write);
-        if (keeps || covers(t.was.active, place, entry.start, entry.start + entry.size)) continue;
-        return `the entry for ${hex(entry.start)} loses ${same ? "rights" : "its page"} outside of any invalidation`;
-      }
-    }
-    return undefined;
+    const lost = lostEntries(t).find((one) => !isToldLater(t, one));
+    if (lost === undefined) return t.is.told.late;
+    return `the entry for ${hex(lost.start)} loses ${lost.what} outside of any invalidation`;
   },
 };
 

@@ -3,7 +3,12 @@ import type { Report } from "../../../runtime/machine/report.ts";
 import { at, headerAddress, WORD } from "../../../runtime/machine/struct.ts";
 import { mm_struct } from "../../../runtime/mm/mm_types.ts";
 import { interval_tree_node } from "../../../runtime/mm/interval_tree.ts";
-import { mmu_interval_notifier, mmu_notifier_subscriptions } from "../../../runtime/mm/mmu_notifier_types.ts";
+import {
+  mmu_interval_notifier,
+  mmu_notifier,
+  mmu_notifier_subscriptions,
+} from "../../../runtime/mm/mmu_notifier_types.ts";
+import { isOfNotifiers } from "./calls.ts";
 import type { Oracle, OracleName, Transition } from "./rule.ts";
 import { isMm, isType } from "./tables.ts";
 
@@ -133,10 +138,17 @@ const saidOf = (name: OracleName, { is }: Transition): string | undefined =>
   is.notifiers.said.find(({ oracle }) => oracle === name)?.message;
 const ofCalls = (name: OracleName, rule: string): Oracle => ({ name, rule, check: (t) => saidOf(name, t) });
 
+/**
+ * Gone is who has been unregistered or removed when that returns. In the drafts that waits for nobody: gone is he for
+ * those who come upon him later, not for who is walking the list. With "interval-updates-safe" remove() does not wait
+ * either if there is a release(): gone is who has been released, once, with the last invalidation at the latest.
+ */
 export const I6 = ofCalls("I6", "once a notifier is gone, no callback of it runs or begins");
 export const I9 = ofCalls("I9", "who is told of a start is told of the end, and nobody else is");
+/** Without a lock may set the number whose driver never reads it. */
 export const I11 = ofCalls("I11", "mmu_interval_set_seq() is called with an odd number and a lock of the driver's");
 
+/** In the drafts a registration takes no reference: there is nothing to count. */
 export const I7: Oracle = {
   name: "I7",
   rule: "a registration holds one mm_count, which is given back once",
@@ -147,16 +159,23 @@ export const I7: Oracle = {
   },
 };
 function tooFew(t: Transition): string | undefined {
-  const { members } = t.is.notifiers;
+  const { members, leaving } = t.is.notifiers;
   for (const { addr, header } of t.changes) {
-    if (members.length === 0 || !isMm(header)) continue;
+    if (members.length + leaving.length === 0 || !isMm(header)) continue;
     const mm = at(mm_struct, headerAddress(addr) + WORD);
-    const held = members.filter((one) => one.mm === mm.addr).length;
-    const least = held + (held > 0 && valueOf(t, mm.mm_users) > 0 ? 1 : 0);
+    const isAlive = valueOf(t, mm.mm_users) > 0;
+    const holds = [...members.filter((one) => isAlive || one.isInterval || isListed(t, one.object)), ...leaving];
+    const held = holds.filter((one) => one.mm === mm.addr).length;
+    const least = held + (held > 0 && isAlive ? 1 : 0);
     if (addr === mm.mm_count.addr && valueOf(t, mm.mm_count) < least)
       return `mm_count is ${valueOf(t, mm.mm_count)}, and ${held} notifiers are registered`;
   }
   return undefined;
+}
+
+/** Whom the end of the mm has taken off its list need not unregister any more: mmdrop() is enough. */
+function isListed({ machine }: Transition, notifier: number): boolean {
+  return machine.memory.peek(at(mmu_notifier, notifier).hlist.pprev.addr) !== 0;
 }
 
 // ---- what the machine has said itself
@@ -167,7 +186,7 @@ const ofReports = (name: OracleName, rule: string, isIt: (report: Report, t: Tra
   check: (t) => t.reports.find((report) => isIt(report, t))?.message,
 });
 const inNotifiers = ({ local }: Report, { machine }: Transition): boolean =>
-  machine.automaton.stack(local).some(({ fn }) => machine.automaton.infoOf(fn).source === "mm/mmu_notifier.c");
+  machine.automaton.stack(local).some(({ fn }) => isOfNotifiers(machine.automaton.infoOf(fn)));
 
 export const I8 = ofReports(
   "I8",

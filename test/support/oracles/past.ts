@@ -6,7 +6,8 @@
 import type { ControlEvent } from "../../../runtime/machine/automaton.ts";
 import type { Machine } from "../../../runtime/machine/machine.ts";
 import type { Value } from "../../../runtime/machine/step.ts";
-import { NO_NOTIFIERS, type NotifierPast } from "./subscribers.ts";
+import { NO_NOTIFIERS, type NotifierPast } from "./calls.ts";
+import { NOTHING_TOLD, type Told } from "./told.ts";
 
 /** Between the return of the notifiers' start and the call of their end. */
 export interface ActiveRange {
@@ -28,8 +29,16 @@ export interface Past {
   readonly notNone: readonly number[];
   readonly lost: readonly LostDirty[];
   readonly notifiers: NotifierPast;
+  readonly told: Told;
 }
-export const NOTHING_PAST: Past = { active: [], starting: [], notNone: [], lost: [], notifiers: NO_NOTIFIERS };
+export const NOTHING_PAST: Past = {
+  active: [],
+  starting: [],
+  notNone: [],
+  lost: [],
+  notifiers: NO_NOTIFIERS,
+  told: NOTHING_TOLD,
+};
 
 const START = ["mmu_notifier_invalidate_range_start", "mmu_notifier_invalidate_range_start_nonblock"];
 const END = ["mmu_notifier_invalidate_range_end", "mmu_notifier_invalidate_range_only_end"];

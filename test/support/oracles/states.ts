@@ -4,7 +4,8 @@ import { headerAddress, type StructClass } from "../../../runtime/machine/struct
 import { STATIC_ARENA } from "../../../runtime/machine/types.ts";
 import { compound_head } from "../../../runtime/mm/page_alloc.ts";
 import { PG_anon } from "../../../runtime/mm/page_flags.ts";
-import { pte_page, pte_write, PAGE_STRIDE, is_table } from "../../../runtime/mm/pgtable.ts";
+import { pte_page, pte_present, pte_write, PAGE_STRIDE, is_table } from "../../../runtime/mm/pgtable.ts";
+import { cpuPte } from "../../../runtime/mm/tlb.ts";
 import {
   cachedEntries,
   deviceEntries,
@@ -19,6 +20,7 @@ import {
   tlbEnd,
 } from "./tables.ts";
 import type { Change, Oracle, Transition } from "./rule.ts";
+import { mannerOf } from "./told.ts";
 
 const hex = (n: number): string => `0x${n.toString(16)}`;
 const isCache = ({ addr, header }: Change): boolean => (addr >= tlbBase && addr < tlbEnd) || isType(header, device);
@@ -62,10 +64,14 @@ function holderOf({ machine }: Transition, base: number): number {
   }
   return 0;
 }
+/** In the drafts a start tells nobody. Who is told of a page when it is gone has let go of it when he has been told. */
 export const O3: Oracle = {
   name: "O3",
   rule: "between start and end of an invalidation no device maps anything of its range",
   check(t) {
+    const manner = mannerOf(t);
+    const still = manner === "between start and end" ? undefined : stillMapped(t);
+    if (still !== undefined || manner === "draft") return still;
     if (t.is.active.length === 0) return undefined;
     if (t.is.active === t.was.active && !t.changes.some(({ header }) => isType(header, device))) return undefined;
     for (const { mm, start } of deviceEntries(t.machine.memory)) {
@@ -76,6 +82,21 @@ export const O3: Oracle = {
     return undefined;
   },
 };
+/** What a device maps that was told of it, and that the CPU does not map any more. */
+function stillMapped({ machine: { memory }, is: { told, active } }: Transition): string | undefined {
+  if (told.done.length === 0) return undefined;
+  for (const { mm, start, value } of deviceEntries(memory)) {
+    const isIn = (r: { mm: number; start: number; end: number }): boolean =>
+      r.mm === mm && start >= r.start && start < r.end;
+    const isUnderWay = active.some(isIn) || told.untold.some((one) => one.mm === mm && one.start === start);
+    if (!told.done.some(isIn) || isUnderWay) continue;
+    const cpu = cpuPte((addr) => memory.peek(addr), mm, start);
+    const same = pte_present(cpu) && pte_page(cpu).addr === pte_page(value).addr;
+    if (!same || (pte_write(value) && !pte_write(cpu)))
+      return `a device still maps ${hex(start)} when it has been told that it is gone`;
+  }
+  return undefined;
+}
 
 export const O10: Oracle = {
   name: "O10",

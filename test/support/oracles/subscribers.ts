@@ -6,7 +6,7 @@ import type { ControlEvent } from "../../../runtime/machine/automaton.ts";
 import { existsIn } from "../../../runtime/machine/era.ts";
 import { LIST_POISON2 } from "../../../runtime/machine/list.ts";
 import { lockdep_map } from "../../../runtime/machine/lockdep-map.ts";
-import { rcu_head } from "../../../runtime/machine/rcu.ts";
+import { ACTORS_MAX, rcu, rcu_head } from "../../../runtime/machine/rcu.ts";
 import { HoldMode, Op, type Value } from "../../../runtime/machine/step.ts";
 import { at, container_of, headerAddress, WORD, type Struct } from "../../../runtime/machine/struct.ts";
 import { address_space, anon_vma, mm_struct } from "../../../runtime/mm/mm_types.ts";
@@ -18,118 +18,25 @@ import {
   mmu_notifier_subscriptions,
   type mmu_notifier_range,
 } from "../../../runtime/mm/mmu_notifier_types.ts";
+import {
+  ASYNCHRONOUS,
+  isNotifier,
+  isOfNotifiers,
+  known,
+  NOBODY,
+  READ,
+  REMOVE,
+  roleOf,
+  SET_SEQ,
+  treeOf,
+  type Invalidation,
+  type Member,
+  type NotifierPast,
+  type Pending,
+  type Role,
+} from "./calls.ts";
 import type { Change, OracleName, Transition } from "./rule.ts";
 import { isType } from "./tables.ts";
-
-/** From one address of an mm to another. */
-export interface Invalidation {
-  readonly mm: number;
-  readonly start: number;
-  readonly end: number;
-  /** The subscriptions that have counted it; 0: the mm had no interval notifiers when it began. */
-  readonly counted: number;
-}
-type Role = "release" | "start" | "end" | "flush" | "free" | "invalidate";
-/** A call that rules are about. */
-export interface Pending {
-  readonly actor: number;
-  /** How many calls it is inside of. */
-  readonly depth: number;
-  readonly kind: "start" | "end" | "enter" | "leave" | "quit" | "put" | "exit" | Role;
-  readonly mm: number;
-  /** The notifier; 0: none. */
-  readonly object: number;
-  readonly range?: Invalidation;
-  /** By how much it has changed mm_count so far. */
-  readonly count: number;
-  readonly isCallback: boolean;
-  readonly isInterval: boolean;
-}
-interface Member {
-  readonly object: number;
-  readonly mm: number;
-}
-interface Registered extends Member {
-  readonly isInterval: boolean;
-}
-export interface NotifierPast {
-  readonly calls: readonly Pending[];
-  /** Between the return of start and the call of end. */
-  readonly ranges: readonly Invalidation[];
-  readonly members: readonly Registered[];
-  /** Of whom no callback may run any more. */
-  readonly gone: readonly number[];
-  /** Starts that a notifier with both callbacks has been told of, and not the end. */
-  readonly owed: readonly (Member & { readonly start: number; readonly end: number })[];
-  /** Who has made the number of an mm odd and not dropped the lock since. */
-  readonly odd: readonly { readonly subscriptions: number; readonly actor: number }[];
-  /** What was wrong with the last transition. */
-  readonly said: readonly { readonly oracle: OracleName; readonly message: string }[];
-}
-export const NO_NOTIFIERS: NotifierPast = {
-  ...{ calls: [], ranges: [], members: [], gone: [], owed: [], odd: [], said: [] },
-};
-
-const START = ["mmu_notifier_invalidate_range_start", "mmu_notifier_invalidate_range_start_nonblock"];
-const END = ["mmu_notifier_invalidate_range_end", "mmu_notifier_invalidate_range_only_end"];
-const ENTER = ["mmu_notifier_register", "__mmu_notifier_register"];
-const INSERT = [
-  ...["mmu_interval_notifier_insert", "mmu_interval_notifier_insert_locked", "__mmu_interval_notifier_insert"],
-];
-const KINDS: ReadonlyMap<string, Pending["kind"]> = new Map<string, Pending["kind"]>([
-  ...START.map((name) => [name, "start"] as const),
-  ...END.map((name) => [name, "end"] as const),
-  ...[...ENTER, ...INSERT].map((name) => [name, "enter"] as const),
-  ["mmu_notifier_unregister", "leave"],
-  ["mmu_interval_notifier_remove", "leave"],
-  ["mmu_notifier_unregister_no_release", "quit"],
-  ["mmu_notifier_free_rcu", "quit"],
-  ["mmu_notifier_put", "put"],
-  ["mmu_notifier_release", "exit"],
-]);
-const SET_SEQ = "mmu_interval_set_seq";
-
-/** The subscriptions of an mm that interval notifiers can come to; 0: there are none. */
-function treeOf({ machine }: Transition, mm: number): number {
-  const addr = machine.memory.peek(at(mm_struct, mm).notifier_subscriptions.addr);
-  const header = addr === 0 ? 0 : machine.memory.header(addr);
-  if (header <= 0 || !isType(header, mmu_notifier_subscriptions)) return 0;
-  return machine.memory.peek(at(mmu_notifier_subscriptions, addr).has_itree.addr) === 0 ? 0 : addr;
-}
-/** Whether somebody reads of it who knows the kernel. */
-function known(t: Transition, fn: number): Pending["kind"] | undefined {
-  const { automaton } = t.machine;
-  return automaton.infoOf(fn).internal === true ? undefined : KINDS.get(automaton.functionName(fn));
-}
-const isNotifier = (value: Value): value is mmu_notifier | mmu_interval_notifier =>
-  value instanceof mmu_notifier || value instanceof mmu_interval_notifier;
-
-/** Whether its removal is over when its release() is called, not when it has been asked for. */
-function isReleased({ machine: { memory } }: Transition, sub: Struct): boolean {
-  if (!(sub instanceof mmu_interval_notifier)) return false;
-  return memory.peek(at(mmu_interval_notifier_ops, memory.peek(sub.ops.addr)).release.addr) !== 0;
-}
-
-/** Which callback of the notifier `fn` is, if it is one. */
-function roleOf(t: Transition, fn: number, object: mmu_notifier | mmu_interval_notifier): Role | undefined {
-  const look = (ref: { addr: number }): number => t.machine.memory.peek(ref.addr);
-  if (object instanceof mmu_interval_notifier) {
-    const { invalidate, release } = at(mmu_interval_notifier_ops, look(object.ops));
-    return look(invalidate) === fn ? "invalidate" : look(release) === fn ? "free" : undefined;
-  }
-  const ops = at(mmu_notifier_ops, look(object.ops));
-  const roles: readonly (readonly [Role, { addr: number }])[] = [
-    ["start", ops.invalidate_range_start],
-    ["end", ops.invalidate_range_end],
-    ["release", ops.release],
-    ["free", ops.free_notifier],
-    ...[ops.invalidate_range, ops.invalidate_page, ops.change_pte, ops.invalidate_all, ops.invalidate_range_begin].map(
-      (member) => ["flush", member] as const,
-    ),
-    ...[ops.clear_flush_young, ops.clear_young, ops.test_young].map((member) => ["flush", member] as const),
-  ];
-  return ops.isNull ? undefined : roles.find(([, member]) => look(member) === fn)?.[0];
-}
 
 /** Goes through what an actor has passed, call by call. */
 class Walk {
@@ -156,7 +63,7 @@ class Walk {
     this.drop((call) => call.actor === this.t.actor && call.depth > this.stack.length);
     return this.past;
   }
-  /** In the drafts a registration takes no reference. */
+  /** In the drafts (facts 2.3) a registration takes no reference, and unregistering waits for no grace period. */
   private get isCounted(): boolean {
     return existsIn({ since: "v2.6.27" }, this.t.machine.era ?? "");
   }
@@ -175,8 +82,8 @@ class Walk {
     const callback = mine.findLast(({ isCallback }) => isCallback);
     for (const { addr, old, now } of this.t.changes) {
       const counts = (call: Pending): boolean =>
-        ["enter", "leave", "quit"].includes(call.kind) &&
-        at(mm_struct, call.mm).mm_count.addr === addr &&
+        !call.isCallback &&
+        at(mm_struct, call.range?.mm ?? call.mm).mm_count.addr === addr &&
         (callback === undefined || call.depth > callback.depth) &&
         call.actor === this.t.actor;
       if (!mine.some(counts) || this.t.step?.op === Op.free) continue;
@@ -198,17 +105,18 @@ class Walk {
     if (kind !== undefined) return this.kernel(kind, automaton.functionName(fn), args);
     if (!isNotifier(first)) return;
     const isIdle = caller !== undefined && automaton.infoOf(caller).internal === true; // it has nothing to let go of
-    if (automaton.functionName(fn) === SET_SEQ) return isIdle ? undefined : this.setSeq(first, args[1] as number);
-    const fromKernel =
-      caller !== undefined && automaton.infoOf(caller).source?.startsWith("mm/mmu_notifier.c") === true;
+    const name = automaton.functionName(fn);
+    if (name === SET_SEQ) return isIdle ? undefined : this.setSeq(first, args[1] as number);
+    if (READ.includes(name)) return this.reads(first);
+    const fromKernel = caller !== undefined && isOfNotifiers(automaton.infoOf(caller));
     const role = fromKernel ? roleOf(t, fn, first) : undefined;
     if (role !== undefined) this.callback(role, first, args);
   }
-  private begin(kind: Pending["kind"], mm: number, object: number, range?: Invalidation, isInterval = false): void {
+  private begin(kind: Pending["kind"], { mm, object }: Member, more: Partial<Pending> = {}): void {
     const isCallback =
-      ["release", "flush", "free", "invalidate"].includes(kind) || (object !== 0 && range !== undefined);
-    const call = { actor: this.t.actor, depth: this.stack.length, kind, mm, object, count: 0, isCallback, isInterval };
-    this.change({ calls: [...this.past.calls, range === undefined ? call : { ...call, range }] });
+      ["release", "flush", "free", "invalidate"].includes(kind) || (object !== 0 && more.range !== undefined);
+    const call = { actor: this.t.actor, depth: this.stack.length, kind, mm, object, count: 0, owes: 0, isCallback };
+    this.change({ calls: [...this.past.calls, { ...call, isInterval: false, ...more }] });
   }
   private rangeOf([mm, start, end]: mmu_notifier_range): Invalidation {
     return { mm: mm.addr, start, end, counted: treeOf(this.t, mm.addr) };
@@ -217,23 +125,37 @@ class Walk {
   /** Of a function of the kernel. */
   private kernel(kind: Pending["kind"], name: string, args: readonly Value[]): void {
     const object = args[0] as Struct;
-    if (kind === "start") return this.begin(kind, 0, 0, this.rangeOf(args[0] as unknown as mmu_notifier_range));
+    if (kind === "start")
+      return this.begin(kind, NOBODY, { range: this.rangeOf(args[0] as unknown as mmu_notifier_range) });
     if (kind === "end") return this.ends(this.rangeOf(args[0] as unknown as mmu_notifier_range));
-    if (kind === "exit") return this.begin(kind, object.addr, 0);
+    if (kind === "exit") return this.begin(kind, { ...NOBODY, mm: object.addr });
     if (object.isNull) return;
-    if (kind === "leave" && isReleased(this.t, object)) return;
-    if (kind === "put") return this.begin(kind, 0, object.addr);
+    if (kind === "put") return this.begin(kind, { ...NOBODY, object: object.addr });
     const member = this.memberOf(name, object, args[1] as mm_struct | undefined);
-    const isAnother = (one: number): boolean => one !== member.object;
-    if (kind === "enter") this.change({ gone: this.past.gone.filter(isAnother) });
-    else this.change({ members: this.past.members.filter(({ object: one }) => isAnother(one)) });
-    this.begin(kind, member.mm, member.object, undefined, object instanceof mmu_interval_notifier);
+    const isPutOff = kind === "leave" && this.isReleased(name, args[0]);
+    if (kind === "enter") this.forget(member.object);
+    else this.change({ members: this.past.members.filter(({ object: one }) => one !== member.object) });
+    if (isPutOff)
+      this.change({ leaving: [...this.past.leaving.filter((one) => one.object !== member.object), member] });
+    const owes = kind === "enter" || isPutOff ? 0 : 1;
+    this.begin(kind, member, { owes, isInterval: object instanceof mmu_interval_notifier });
+  }
+  /** What it was is past: it comes anew. */
+  private forget(object: number): void {
+    const { gone, late } = this.past;
+    this.change({ gone: gone.filter((one) => one !== object), late: late.filter((one) => one.object !== object) });
+  }
+  /** Whether remove() leaves it to release() to say when the notifier is gone. */
+  private isReleased(name: string, notifier: Value | undefined): boolean {
+    if (name !== REMOVE || !(notifier instanceof mmu_interval_notifier)) return false;
+    const { automaton, memory } = this.t.machine;
+    const ops = at(mmu_interval_notifier_ops, memory.peek(notifier.ops.addr));
+    return automaton.factsOf(this.stack.at(-1) as number) === ASYNCHRONOUS && memory.peek(ops.release.addr) !== 0;
   }
   /** Whom a function of the kernel is about. */
   private memberOf(name: string, first: Struct, mm: mm_struct | undefined): Member {
     const look = (ref: { addr: number }): number => this.t.machine.memory.peek(ref.addr);
-    if (name === "mmu_interval_notifier_remove")
-      return { object: first.addr, mm: look(at(mmu_interval_notifier, first.addr).mm) };
+    if (name === REMOVE) return { object: first.addr, mm: look(at(mmu_interval_notifier, first.addr).mm) };
     if (name !== "mmu_notifier_free_rcu") return { object: first.addr, mm: mm?.addr ?? 0 };
     const mn = container_of(at(rcu_head, first.addr), mmu_notifier, "rcu");
     return { object: mn.addr, mm: look(mn.mm) };
@@ -242,12 +164,24 @@ class Walk {
     const i = this.past.ranges.findIndex((one) => isSame(one, range));
     const began = this.past.ranges[i];
     if (began !== undefined) this.change({ ranges: this.past.ranges.toSpliced(i, 1) });
-    this.begin("end", 0, 0, began ?? range);
+    this.begin("end", NOBODY, { range: began ?? range });
   }
   private setSeq(sub: mmu_notifier | mmu_interval_notifier, seq: number): void {
     if (seq % 2 === 0) this.say("I11", `mmu_interval_set_seq() of ${seq}, which is even`);
-    if (!holdsDriverLock(this.t))
-      this.say("I11", `mmu_interval_set_seq() of ${sub.expr(this.t.machine)} without a lock`);
+    const ops = this.t.machine.memory.peek(sub.ops.addr);
+    if (holdsDriverLock(this.t) || this.past.lockless.includes(ops)) return;
+    this.change({ lockless: [...this.past.lockless, ops] });
+    if (this.past.readers.includes(ops)) this.saySetSeq(sub);
+  }
+  /** Who sets the number without a lock may, unless somebody reads it: he cannot know what the number is about. */
+  private reads(sub: mmu_notifier | mmu_interval_notifier): void {
+    const ops = this.t.machine.memory.peek(sub.ops.addr);
+    if (this.past.readers.includes(ops)) return;
+    this.change({ readers: [...this.past.readers, ops] });
+    if (this.past.lockless.includes(ops)) this.saySetSeq(sub);
+  }
+  private saySetSeq(sub: mmu_notifier | mmu_interval_notifier): void {
+    this.say("I11", `mmu_interval_set_seq() of ${sub.expr(this.t.machine)}, which is read, without a lock`);
   }
 
   private callback(role: Role, notifier: mmu_notifier | mmu_interval_notifier, args: readonly Value[]): void {
@@ -255,17 +189,35 @@ class Walk {
     const name = notifier.expr(this.t.machine);
     if (role === "free") {
       if (this.runs(object)) this.say("I6", `${name} is given back while a callback of it runs`);
-      const members = this.past.members.filter((one) => one.object !== object);
-      this.change({ members, gone: [...this.past.gone, object] });
-    } else if (this.past.gone.includes(object)) this.say("I6", `a callback of ${name} begins, which is gone`);
+      this.change({ gone: [...this.past.gone, object] });
+    } else if (role === "release" && notifier instanceof mmu_interval_notifier) this.releases(object, name);
+    else if (this.past.gone.includes(object) && !this.isLate(object, this.t.actor))
+      this.say("I6", `a callback of ${name} begins, which is gone`);
     const isRange = role === "start" || role === "end" || role === "invalidate";
     const given = Array.isArray(args[1]) ? args[1] : args.slice(1); // before 5.0 its parts
     const range = isRange ? this.rangeOf(given as unknown as mmu_notifier_range) : undefined;
     if (role === "end" && range !== undefined) this.endOf(notifier as mmu_notifier, range);
-    this.begin(role, 0, object, range);
+    this.begin(role, { ...NOBODY, object }, range === undefined ? {} : { range });
+  }
+  /** Exactly once, after which no callback happens: whoever calls it gives the reference back. */
+  private releases(object: number, name: string): void {
+    const isIt = (one: Member): boolean => one.object === object;
+    if (this.past.gone.includes(object)) this.say("I6", `release() of ${name} is called twice`);
+    else if (!this.past.leaving.some(isIt)) this.say("I6", `release() of ${name} is called, which nobody has removed`);
+    if (this.runs(object)) this.say("I6", `release() of ${name} is called while a callback of it runs`);
+    const leaving = this.past.leaving.filter((one) => !isIt(one));
+    const members = this.past.members.filter((one) => !isIt(one));
+    const caller = this.past.calls.findLast(({ actor, isCallback }) => actor === this.t.actor && !isCallback);
+    const calls = this.past.calls.map((call) => (call === caller ? { ...call, owes: call.owes + 1 } : call));
+    this.change({ leaving, members, calls, gone: [...this.past.gone, object] });
+  }
+  private isLate(object: number, actor: number): boolean {
+    return this.past.late.some((one) => one.object === object && one.actor === actor);
   }
   private runs(object: number): boolean {
-    return this.past.calls.some((call) => call.isCallback && call.object === object);
+    return this.past.calls.some(
+      (call) => call.isCallback && call.object === object && !this.isLate(object, call.actor),
+    );
   }
   private endOf(mn: mmu_notifier, range: Invalidation): void {
     const { memory } = this.t.machine;
@@ -283,11 +235,12 @@ class Walk {
     this.drop((one) => one === call);
     if (call.isCallback) return this.callbackReturns(call, value);
     if (call.kind === "enter") return this.entered(call, value);
-    if (call.kind === "leave" || call.kind === "quit") return this.left(call);
-    if (call.range === undefined) return;
+    if (call.kind === "leave" || call.kind === "quit") this.left(call);
+    else if (call.count !== -call.owes) this.say("I7", givenBack(call));
     const began = call.kind === "start" && !(typeof value === "number" && value < 0);
-    if (began) this.change({ ranges: [...this.past.ranges, call.range] });
-    this.settle(call.range);
+    if (began && call.range !== undefined) this.change({ ranges: [...this.past.ranges, call.range] });
+    if (call.range !== undefined) this.settle(call.range);
+    this.forgotten(call.range?.mm ?? call.mm);
   }
   private callbackReturns({ kind, object, range }: Pending, value: Value): void {
     const { memory } = this.t.machine;
@@ -322,14 +275,30 @@ class Walk {
     if (!isIn || !this.isCounted || this.past.members.some((one) => one.object === object)) return;
     this.change({ members: [...this.past.members, { object, mm, isInterval }] });
   }
-  private left({ kind, object, count }: Pending): void {
-    if (this.isCounted && count !== -1) this.say("I7", `${-count} mm_count are given back where one was taken`);
+  private left(call: Pending): void {
+    const { kind, object } = call;
+    if (this.isCounted && call.count !== -call.owes) this.say("I7", givenBack(call));
     this.change({ owed: this.past.owed.filter((one) => one.object !== object) });
-    if (kind !== "leave") return;
+    const isOver = kind === "leave" && !this.past.gone.includes(object);
+    if (!isOver || this.past.leaving.some((one) => one.object === object)) return;
+    const late = this.isCounted ? [] : readersNow(this.t).map((actor) => ({ object, actor }));
+    this.change({ gone: [...this.past.gone, object], late: [...this.past.late, ...late] });
     if (this.runs(object)) this.say("I6", "a callback still runs of a notifier that is gone");
-    this.change({ gone: [...this.past.gone, object] });
+  }
+  /** Once nothing is under way in an mm, whoever has been removed from it must have been released. */
+  private forgotten(mm: number): void {
+    const { calls, ranges, leaving } = this.past;
+    const isIn = (one: Pending): boolean => !one.isCallback && (one.range?.mm ?? one.mm) === mm;
+    const isUnderWay = calls.some(isIn) || ranges.some((range) => range.mm === mm && range.counted !== 0);
+    const lost = isUnderWay ? undefined : leaving.find((one) => one.mm === mm);
+    if (lost === undefined) return;
+    this.change({ leaving: leaving.filter((one) => one !== lost) });
+    const name = at(mmu_interval_notifier, lost.object).expr(this.t.machine);
+    this.say("I6", `${name} has been removed, and release() of it is not called`);
   }
 }
+const givenBack = ({ count, owes }: Pending): string =>
+  `${-count} mm_count are given back where ${owes === 1 ? "one was" : `${owes} were`} taken`;
 const isSame = (a: Omit<Invalidation, "counted">, b: Omit<Invalidation, "counted">): boolean =>
   a.mm === b.mm && a.start === b.start && a.end === b.end;
 
@@ -340,6 +309,10 @@ function holdsDriverLock({ machine, actor }: Transition): boolean {
   return machine.locksOf(actor).some(({ lock, mode }) => mode <= HoldMode.shared && isDrivers(lock));
 }
 
+const isReader = ({ machine }: Transition, actor: number): boolean =>
+  machine.memory.peek(rcu.nesting.addr + actor * WORD) > 0;
+const readersNow = (t: Transition): number[] => [...Array(ACTORS_MAX).keys()].filter((actor) => isReader(t, actor));
+
 const isHeader = ({ addr }: Change): boolean => addr === headerAddress(addr);
 /** With what a transition has done. */
 export function notifiersAfter(was: NotifierPast, t: Transition): NotifierPast {
@@ -349,7 +322,9 @@ export function notifiersAfter(was: NotifierPast, t: Transition): NotifierPast {
   const quiet = was.said.length === 0 ? was : { ...was, said: [] };
   const told = mine || t.events.some(concerns) ? new Walk(was, t).run() : quiet;
   const odd = oddAfter(told.odd, t);
-  const rest = odd === told.odd ? told : { ...told, odd };
+  const isOver = !isReader(t, t.actor) && told.late.some(({ actor }) => actor === t.actor);
+  const late = isOver ? told.late.filter(({ actor }) => actor !== t.actor) : told.late;
+  const rest = odd === told.odd && late === told.late ? told : { ...told, odd, late };
   const freed = t.changes.filter((change) => isHeader(change) && change.now < 0).map(({ addr }) => addr);
   return freed.length === 0 ? rest : without(rest, freed);
 }
@@ -371,6 +346,8 @@ function without(past: NotifierPast, freed: readonly number[]): NotifierPast {
   return {
     ...past,
     gone: past.gone.filter(isLeft),
+    late: past.late.filter(({ object }) => isLeft(object)),
+    leaving: past.leaving.filter(({ object }) => isLeft(object)),
     members: past.members.filter(({ mm }) => isLeft(mm)),
     owed: past.owed.filter(({ object }) => isLeft(object)),
     ranges: past.ranges.filter(({ mm }) => isLeft(mm)),
