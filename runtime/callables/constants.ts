@@ -45,7 +45,7 @@ const walk = { ACTION_SUBTREE, ACTION_CONTINUE, ACTION_AGAIN };
 /** include/linux/mmu_notifier.h, enum mmu_notifier_event: why something is invalidated. */
 const events = {
   ...{ MMU_NOTIFY_UNMAP: 0, MMU_NOTIFY_CLEAR: 1, MMU_NOTIFY_PROTECTION_VMA: 2, MMU_NOTIFY_PROTECTION_PAGE: 3 },
-  ...{ MMU_NOTIFY_SOFT_DIRTY: 4, MMU_NOTIFY_RELEASE: 5 },
+  ...{ MMU_NOTIFY_SOFT_DIRTY: 4, MMU_NOTIFY_RELEASE: 5, MMU_NOTIFY_MIGRATE: 6 },
 };
 
 export const constants: Readonly<Record<string, number>> = {

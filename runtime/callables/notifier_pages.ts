@@ -1,6 +1,5 @@
 /** What notifiers are told, or asked, of single entries, as scripts call it. */
 import { address, object, range, returnsBoolean, returnsNothing, type Callable } from "../callable.ts";
-import type { Kernel } from "../machine/step.ts";
 import { mm_struct } from "../mm/mm_types.ts";
 import {
   mmu_notifier_clear_flush_young,
@@ -21,7 +20,7 @@ export const notifierPageCallables: readonly Callable[] = [
     source,
     since: "v2.6.27",
     until: "v4.19",
-    run: (space: mm_struct, at: number) => mmu_notifier_invalidate_page(space, at) as Kernel<undefined>,
+    run: mmu_notifier_invalidate_page,
   },
   {
     name: "mmu_notifier_clear_flush_young",
@@ -48,6 +47,6 @@ export const notifierPageCallables: readonly Callable[] = [
     summary: "whether a device has used a page lately",
     source,
     since: "v3.6",
-    run: (space: mm_struct, at: number) => mmu_notifier_test_young(space, at, 0),
+    run: mmu_notifier_test_young,
   },
 ];

@@ -37,7 +37,7 @@ import { erasOf, type Patch } from "../patch.ts";
 function* inv_end(subscriptions: mmu_notifier_subscriptions): Kernel<void> {
   yield* fact(1, spin_lock(subscriptions.lock));
   const active = yield* fact(2, add(subscriptions.active_invalidate_ranges, -1));
-  const seq = active > 0 ? 0 : yield* fact(3, load(subscriptions.invalidate_seq));
+  const seq = active !== 0 ? 0 : yield* fact(3, load(subscriptions.invalidate_seq));
   if (!isOdd(seq)) {
     yield* fact(3, spin_unlock(subscriptions.lock));
     return;

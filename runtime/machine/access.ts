@@ -47,7 +47,25 @@ export function* WRITE_ONCE<T>(ref: Ref<T>, value: NoInfer<T> | null): Kernel<vo
   });
 }
 
-/** `ref++` and `ref += by` on a word that a lock protects, or should. One step: the lock makes it one. */
+/** include/asm-generic/barrier.h: whoever loads it with acquire sees what was written before. */
+export function* smp_store_release<T>(ref: Ref<T>, value: NoInfer<T> | null): Kernel<void> {
+  yield* step({
+    op: Op.store,
+    addr: ref.addr,
+    a: wordOf(value),
+    text: (names) => `smp_store_release(&${ref.expr(names)}, ${showValue(value, names)})`,
+  });
+}
+export function smp_load_acquire<T>(ref: Ref<T>): Kernel<T> {
+  return step({
+    op: Op.load,
+    addr: ref.addr,
+    decode: (n) => ref.decode(n),
+    text: (names) => `smp_load_acquire(&${ref.expr(names)})`,
+  });
+}
+
+/** `ref++`, `--ref` and `ref += by` on a word that a lock protects, or should, so that it is one step; the new value. */
 export function add(ref: Ref<number>, by: number): Kernel<number> {
   return step({
     op: Op.add,
@@ -55,7 +73,7 @@ export function add(ref: Ref<number>, by: number): Kernel<number> {
     a: by,
     access: "plain",
     text: (names) =>
-      by === 1 ? `${ref.expr(names)}++` : by === -1 ? `${ref.expr(names)}--` : `${ref.expr(names)} += ${by}`,
+      by === 1 ? `${ref.expr(names)}++` : by === -1 ? `--${ref.expr(names)}` : `${ref.expr(names)} += ${by}`,
   });
 }
 

@@ -4,7 +4,7 @@ import { MAY_FAIL } from "./failure.ts";
 import { GFP_KERNEL } from "./gfp.ts";
 import { call_rcu, rcu_head } from "./rcu.ts";
 import { Op, step, type Kernel } from "./step.ts";
-import { at, headerAddress, Struct, WORD, type Special, type StructClass } from "./struct.ts";
+import { at, headerAddress, Struct, typeName, WORD, type Special, type StructClass } from "./struct.ts";
 import { typeNumber } from "./types.ts";
 
 /** A zeroed object of type `cls`. It fails where a script says so only (failure.ts): NULL then. */
@@ -14,7 +14,7 @@ export function kzalloc<S extends Struct>(cls: StructClass<S>, gfp: number = GFP
     a: typeNumber(cls),
     b: gfp | MAY_FAIL,
     decode: (addr) => at(cls, addr),
-    text: () => `kzalloc(sizeof(struct ${cls.name}))`,
+    text: ({ era }) => `kzalloc(sizeof(struct ${typeName(cls, era)}))`,
   });
 }
 

@@ -157,6 +157,8 @@ export type Lives = Readonly<Record<string, Life & { readonly patch?: string }>>
 export interface OtherName extends Life {
   readonly member?: string;
   readonly name: string;
+  /** The struct itself is called so, not only variables of its type. */
+  readonly ofType?: boolean;
 }
 
 export interface StructClass<S extends Struct = Struct> {
@@ -220,6 +222,10 @@ export abstract class Struct {
 export function shortName(cls: StructClass, era?: string): string {
   return otherName(cls, undefined, era) ?? cls.short ?? cls.name;
 }
+/** How that era calls the type. */
+export const typeName = (cls: StructClass, era?: string): string =>
+  (era === undefined ? undefined : cls.otherNames?.find((other) => other.ofType === true && existsIn(other, era)))
+    ?.name ?? cls.name;
 function otherName(cls: StructClass, member: string | undefined, era: string | undefined): string | undefined {
   if (era === undefined) return undefined;
   return cls.otherNames?.find((other) => other.member === member && existsIn(other, era))?.name;

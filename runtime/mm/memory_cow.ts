@@ -8,6 +8,7 @@ import { VM_SHARED, VM_WRITE, type mm_struct, type vm_area_struct } from "./mm_t
 import { mmu_notifier_change_pte, mmu_notifier_invalidate_page } from "./mmu_notifier_page.ts";
 import {
   mmu_notifier_invalidate_range,
+  mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_only_end,
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
@@ -87,8 +88,9 @@ const wp_page_reuse = kernelFunction(
   },
 );
 
-/** `brackets`: a start before the change and an end after it, which 2.6.27 to 3.6 have not. */
-const copying = (brackets: boolean) =>
+type End = typeof mmu_notifier_invalidate_range_end;
+/** `end`: comes after the change, with a start before it; 2.6.27 to 3.6 have neither. */
+const copying = (end: End | null) =>
   function* (vma: vm_area_struct, vmFlags: number, table: number, addr: number, old: number): Kernel<number> {
     const counted = !pte_special(old);
     const before = pte_page(old);
@@ -104,25 +106,26 @@ const copying = (brackets: boolean) =>
     const mm = yield* loadPrivate(vma.vm_mm);
     const start = alignDown(addr, PAGE_SIZE);
     const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, start, start + PAGE_SIZE);
-    if (brackets) yield* fact("c3", mmu_notifier_invalidate_range_start(range));
+    if (end !== null) yield* fact("c3", mmu_notifier_invalidate_range_start(range));
     yield* fact("c4", spin_lock(pte_lockptr(table)));
     const same = (yield* fact("c5", value(yield* pte_offset(table, addr)))) === old;
     if (same) yield* replace(vma, vmFlags, table, start, before, fresh, counted);
     yield* fact("c10", spin_unlock(pte_lockptr(table)));
-    if (brackets) yield* fact("c11", mmu_notifier_invalidate_range_only_end(range));
+    if (end !== null) yield* fact("c11", end(range));
     if (!same) yield* put_page(fresh);
     if (counted) yield* fact("c12", put_page(before));
     return 0;
   };
-const wp_page_copy = kernelFunction("wp_page_copy", copying(true), {
+const wp_page_copy = kernelFunction("wp_page_copy", copying(mmu_notifier_invalidate_range_end), {
   source: "mm/memory.c",
   facts: "COW",
   params: ["vma", "vm_flags", "pmd", "address", "orig_pte"],
   own: ["vm_flags", "orig_pte"],
   summary: "Replaces a page that others may see by a copy of its own.",
 })
-  .since("v2.6.27", copying(false))
-  .since("v3.8", copying(true));
+  .since("v2.6.27", copying(null))
+  .since("v3.8", copying(mmu_notifier_invalidate_range_end))
+  .since("v4.19", copying(mmu_notifier_invalidate_range_only_end));
 /** Puts the new entry there, and tells notifiers; the old one is gone. */
 type SetPte = (mm: mm_struct, entry: PteEntry, addr: number, pte: number) => Kernel<void>;
 function* setSilently(_mm: mm_struct, entry: PteEntry, _addr: number, pte: number): Kernel<void> {
@@ -138,8 +141,13 @@ function* tellThenSet(mm: mm_struct, entry: PteEntry, addr: number, pte: number)
   yield* fact("c8", mmu_notifier_change_pte(mm, addr, pte));
   yield* fact("c8", set_pte_at(entry, pte));
 }
-/** Under the PTE lock, the entry being what it was. `pages`: tells notifiers with the old entry, as 2.6.27 does. */
-const replacing = (pages: boolean, setPte: SetPte) =>
+/** Told when the old entry is gone from the CPUs' TLBs. */
+type TellGone = (mm: mm_struct, addr: number) => Kernel<unknown>;
+function* tellNobody(_mm: mm_struct, _addr: number): Kernel<void> {}
+/** Since 3.19. */
+const tellRange: TellGone = (mm, addr) => mmu_notifier_invalidate_range(mm, addr, addr + PAGE_SIZE);
+/** Under the PTE lock, the entry being what it was. */
+const replacing = (tellGone: TellGone, setPte: SetPte) =>
   function* (
     vma: vm_area_struct,
     vmFlags: number,
@@ -153,20 +161,20 @@ const replacing = (pages: boolean, setPte: SetPte) =>
     const entry = yield* pte_offset(table, addr);
     yield* fact("c6", get_and_clear(entry));
     yield* fact("c6", flush_tlb_range(mm, addr, addr + PAGE_SIZE));
-    if (pages) yield* fact("c6", mmu_notifier_invalidate_page(mm, addr));
-    else yield* fact("c6", mmu_notifier_invalidate_range(mm, addr, addr + PAGE_SIZE));
+    yield* fact("c6", tellGone(mm, addr));
     yield* fact("c7", page_add_new_anon_rmap(fresh, vma, addr));
     yield* setPte(mm, entry, addr, mk_pte(fresh, mayWrite(vmFlags), true));
     if (!counted) return;
     yield* fact("c9", page_remove_rmap(before, vma));
     yield* fact("c9", put_page(before));
   };
-const replace = kernelFunction("wp_page_copy", replacing(false, setSilently), {
+const replace = kernelFunction("wp_page_copy", replacing(tellNobody, setSilently), {
   source: "mm/memory.c",
   facts: "COW",
   params: ["vma", "vm_flags", "pmd", "address", "old_page", "new_page", "counted"],
   internal: true,
 })
-  .since("v2.6.27", replacing(true, setSilently))
-  .since("v3.6", replacing(false, setThenTell))
-  .since("v3.8", replacing(false, tellThenSet));
+  .since("v2.6.27", replacing(mmu_notifier_invalidate_page, setSilently))
+  .since("v3.6", replacing(tellNobody, setThenTell))
+  .since("v3.8", replacing(tellNobody, tellThenSet))
+  .since("v4.19", replacing(tellRange, tellThenSet));

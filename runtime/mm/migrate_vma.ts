@@ -14,7 +14,7 @@ import { page_mapcount } from "./mapcount.ts";
 import { move_to_new_page, remove_migration_ptes } from "./migrate.ts";
 import type { mm_struct, vm_area_struct } from "./mm_types.ts";
 import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from "./mmu_notifier.ts";
-import { mmu_notifier_range_init } from "./mmu_notifier_types.ts";
+import { mmu_notifier_range_init, type mmu_notifier_event } from "./mmu_notifier_types.ts";
 import { alloc_page, get_page, put_page } from "./page_alloc.ts";
 import { lock_page, PageAnon, PG_device, set_page_dirty, trylock_page, unlock_page } from "./page_flags.ts";
 import {
@@ -102,26 +102,24 @@ const alloc_target = kernelFunction(
 );
 
 /** The page of an entry, locked and with a reference, a migration entry in its place; or NULL. */
-const migrate_vma_collect = kernelFunction(
-  "migrate_vma_collect",
+const collecting = (event: mmu_notifier_event) =>
   function* (vma: vm_area_struct, addr: number, fromDevice: boolean): Kernel<page> {
     const mm = yield* loadPrivate(vma.vm_mm);
-    const range = mmu_notifier_range_init("MMU_NOTIFY_CLEAR", mm, addr, addr + PAGE_SIZE);
+    const range = mmu_notifier_range_init(event, mm, addr, addr + PAGE_SIZE);
     yield* fact(1, mmu_notifier_invalidate_range_start(range));
     const pmd = yield* find_pmd(vma, addr);
     const table = pmd === null ? 0 : yield* value(pmd);
     const p = is_table(table) ? yield* collect_pte(vma, table, addr, fromDevice) : NULL(page);
     yield* fact(6, mmu_notifier_invalidate_range_end(range));
     return p;
-  },
-  {
-    source: "mm/migrate.c",
-    facts: "migrate_vma",
-    params: ["vma", "addr", "from_device"],
-    summary: "Takes the page at an address away from the process, which waits for it from now on.",
-    differs: "Huge pages are left alone.",
-  },
-);
+  };
+const migrate_vma_collect = kernelFunction("migrate_vma_collect", collecting("MMU_NOTIFY_CLEAR"), {
+  source: "mm/migrate.c",
+  facts: "migrate_vma",
+  params: ["vma", "addr", "from_device"],
+  summary: "Takes the page at an address away from the process, which waits for it from now on.",
+  differs: "Huge pages are left alone. The range does not say which driver asks for it.",
+}).since("v5.10", collecting("MMU_NOTIFY_MIGRATE"));
 const collect_pte = kernelFunction(
   "migrate_vma_collect_pmd",
   function* (vma: vm_area_struct, table: number, addr: number, fromDevice: boolean): Kernel<page> {

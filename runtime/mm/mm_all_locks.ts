@@ -40,6 +40,7 @@ export const mm_take_all_locks = kernelFunction(
   },
   {
     source: "mm/mmap.c",
+    since: "v2.6.27",
     facts: "mm_take_all_locks",
     params: ["mm"],
     summary: "Locks out whatever could change the page tables of an mm.",
@@ -54,7 +55,13 @@ export const mm_drop_all_locks = kernelFunction(
     yield* dropLocks(mm);
     yield* mutex_unlock(all_locks.mm_all_locks_mutex);
   },
-  { source: "mm/mmap.c", facts: "mm_take_all_locks", params: ["mm"], summary: "Undoes mm_take_all_locks()." },
+  {
+    source: "mm/mmap.c",
+    since: "v2.6.27",
+    facts: "mm_take_all_locks",
+    params: ["mm"],
+    summary: "Undoes mm_take_all_locks().",
+  },
 );
 
 function* mappingOf(vma: vm_area_struct): Kernel<rw_semaphore | null> {
@@ -84,8 +91,9 @@ const take_families = kernelFunction(
   },
   { source: "mm/mmap.c", facts: "mm_take_all_locks", params: ["vma", "taken"], internal: true },
 );
+/** Before the first is taken, whatever is held is the caller's, who must not: it waits for itself then. */
 function* take(lock: rw_semaphore | null, taken: number): Kernel<number> {
-  if (lock === null || (yield* lock_is_held(lock))) return 0;
+  if (lock === null || (taken > 0 && (yield* lock_is_held(lock)))) return 0;
   yield* down_write_nested(lock, taken);
   return 1;
 }

@@ -1,5 +1,5 @@
 /** mm/mmu_notifier.c as of 5.6: interval notifiers, as a driver uses them. */
-import { load, loadPrivate, READ_ONCE, store, storePrivate, WRITE_ONCE } from "../machine/access.ts";
+import { load, loadPrivate, READ_ONCE, smp_load_acquire, store, storePrivate, WRITE_ONCE } from "../machine/access.ts";
 import { atomic_read } from "../machine/atomic.ts";
 import { WARN_ON } from "../machine/bug.ts";
 import { might_sleep } from "../machine/context.ts";
@@ -187,18 +187,18 @@ const enter = kernelFunction(
 );
 
 /** The subscriptions of an mm, ready for intervals, or an error. */
-const with_itree = (caller: string, register: typeof mmu_notifier_register) =>
+const with_itree = (caller: string, look: typeof load, register: typeof mmu_notifier_register) =>
   kernelFunction(
     caller,
     function* (mm: mm_struct): Kernel<number> {
-      const subscriptions = yield* fact(2, READ_ONCE(mm.notifier_subscriptions));
+      const subscriptions = yield* fact(2, look(mm.notifier_subscriptions));
       if (!subscriptions.isNull && (yield* fact(3, load(subscriptions.has_itree)))) return 0;
       return yield* fact(3, register(NULL(mmu_notifier), mm));
     },
     { source, since: "v5.5", facts: caller, params: ["mm"], internal: true },
   );
-const have_itree = with_itree("mmu_interval_notifier_insert", mmu_notifier_register);
-const have_itree_locked = with_itree("mmu_interval_notifier_insert_locked", __mmu_notifier_register);
+const have_itree = with_itree("mmu_interval_notifier_insert", smp_load_acquire, mmu_notifier_register);
+const have_itree_locked = with_itree("mmu_interval_notifier_insert_locked", load, __mmu_notifier_register);
 
 export const mmu_interval_notifier_insert = kernelFunction(
   "mmu_interval_notifier_insert",

@@ -112,7 +112,7 @@ const process_deferred = kernelFunction(
 );
 
 /** Calls invalidate() of each; whether one that may not sleep has refused. */
-const invalidate_each = (caller: string) => {
+const invalidate_each = (caller: string, warning: string) => {
   const self = kernelFunction(
     caller,
     function* (sub: mmu_interval_notifier, range: mmu_notifier_range, seq: number): Kernel<boolean> {
@@ -123,15 +123,15 @@ const invalidate_each = (caller: string) => {
       const done = invalidate === null || (yield* fact("n5", invalidate(sub, range, seq)));
       const blockable = range[4];
       if (!done && !blockable) return true;
-      yield* WARN_ON(!done, "mmu_notifier_range_blockable(range)");
+      yield* WARN_ON(!done, warning);
       return yield* self.restart(yield* mn_itree_inv_next(sub, range), range, seq);
     },
     { source, since: "v5.5", facts: "NS", params: ["interval_sub", "range", "seq"], internal: true },
   );
   return self;
 };
-const invalidate_in_range = invalidate_each("mn_itree_invalidate");
-const invalidate_all = invalidate_each("mn_itree_release");
+const invalidate_in_range = invalidate_each("mn_itree_invalidate", "mmu_notifier_range_blockable(range)");
+const invalidate_all = invalidate_each("mn_itree_release", "!ret");
 
 export const mn_itree_invalidate = kernelFunction(
   "mn_itree_invalidate",

@@ -1,5 +1,5 @@
 /** mm/mmu_notifier.c: how notifiers come and go, from the drafts of 2008 to today. */
-import { load, store, storePrivate, WRITE_ONCE } from "../machine/access.ts";
+import { load, smp_store_release, store, storePrivate } from "../machine/access.ts";
 import { kfree, kzalloc } from "../machine/alloc.ts";
 import { atomic_read } from "../machine/atomic.ts";
 import { BUG_ON } from "../machine/bug.ts";
@@ -158,7 +158,7 @@ function registerWithIntervals(primes: boolean) {
       yield* fact(5, kfree(fresh));
       return -EINTR;
     }
-    if (!fresh.isNull) yield* fact(6, WRITE_ONCE(mm.notifier_subscriptions, fresh));
+    if (!fresh.isNull) yield* fact(6, smp_store_release(mm.notifier_subscriptions, fresh));
     yield* enter_either(mn, mm, fresh.isNull ? old : fresh);
     yield* fact(8, mm_drop_all_locks(mm));
     yield* BUG_ON((yield* fact(9, atomic_read(mm.mm_users))) <= 0, NO_USERS);

@@ -16,7 +16,9 @@ export type mmu_notifier_event =
   | "MMU_NOTIFY_PROTECTION_PAGE"
   | "MMU_NOTIFY_SOFT_DIRTY"
   /** To interval notifiers only. */
-  | "MMU_NOTIFY_RELEASE";
+  | "MMU_NOTIFY_RELEASE"
+  /** Since 5.9. */
+  | "MMU_NOTIFY_MIGRATE";
 
 /**
  * struct mmu_notifier_range, which lives on the stack of whoever invalidates. Differs: a value, not an object: nobody
@@ -133,7 +135,7 @@ const INTERVALS = { since: "v5.5" };
 /** What an mm knows about its notifiers; lives until the last mmdrop(). Until 5.5 it is struct mmu_notifier_mm. */
 export class mmu_notifier_subscriptions extends Struct {
   static readonly short: string = "subscriptions";
-  static readonly otherNames: readonly OtherName[] = [{ name: "mmu_notifier_mm", until: "v5.6" }];
+  static readonly otherNames: readonly OtherName[] = [{ name: "mmu_notifier_mm", until: "v5.6", ofType: true }];
   static readonly lives: Lives = {
     ...{ has_itree: INTERVALS, invalidate_seq: INTERVALS, active_invalidate_ranges: INTERVALS },
     ...{ itree: INTERVALS, wq: INTERVALS, deferred_list: INTERVALS },

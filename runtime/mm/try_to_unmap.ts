@@ -95,14 +95,15 @@ export const try_to_unmap_one = kernelFunction("try_to_unmap_one", withRange, {
   .since("v2.6.27", withPage(true))
   .since("v3.8", withPage(false))
   .since("v4.19", withRange);
-/** Under the PTE lock; false if the page is to stay. `tells`: notifiers, at once. */
-export const unmapping = (tells: boolean) =>
+/** Under the PTE lock; false if the page is to stay. `tells`: notifiers, at once. `batches`: flushes may wait, since 4.3. */
+export const unmapping = (tells: boolean, batches = false) =>
   function* (p: page, vma: vm_area_struct, table: number, addr: number, flags: number): Kernel<boolean> {
     const mm = yield* loadPrivate(vma.vm_mm);
     const entry = yield* pte_offset(table, addr);
     const old = yield* fact("u6", get_and_clear(entry));
     const device = is_device_private_entry(old); // no CPU can have it in its TLB
-    if (!device && (flags & TTU_BATCH_FLUSH) === 0) yield* fact("u6", flush_tlb_range(mm, addr, addr + PAGE_SIZE));
+    const waits = batches && (flags & TTU_BATCH_FLUSH) !== 0;
+    if (!device && !waits) yield* fact("u6", flush_tlb_range(mm, addr, addr + PAGE_SIZE));
     if (tells) yield* fact("u6", mmu_notifier_invalidate_page(mm, addr));
     if (!device && pte_dirty(old)) yield* fact("u7", set_page_dirty(p));
     if ((flags & TTU_MIGRATION) !== 0) {
@@ -122,10 +123,10 @@ export const unmap_pte = kernelFunction("try_to_unmap_one", unmapping(false), {
   internal: true,
 })
   .since("v2.6.27", unmapping(true))
-  .since("v3.8", unmapping(false));
+  .since("v3.8", unmapping(false))
+  .since("v4.19", unmapping(false, true));
 /** False if the page was to be thrown away but has been written to: it is mapped again. */
-const leave_swap_entry = kernelFunction(
-  "try_to_unmap_one",
+const leavingSwapEntry = (flushesDevices: boolean) =>
   function* (p: page, mm: mm_struct, entry: PteEntry, old: number, addr: number): Kernel<boolean> {
     if (yield* PageLazyfree(p)) {
       if (yield* fact("u7", PageDirty(p))) {
@@ -137,13 +138,12 @@ const leave_swap_entry = kernelFunction(
       yield* fact("u8", atomic_inc(slot.swap_map));
       yield* fact("u8", set_pte_at(entry, make_swap_entry(slot)));
     }
-    yield* fact("u9", mmu_notifier_invalidate_range(mm, addr, addr + PAGE_SIZE));
+    if (flushesDevices) yield* fact("u9", mmu_notifier_invalidate_range(mm, addr, addr + PAGE_SIZE));
     return true;
-  },
-  {
-    source: "mm/rmap.c",
-    facts: "try_to_unmap_one",
-    params: ["page", "mm", "pte", "pteval", "address"],
-    internal: true,
-  },
-);
+  };
+const leave_swap_entry = kernelFunction("try_to_unmap_one", leavingSwapEntry(false), {
+  source: "mm/rmap.c",
+  facts: "try_to_unmap_one",
+  params: ["page", "mm", "pte", "pteval", "address"],
+  internal: true,
+}).since("v4.19", leavingSwapEntry(true));

@@ -341,7 +341,7 @@ const broken: readonly (readonly [Promised, Mutation])[] = [
   ],
   [
     "two invalidations at a time: one release(), after both callbacks",
-    { in: "mn_itree_inv_end", drop: "subscriptions->active_invalidate_ranges--", result: 0 },
+    { in: "mn_itree_inv_end", drop: "--subscriptions->active_invalidate_ranges", result: 0 },
   ],
 ];
 for (const [name, mutation] of broken)

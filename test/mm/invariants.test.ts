@@ -137,7 +137,7 @@ interface Case {
 const CASES: readonly Case[] = [
   {
     oracle: "I1",
-    mutations: [{ in: "mn_itree_inv_end", drop: "subscriptions->active_invalidate_ranges--", result: 0 }],
+    mutations: [{ in: "mn_itree_inv_end", drop: "--subscriptions->active_invalidate_ranges", result: 0 }],
     scene(world) {
       inserted(world);
       start(world);
