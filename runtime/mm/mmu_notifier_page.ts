@@ -93,7 +93,7 @@ export const mmu_notifier_invalidate_page = dispatcher<[address: number]>({
 export const mmu_notifier_change_pte = dispatcher<[address: number, pte: number]>({
   name: "mmu_notifier_change_pte",
   params: ["address", "pte"],
-  summary: "Tells each notifier what an entry is to be; before 4.14, if it does not want to know, that it is gone.",
+  summary: "Tells each notifier what an entry is to be; up to 4.13 those without such a callback that it is gone.",
   differs: "Only who copies a page calls it: there is no KSM, no uprobe, and no page is put where the zero page was.",
   since: "v3.6",
   *visit(ops, mn, mm, address, pte) {
