@@ -36,7 +36,8 @@ function walking<A extends Numbers>({ name, params, asks }: Dispatcher<A>, reade
       const mn = notifierOf(node);
       const says = yield* fact(2, visit(yield* load(mn.ops), mn, mm, ...args));
       if (asks === "first" && says) return true;
-      return yield* each.restart(yield* fact(2, READ_ONCE(node.next)), mm, young || says, ...args);
+      const sofar = asks === "all" && (young || says);
+      return yield* each.restart(yield* fact(2, READ_ONCE(node.next)), mm, sofar, ...args);
     },
     { source: "mm/mmu_notifier.c", params: ["node", "mm", "young", ...params], internal: true },
   );
