@@ -108,7 +108,7 @@ export function ofAnotherKernel(scope: Scope, name: string, at: Span): boolean {
     "E261",
     at,
     `\`${name}\` is no ${what} of ${text}`,
-    `this version has it in ${erasText([...new Set(eras)])}`,
+    `kernels that have it: ${erasText([...new Set(eras)])}`,
   );
   return true;
 }

@@ -13,7 +13,7 @@ export function scriptText(entries: readonly Callable[]): string[] {
     ...written(entry).map((param) => `    ${param.name}: ${kindText(param)}`),
     `    result: ${resultText(entry)}`,
     ...(entry.synonymOf === undefined ? [] : [`    the same as ${entry.synonymOf}`]),
-    ...(lifeText(entry) === "" ? [] : [`    only on ${lifeText(entry)}`]),
+    ...(lifeText(entry) === "" ? [] : [`    kernels: ${lifeText(entry)}`]),
     ...(entry.patch === undefined ? [] : [`    only with the patch ${entry.patch}`]),
   ]);
 }

@@ -85,7 +85,7 @@ export function doc(names: readonly string[], options: DocOptions, io: Io): Exit
 }
 
 function isElsewhere(name: string, kernel: ChosenKernel, io: Io): ExitCode {
-  io.err(`hmm: there is no function ${name} in ${kernel.era}; it is in ${erasText(erasWith(name))}\n`);
+  io.err(`hmm: there is no function ${name} in ${kernel.era}; kernels that have it: ${erasText(erasWith(name))}\n`);
   return 2;
 }
 

@@ -65,7 +65,7 @@ export function smp_load_acquire<T>(ref: Ref<T>): Kernel<T> {
   });
 }
 
-/** `ref++`, `--ref` and `ref += by` on a word that a lock protects, or should, so that it is one step; the new value. */
+/** `ref++`, `--ref` and `ref += by`: a lock protects the word, or should, so that it is one step. The new value. */
 export function add(ref: Ref<number>, by: number): Kernel<number> {
   return step({
     op: Op.add,

@@ -3,6 +3,7 @@ import { loadPrivate, storePrivate } from "../machine/access.ts";
 import { freeBy } from "../machine/alloc.ts";
 import { atomic_dec_and_test, atomic_inc, atomic_inc_not_zero, atomic_read } from "../machine/atomic.ts";
 import { BUG_ON, WARN_ON } from "../machine/bug.ts";
+import { might_sleep } from "../machine/context.ts";
 import { kernelFunction } from "../machine/function.ts";
 import { fact, type Kernel } from "../machine/step.ts";
 import { NULL } from "../machine/struct.ts";
@@ -83,6 +84,7 @@ export const mmgrab = kernelFunction(
 export const mmput = kernelFunction(
   "mmput",
   function* (mm: mm_struct): Kernel<void> {
+    yield* fact(1, might_sleep());
     if (yield* fact(2, atomic_dec_and_test(mm.mm_users))) yield* fact(2, __mmput(mm));
   },
   {
@@ -90,7 +92,6 @@ export const mmput = kernelFunction(
     facts: "mmput",
     params: ["mm"],
     summary: "One user of the address space less; the last one takes it down.",
-    differs: "Whether the caller may sleep is not checked.",
   },
 );
 const __mmput = kernelFunction(

@@ -92,7 +92,7 @@ const __mmu_notifier_invalidate_range_start = kernelFunction(
     facts: "NS",
     params: ["subscriptions", "range"],
     own: ["subscriptions"],
-    summary: "Calls invalidate() of the interval notifiers, then invalidate_range_start() of those of the list.",
+    summary: "Calls invalidate_range_start() of each notifier; since 5.5 invalidate() of the interval notifiers first.",
     differs: "Gets the list from its caller instead of loading it from the mm again.",
   },
 )
@@ -188,7 +188,7 @@ const __mmu_notifier_invalidate_range_end = kernelFunction(
     facts: "NE",
     params: ["subscriptions", "range", "only_end"],
     own: ["subscriptions"],
-    summary: "Counts one invalidation less, and calls invalidate_range_end() of each notifier of the list.",
+    summary: "Calls invalidate_range_end() of each notifier; since 5.5 it counts one invalidation less first.",
     differs: "Gets the list from its caller instead of loading it from the mm again.",
   },
 )

@@ -36,7 +36,8 @@ function walking<A extends Numbers>({ name, params, asks }: Dispatcher<A>, reade
       const mn = notifierOf(node);
       const says = yield* fact(2, visit(yield* load(mn.ops), mn, mm, ...args));
       if (asks === "first" && says) return true;
-      return yield* each.restart(yield* fact(2, READ_ONCE(node.next)), mm, young || says, ...args);
+      const sofar = asks === "all" && (young || says);
+      return yield* each.restart(yield* fact(2, READ_ONCE(node.next)), mm, sofar, ...args);
     },
     { source: "mm/mmu_notifier.c", params: ["node", "mm", "young", ...params], internal: true },
   );
@@ -93,7 +94,7 @@ export const mmu_notifier_invalidate_page = dispatcher<[address: number]>({
 export const mmu_notifier_change_pte = dispatcher<[address: number, pte: number]>({
   name: "mmu_notifier_change_pte",
   params: ["address", "pte"],
-  summary: "Tells each notifier what an entry is to be; before 4.14, if it does not want to know, that it is gone.",
+  summary: "Tells each notifier what an entry is to be; up to 4.13 those without such a callback that it is gone.",
   differs: "Only who copies a page calls it: there is no KSM, no uprobe, and no page is put where the zero page was.",
   since: "v3.6",
   *visit(ops, mn, mm, address, pte) {

@@ -95,7 +95,7 @@ export const try_to_unmap_one = kernelFunction("try_to_unmap_one", withRange, {
   .since("v2.6.27", withPage(true))
   .since("v3.8", withPage(false))
   .since("v4.19", withRange);
-/** Under the PTE lock; false if the page is to stay. `tells`: notifiers, at once. `batches`: flushes may wait, since 4.3. */
+/** With the PTE lock: false if it is to stay. `tells`: notifiers, at once. `batches`: since 4.3 flushes may wait. */
 export const unmapping = (tells: boolean, batches = false) =>
   function* (p: page, vma: vm_area_struct, table: number, addr: number, flags: number): Kernel<boolean> {
     const mm = yield* loadPrivate(vma.vm_mm);

@@ -5,12 +5,14 @@ import type { ControlEvent } from "../../runtime/machine/automaton.ts";
 import { store } from "../../runtime/machine/access.ts";
 import type { Era } from "../../runtime/machine/era.ts";
 import { kernelFunction, type KernelFunction } from "../../runtime/machine/function.ts";
+import { rcu_read_lock, rcu_read_unlock } from "../../runtime/machine/rcu.ts";
 import { down_write } from "../../runtime/machine/rwsem.ts";
 import type { Kernel, Value } from "../../runtime/machine/step.ts";
 import { at, int, Struct } from "../../runtime/machine/struct.ts";
 import { staticObject } from "../../runtime/machine/types.ts";
 import { dup_mm } from "../../runtime/mm/dup_mmap.ts";
 import { user_store } from "../../runtime/mm/fault.ts";
+import { mmget, mmput } from "../../runtime/mm/fork.ts";
 import { migrate_to_device } from "../../runtime/mm/migrate_vma.ts";
 import { mm_take_all_locks } from "../../runtime/mm/mm_all_locks.ts";
 import { VM_READ, VM_SHARED, VM_WRITE, type address_space, type mm_struct } from "../../runtime/mm/mm_types.ts";
@@ -100,7 +102,7 @@ test("change_pte() falls back on invalidate_page() while there is such a callbac
   for (const era of ["v4.19", "v5.2", "v6.1"] as const) assert.is(told(era), 0, era);
 });
 
-test("reclaim flushes each page at once before there were batches, and tells notifiers in the kernel's own words", () => {
+test("reclaim flushes each page at once before there were batches, and tells notifiers as the kernel does", () => {
   const reclaimed = (era: Era): string => {
     const world = new World([], [], era);
     world.run(vm_mmap_pgoff, world.mm, A, B, VM_READ | VM_WRITE);
@@ -183,6 +185,15 @@ test("an end without a start: the count has wrapped, and the sequence number sta
   }
 });
 
+const put_in_section = kernelFunction(
+  "put_in_section",
+  function* (mm: mm_struct): Kernel<void> {
+    yield* rcu_read_lock();
+    yield* mmput(mm);
+    yield* rcu_read_unlock();
+  },
+  { params: ["mm"] },
+);
 const with_lock_of_file = kernelFunction(
   "with_lock_of_file",
   function* (mm: mm_struct, file: address_space): Kernel<void> {
@@ -192,6 +203,16 @@ const with_lock_of_file = kernelFunction(
   },
   { params: ["mm", "file"] },
 );
+test("mmput() may sleep, in every kernel, whether or not it is the last one", () => {
+  for (const era of ["mmu-notifier-v3", "v3.10", "v5.2", "v6.1"] as const) {
+    const world = new World([], [], era);
+    world.oracles = "off";
+    world.run(mmget, world.mm);
+    world.run(put_in_section, world.mm);
+    const [finding] = world.findings;
+    assert.is(finding?.kind, "rcu", era);
+  }
+});
 test("who registers and holds a lock of the rmap waits for itself", () => {
   const world = new World([], [], "v5.6");
   world.oracles = "off";
