@@ -280,14 +280,14 @@ function inWordsOf<T extends { readonly lines: readonly string[] }>(era: Era, to
   const rename = (line: string): string =>
     others.reduce((text, { cls, member, name, ofType }) => {
       const typed = ofType === true ? text.replaceAll(`struct ${cls.name}`, `struct ${name}`) : text;
-      return typed.replace(new RegExp(`\b${member ?? shortName(cls)}\b`, "g"), name);
+      return typed.replace(new RegExp(`\\b${member ?? shortName(cls)}\\b`, "g"), name);
     }, line);
   return { ...told, lines: told.lines.map(rename).map(fitted) };
 }
 /** Longer names push the locks beside a step out of the page. */
 function fitted(line: string): string {
   const over = line.length - WIDEST;
-  return over <= 0 ? line : line.replace(new RegExp(` {${over}}(?= {2}\[)`), "");
+  return over <= 0 ? line : line.replace(new RegExp(` {${over}}(?= {2}\\[)`), "");
 }
 /** Members of what is handed on by value: nobody writes to them. */
 const CONSTANT_MEMBERS = ["range->blockable", "update->blockable", "walk->fault"];
